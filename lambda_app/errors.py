@@ -1,0 +1,55 @@
+"""The exceptions of the service, and which HTTP problem each becomes."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A kind of problem by RFC 9457: its status, the last part of its type URI, and its title."""
+
+    status: HTTPStatus
+    slug: str
+    title: str
+
+    @property
+    def type(self) -> str:
+        return f"urn:diabetes-ml:problem:{self.slug}"
+
+
+INVALID_INPUT = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", "The input was refused")
+MALFORMED_JSON = Problem(HTTPStatus.BAD_REQUEST, "malformed-json", "The body is not JSON")
+INTERNAL_ERROR = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "The service failed")
+
+
+class ServiceError(Exception):
+    """A failure whose text may be shown to the caller: it never holds a feature value or a secret."""
+
+    problem = INTERNAL_ERROR
+    retry_after_seconds: int | None = None
+
+
+class SettingsError(ServiceError):
+    """The environment variables cannot be used; lists every fault."""
+
+
+class BundleError(ServiceError):
+    """The model bundle is missing, damaged, or not for this code."""
+
+
+class PredictionError(ServiceError):
+    """The model answered with something that is not a finite number."""
+
+
+class ModelUnavailableError(ServiceError):
+    """No model is loaded; the text says why."""
+
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "model-unavailable", "No model is loaded")
+    retry_after_seconds = 1
+
+
+class RecordError(ServiceError):
+    """The prediction could not be recorded, so it is not given."""
+
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "record-unavailable", "The prediction could not be recorded")
+    retry_after_seconds = 2

@@ -1,0 +1,86 @@
+"""The Lambda functions api and migrate, wired once per execution environment.
+
+Lambda looks the function up by name while it initialises, and `__getattr__` wires it then: in the phase that has a
+full CPU, and only the function that was asked for: migrate needs no model and may not read one.
+"""
+
+import contextlib
+import os
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from fastapi import FastAPI
+from mangum import Mangum
+from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
+
+from lambda_app.app import create_app
+from lambda_app.errors import ModelUnavailableError
+from lambda_app.log.database import Database
+from lambda_app.log.migrations import apply_migrations
+from lambda_app.log.writer import RecordWriter
+from lambda_app.model.current import CurrentModel
+from lambda_app.model.predictor import load_predictor
+from lambda_app.problems import MEDIA_TYPE
+from lambda_app.service import PredictionService
+from lambda_app.settings import Settings
+from lambda_app.telemetry import LambdaHandler, Telemetry
+
+# Building an index may take minutes, and a second migration waits for the first; Lambda ends at fifteen.
+MIGRATION_TIMEOUT_SECONDS = 600.0
+
+
+def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
+    """The ASGI application with everything behind it, and a first try at loading the model."""
+    # Lambda gives initialisation ten seconds: a fetch that hangs must end well before.
+    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+    client = boto3.client("s3", config=config)
+    model = CurrentModel(
+        load=lambda: load_predictor(client, settings.model_bucket, settings.model_runtime),
+        on_loaded=telemetry.model_loaded,
+        on_failed=telemetry.model_load_failed,
+    )
+    # A failure was told to telemetry; the next request tries again.
+    with contextlib.suppress(ModelUnavailableError):
+        model.get()
+    database = Database(settings)
+    service = PredictionService(model, database, RecordWriter(database), telemetry.prediction_recorded)
+    return create_app(service, telemetry)
+
+
+def _wire_api() -> LambdaHandler:
+    settings = Settings.from_env(os.environ)
+    telemetry = Telemetry(settings, emit_emf=True)
+    app = build_app(settings, telemetry)
+    # Mangum runs ASGI's lifespan at every invocation, and sends what it does not know as text in base64.
+    adapter = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE])
+    return telemetry.wrap_handler(adapter)
+
+
+def _wire_migrate() -> LambdaHandler:
+    settings = Settings.from_env(os.environ)
+    telemetry = Telemetry(settings, emit_emf=True)
+
+    def migrate(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
+        """Bring the schema up to date; the answer names the migrations that were applied."""
+        database = Database(settings, timeout_seconds=MIGRATION_TIMEOUT_SECONDS)
+        try:
+            applied = database.run_transaction(apply_migrations)
+        finally:
+            database.close()
+        telemetry.migrated(applied)
+        return {"applied": applied}
+
+    return migrate
+
+
+_WIRING = {"api": _wire_api, "migrate": _wire_migrate}
+
+
+def __getattr__(name: str) -> LambdaHandler:
+    wire = _WIRING.get(name)
+    if wire is None:
+        raise AttributeError(name)
+    handler = wire()
+    globals()[name] = handler
+    return handler

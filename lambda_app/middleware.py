@@ -1,0 +1,81 @@
+"""What happens around every request: its id, its size limit, its measured end, and the answer to what failed."""
+
+import time
+from uuid import UUID, uuid4
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lambda_app.errors import INTERNAL_ERROR, ServiceError
+from lambda_app.problems import make_problem_response, make_service_problem
+from lambda_app.telemetry import Telemetry
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+class RequestMiddleware:
+    """Plain ASGI: Starlette's BaseHTTPMiddleware would start a task group for each request."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        arrived_at = time.perf_counter()
+        request_id = _choose_request_id(scope)
+        scope.setdefault("state", {}).update(request_id=request_id, arrived_at=arrived_at)
+        received_bytes = 0
+        status: int | None = None
+
+        # Starlette's own limit answers in plain text past every exception handler.
+        async def receive_limited() -> Message:
+            nonlocal received_bytes
+            message = await receive()
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > MAX_BODY_BYTES:
+                raise HTTPException(413, f"The body is over {MAX_BODY_BYTES} bytes.")
+            return message
+
+        async def send_labelled(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = str(request_id)
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, receive_limited, send_labelled)
+        except ServiceError as error:
+            self._telemetry.request_refused(str(request_id), str(error))
+            await make_service_problem(error, request_id)(scope, receive, send_labelled)
+        except Exception as error:
+            # Mangum would log it with its text, and answer in plain text.
+            self._telemetry.request_crashed(str(request_id), error)
+            if status is None:
+                problem = make_problem_response(INTERNAL_ERROR, "An unexpected error; it was logged.", request_id)
+                await problem(scope, receive, send_labelled)
+        finally:
+            seconds = time.perf_counter() - arrived_at
+            self._telemetry.request_finished(
+                str(request_id), scope["method"], _name_route(scope), status or 500, seconds
+            )
+
+
+def _choose_request_id(scope: Scope) -> UUID:
+    """Lambda's own id where there is one, so that log lines, traces and the row share it."""
+    context = scope.get("aws.context")
+    return uuid4() if context is None else UUID(context.aws_request_id)
+
+
+def _name_route(scope: Scope) -> str:
+    """The route's template. Unmatched paths share a name: a scanner must not make a metric series of each."""
+    if "route" in scope:
+        return str(scope["route"].path)
+    # /docs and /openapi.json are Starlette's routes, which leave only their endpoint.
+    return str(scope["path"]) if "endpoint" in scope else "unmatched"

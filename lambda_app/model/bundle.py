@@ -1,0 +1,144 @@
+"""The bundle in S3: pointer, manifest, and files checked against their digests.
+
+`models/current.json` names a version and the digest of its manifest; the manifest names the digest of every file.
+Nothing whose digest differs is ever handed on, so whoever may write the pointer decides what is served.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambda_app.errors import BundleError
+from lambda_app.features import FEATURE_NAMES
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+POINTER_KEY = "models/current.json"
+MANIFEST = "manifest.json"
+
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of the bundle as the manifest knows it: size in bytes and SHA-256 in lower-case hex."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Which version is served, and the digest of its manifest."""
+
+    version: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The part of manifest.json that serving needs. `ranges` holds each feature's (minimum, maximum) in training."""
+
+    version: str
+    ranges: Mapping[str, tuple[float, float]]
+    files: Mapping[str, FileEntry]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A manifest with the verified contents of the files that were asked for."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+
+
+def bundle_key(version: str, name: str) -> str:
+    """The S3 key of one file of a version."""
+    return f"models/{version}/{name}"
+
+
+def sha256_hex(content: bytes) -> str:
+    """The digest as manifest and pointer write it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def parse_pointer(content: bytes) -> Pointer:
+    """Read current.json; BundleError says what is wrong with it."""
+    document = _parse_object(content, POINTER_KEY)
+    try:
+        pointer = Pointer(document["version"], document["manifest_sha256"])
+        if not _VERSION.fullmatch(pointer.version):
+            raise ValueError("version is not a version name")
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{POINTER_KEY} is not a pointer: {error!r}") from error
+    return pointer
+
+
+def parse_manifest(content: bytes) -> Manifest:
+    """Read manifest.json; BundleError says what is wrong with it, or that its features are not this code's."""
+    document = _parse_object(content, MANIFEST)
+    try:
+        names = tuple(feature["name"] for feature in document["features"])
+        ranges = {
+            feature["name"]: (float(feature["minimum"]), float(feature["maximum"])) for feature in document["features"]
+        }
+        files = {name: FileEntry(int(entry["size"]), entry["sha256"]) for name, entry in document["files"].items()}
+        manifest = Manifest(document["version"], ranges, files)
+        if not _VERSION.fullmatch(manifest.version):
+            raise ValueError("version is not a version name")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleError(f"{MANIFEST} is not a manifest: {error!r}") from error
+    if names != FEATURE_NAMES:
+        raise BundleError(f"{MANIFEST} was trained on the features {names}, this service has {FEATURE_NAMES}")
+    return manifest
+
+
+def fetch_bundle(client: "S3Client", bucket: str, names: Iterable[str]) -> Bundle:
+    """Fetch pointer, manifest and the named files of the current version, each checked against its digest."""
+    pointer = parse_pointer(_fetch(client, bucket, POINTER_KEY))
+    manifest_key = bundle_key(pointer.version, MANIFEST)
+    content = _fetch(client, bucket, manifest_key)
+    _require_digest(content, pointer.manifest_sha256, manifest_key)
+    manifest = parse_manifest(content)
+    if manifest.version != pointer.version:
+        raise BundleError(f"{manifest_key} says it is version {manifest.version}")
+    files = {}
+    for name in names:
+        entry = manifest.files.get(name)
+        if entry is None:
+            raise BundleError(f"{manifest_key} lists no {name}")
+        key = bundle_key(manifest.version, name)
+        files[name] = _fetch(client, bucket, key)
+        _require_digest(files[name], entry.sha256, key)
+    return Bundle(manifest, files)
+
+
+def _fetch(client: "S3Client", bucket: str, key: str) -> bytes:
+    try:
+        return client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "unknown")
+        raise BundleError(f"{key} cannot be read from S3: {code}") from error
+    except BotoCoreError as error:
+        raise BundleError(f"{key} cannot be read from S3: {type(error).__name__}") from error
+
+
+def _require_digest(content: bytes, expected: str, key: str) -> None:
+    if sha256_hex(content) != expected:
+        raise BundleError(f"{key} has another SHA-256 than was published; refused")
+
+
+def _parse_object(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise BundleError(f"{name} is not JSON") from error
+    if not isinstance(document, dict):
+        raise BundleError(f"{name} is not a JSON object")
+    return document

@@ -1,0 +1,83 @@
+"""What the caller sees of a failure: `application/problem+json` by RFC 9457."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from fastapi.responses import JSONResponse
+
+from lambda_app.errors import Problem, ServiceError
+from lambda_app.features import FEATURES
+
+MEDIA_TYPE = "application/problem+json"
+
+# A 64 KB body has room for thousands of unknown fields; naming some of them is enough.
+MAX_UNKNOWN_FIELDS = 10
+MAX_NAME_LENGTH = 64
+
+_LIMITS = {feature.name: feature.limits for feature in FEATURES}
+
+
+class ProblemJSONResponse(JSONResponse):
+    """A JSON response of the problem media type."""
+
+    media_type = MEDIA_TYPE
+
+
+def make_problem_response(
+    problem: Problem,
+    detail: str,
+    request_id: UUID,
+    *,
+    errors: Sequence[Mapping[str, str]] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> ProblemJSONResponse:
+    """One problem as a response; `errors` names the fields that were refused."""
+    content: dict[str, Any] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "request_id": str(request_id),
+    }
+    if errors:
+        content["errors"] = errors
+    return ProblemJSONResponse(content, problem.status, dict(headers or {}))
+
+
+def make_service_problem(error: ServiceError, request_id: UUID) -> ProblemJSONResponse:
+    """The response for one of the service's own exceptions, with Retry-After where trying again may help."""
+    headers = {} if error.retry_after_seconds is None else {"retry-after": str(error.retry_after_seconds)}
+    return make_problem_response(error.problem, str(error), request_id, headers=headers)
+
+
+def make_http_problem(status_code: int) -> Problem:
+    """The problem of a plain HTTP status: 404, 405, 413 and the like."""
+    status = HTTPStatus(status_code)
+    return Problem(status, status.phrase.lower().replace(" ", "-"), status.phrase)
+
+
+def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Turn pydantic's errors into field and message: every bad feature with its limit, then unknown fields.
+
+    The values are left out: they are health data, and the caller has them.
+    """
+    refused: dict[str, str] = {}
+    unknown: list[str] = []
+    for error in errors:
+        name = str(error["loc"][1]) if len(error["loc"]) > 1 else "body"
+        if error["type"] == "extra_forbidden":
+            unknown.append(name)
+        elif error["type"] == "missing" and name in _LIMITS:
+            refused[name] = f"is missing: {_LIMITS[name]} is required"
+        elif name in _LIMITS:
+            refused[name] = f"must be {_LIMITS[name]}"
+        else:
+            refused[name] = "must be a JSON object, sent with Content-Type: application/json"
+    listed = [{"field": name, "message": message} for name, message in refused.items()]
+    for name in unknown[:MAX_UNKNOWN_FIELDS]:
+        listed.append({"field": name[:MAX_NAME_LENGTH], "message": "is not one of the ten features"})
+    if len(unknown) > MAX_UNKNOWN_FIELDS:
+        listed.append({"field": "body", "message": f"has {len(unknown) - MAX_UNKNOWN_FIELDS} more unknown fields"})
+    return listed

@@ -1,0 +1,116 @@
+"""Request and response models of the API, built from the features."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
+
+from lambda_app.features import FEATURES, SEX, Feature
+
+EXAMPLE_REQUEST: dict[str, Any] = {feature.name: feature.example for feature in FEATURES}
+
+
+def _require_sex_code(value: float) -> float:
+    if value not in (1, 2):
+        raise ValueError("must be 1 or 2")
+    return value
+
+
+def _describe_field(feature: Feature) -> tuple[Any, Any]:
+    description = f"{feature.meaning}: {feature.limits}"
+    if feature.name == SEX:
+        # A float that must be 1 or 2, not a Literal: 1.0 is how data frames write it, and JSON knows one number type.
+        schema = {"type": "integer", "enum": [1, 2], "description": description, "examples": [int(feature.example)]}
+        return Annotated[float, Field(strict=True), AfterValidator(_require_sex_code), WithJsonSchema(schema)], ...
+    field = Field(
+        strict=True,
+        allow_inf_nan=False,
+        ge=feature.minimum,
+        le=feature.maximum,
+        description=description,
+        examples=[feature.example],
+    )
+    return Annotated[float, field], ...
+
+
+# Strict: no string, boolean or null passes for a number; forbid: a misspelt name is an error, not a default.
+PredictionRequest = create_model(  # type: ignore[call-overload] # it cannot see through **
+    "PredictionRequest",
+    __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE_REQUEST]}),
+    __doc__="The ten measurements of one patient, in clinical units.",
+    **{feature.name: _describe_field(feature) for feature in FEATURES},
+)
+
+
+class FieldMessage(BaseModel):
+    """Something to know about one field."""
+
+    field: str
+    message: str
+
+
+class PredictionResponse(BaseModel):
+    """The answer; its record is durable."""
+
+    model_config = ConfigDict(
+        protected_namespaces=(),
+        json_schema_extra={
+            "examples": [
+                {
+                    "prediction": 181.3,
+                    "model_version": "20261123T104500Z-0f3a9c1e",
+                    "timestamp": "2026-11-23T11:00:00.123456Z",
+                    "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
+                    "warnings": [],
+                }
+            ]
+        },
+    )
+
+    prediction: float = Field(
+        description="Disease progression one year after baseline, a score (25 to 346 in the study)"
+    )
+    model_version: str = Field(description="The version of the model that answered")
+    timestamp: datetime = Field(description="When the prediction was made, UTC")
+    request_id: UUID = Field(description="The key of this answer's record")
+    warnings: list[FieldMessage] = Field(description="Features outside what the model saw in training")
+
+
+class DatabaseHealth(BaseModel):
+    """Whether the database answers, and how fast."""
+
+    status: str = Field(description='"ok" or "unavailable"')
+    response_time_ms: float
+    reason: str | None = Field(description="What kind of error it is, if any")
+
+
+class HealthResponse(BaseModel):
+    """Whether the service can do its work."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: str = Field(description='"ok" or "unavailable"')
+    model_loaded: bool
+    scaler_loaded: bool
+    model_version: str | None
+    model_error: str | None = Field(description="Why no model is loaded, if none is")
+    database: DatabaseHealth
+    version: str = Field(description="The version of this service")
+
+
+class LiveResponse(BaseModel):
+    """The process answers."""
+
+    status: str = "ok"
+
+
+class ProblemResponse(BaseModel):
+    """A problem by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: UUID
+    errors: list[FieldMessage] | None = Field(None, description="Every field that was refused, with its limit")

@@ -1,0 +1,78 @@
+"""The configuration: the only reader of the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lambda_app.errors import SettingsError
+
+RUNTIMES = ("litert", "tensorflow")
+TLS_MODES = ("verify", "off")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the service; each field is the environment variable of the same name in capitals."""
+
+    model_bucket: str
+    model_runtime: str
+    database_host: str
+    database_port: int
+    database_name: str
+    database_user: str
+    database_password: str | None = field(repr=False)
+    database_tls: str
+    service_name: str
+    metrics_namespace: str
+    log_level: str
+    aws_lambda_log_stream_name: str
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read and check the variables; SettingsError names every one that is missing or wrong."""
+        reader = _Reader(environment)
+        settings = cls(
+            model_bucket=reader.text("MODEL_BUCKET"),
+            model_runtime=reader.choice("MODEL_RUNTIME", RUNTIMES, default="litert"),
+            database_host=reader.text("DATABASE_HOST"),
+            database_port=reader.port("DATABASE_PORT", default="5432"),
+            database_name=reader.text("DATABASE_NAME"),
+            database_user=reader.text("DATABASE_USER"),
+            database_password=environment.get("DATABASE_PASSWORD") or None,
+            database_tls=reader.choice("DATABASE_TLS", TLS_MODES, default="verify"),
+            service_name=reader.text("SERVICE_NAME", default="diabetes-ml"),
+            metrics_namespace=reader.text("METRICS_NAMESPACE", default="DiabetesMl"),
+            log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, default="INFO"),
+            aws_lambda_log_stream_name=reader.text("AWS_LAMBDA_LOG_STREAM_NAME", default="local"),
+        )
+        if reader.faults:
+            raise SettingsError("; ".join(reader.faults))
+        return settings
+
+
+class _Reader:
+    """Reads variables one by one and collects the faults, so that all are told at once."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.faults: list[str] = []
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._environment.get(name) or default
+        if value is None:
+            self.faults.append(f"{name} is not set")
+            return ""
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            self.faults.append(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        return value
+
+    def port(self, name: str, default: str) -> int:
+        value = self.text(name, default)
+        if not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
+            self.faults.append(f"{name} must be a port number from 1 to 65535, not {value!r}")
+            return 0
+        return int(value)

@@ -1,0 +1,130 @@
+"""What the service says of itself: JSON log lines, EMF metrics for CloudWatch, counts for Prometheus.
+
+One call per fact. No feature value, prediction or secret is ever passed in, and exceptions go out without their
+text, in which a library may quote its input.
+"""
+
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger, correlation_paths
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from lambda_app.settings import Settings
+
+LambdaHandler = Callable[[dict[str, Any], Any], Any]
+
+# Upper bounds of the latency histogram's buckets, in seconds.
+_BUCKETS_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Telemetry:
+    """The sinks of one process. With `emit_emf` off (outside Lambda) nothing reads EMF, so none is written."""
+
+    def __init__(self, settings: Settings, *, emit_emf: bool) -> None:
+        self._logger = Logger(service=settings.service_name, level=settings.log_level)
+        # Not Metrics: its state is shared by all instances of the process, so that two would mix their values.
+        self._metrics = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.service_name)
+        self._emit_emf = emit_emf
+        self._instance = settings.aws_lambda_log_stream_name
+        self._requests: Counter[tuple[str, str]] = Counter()
+        self._predictions: Counter[str] = Counter()
+        self._model_load_failures = 0
+        self._buckets: Counter[float] = Counter()
+        self._latency_sum_seconds = 0.0
+
+    def wrap_handler(self, handler: LambdaHandler) -> LambdaHandler:
+        """Give a Lambda handler its correlation id, its cold-start metric and the flush of its metrics."""
+        with_context = self._logger.inject_lambda_context(
+            handler, correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True
+        )
+        wrapped: LambdaHandler = self._metrics.log_metrics(with_context, capture_cold_start_metric=True)
+        return wrapped
+
+    def request_finished(self, request_id: str, method: str, route: str, status: int, seconds: float) -> None:
+        """Every request ends here once, whatever became of it."""
+        self._requests[(route, str(status))] += 1
+        self._latency_sum_seconds += seconds
+        self._buckets[next((bound for bound in _BUCKETS_SECONDS if seconds <= bound), float("inf"))] += 1
+        # Zero is sent too: an alarm on a rate needs the requests that went well, and an empty flush warns.
+        self._add_metric("ServerErrors", MetricUnit.Count, float(status >= 500))
+        self._add_metric("Latency", MetricUnit.Milliseconds, seconds * 1000)
+        self._logger.info(
+            "request",
+            request_id=request_id,
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000, 2),
+        )
+
+    def prediction_recorded(self, model_version: str) -> None:
+        """An answer's record is durable."""
+        self._predictions[model_version] += 1
+        self._add_metric("Predictions", MetricUnit.Count, 1)
+
+    def model_loaded(self, version: str) -> None:
+        """A model is ready to serve."""
+        self._logger.info("model loaded", model_version=version)
+
+    def model_load_failed(self, reason: str) -> None:
+        """No model could be loaded; it will be tried again."""
+        self._model_load_failures += 1
+        self._add_metric("ModelLoadFailures", MetricUnit.Count, 1)
+        self._logger.error("model cannot be loaded", reason=reason)
+
+    def migrated(self, names: list[str]) -> None:
+        """The schema is up to date; `names` are the migrations that it took."""
+        self._logger.info("migrated", applied=names)
+
+    def request_refused(self, request_id: str, reason: str) -> None:
+        """The service could not do its work for a reason it knows."""
+        self._logger.error("request refused", request_id=request_id, reason=reason)
+
+    def request_crashed(self, request_id: str, error: BaseException) -> None:
+        """An exception nobody expected: its type and where it came from."""
+        frames = [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+        ]
+        self._logger.error("request crashed", request_id=request_id, error=type(error).__name__, frames=frames)
+
+    def render_prometheus(self) -> tuple[str, str]:
+        """The counts of this process in Prometheus text format, and its content type."""
+        # Imported by its only reader: it would cost each cold start tens of milliseconds.
+        from prometheus_client import CollectorRegistry, exposition  # noqa: PLC0415
+
+        registry = CollectorRegistry()
+        registry.register(self)
+        return exposition.generate_latest(registry).decode(), exposition.CONTENT_TYPE_LATEST
+
+    def collect(self) -> list[Any]:
+        """What prometheus_client asks of a collector. Lambda scrapes reach one instance, so each is labelled."""
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415
+
+        requests = CounterMetricFamily(
+            "diabetes_requests", "Requests answered.", labels=["instance", "route", "status"]
+        )
+        for (route, status), count in self._requests.items():
+            requests.add_metric([self._instance, route, status], count)
+        predictions = CounterMetricFamily(
+            "diabetes_predictions", "Predictions recorded.", labels=["instance", "model_version"]
+        )
+        for version, count in self._predictions.items():
+            predictions.add_metric([self._instance, version], count)
+        failures = CounterMetricFamily("diabetes_model_load_failures", "Failed model loads.", labels=["instance"])
+        failures.add_metric([self._instance], self._model_load_failures)
+        latency = HistogramMetricFamily(
+            "diabetes_request_duration_seconds", "Time to answer a request.", labels=["instance"]
+        )
+        cumulative, buckets = 0, []
+        for bound in (*_BUCKETS_SECONDS, float("inf")):
+            cumulative += self._buckets[bound]
+            buckets.append(("+Inf" if bound == float("inf") else str(bound), cumulative))
+        latency.add_metric([self._instance], buckets, self._latency_sum_seconds)
+        return [requests, predictions, failures, latency]
+
+    def _add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
+        if self._emit_emf:
+            self._metrics.add_metric(name, unit, value)
