@@ -67,8 +67,8 @@ class Database:
 
     def _connect(self) -> pg8000.native.Connection:
         settings = self._settings
-        # pg8000 takes None for "plain text will do" and True for "encrypt, verify nothing": always a context.
-        context = None if settings.database_tls == "off" else ssl.create_default_context()
+        # pg8000 takes True and None for TLS that verifies nothing, and falls back from None to plain text.
+        context = False if settings.database_tls == "off" else ssl.create_default_context()
         return pg8000.native.Connection(
             settings.database_user,
             host=settings.database_host,

@@ -2,7 +2,7 @@
 
 import pg8000.native
 
-from lambda_app.features import FEATURE_NAMES
+from lambda_app.features import FEATURE_NAMES, SEX
 from lambda_app.log.record import PredictionRecord
 
 _COLUMNS = ("request_id", "created_at", *FEATURE_NAMES, "prediction", "model_version", "latency_ms")
@@ -21,7 +21,8 @@ def insert_prediction(connection: pg8000.native.Connection, record: PredictionRe
         _INSERT_PREDICTION,
         request_id=record.request_id,
         created_at=record.created_at,
-        **record.features,
+        # pg8000 sends text for the server to read, and "2.0" is no smallint.
+        **{**record.features, SEX: int(record.features[SEX])},
         prediction=record.prediction,
         model_version=record.model_version,
         latency_ms=record.latency_ms,

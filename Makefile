@@ -1,0 +1,57 @@
+# Needs make and Python 3.11 to 3.13; everything else is installed into .venv from the hashed locks in requirements/.
+PYTHON ?= python3
+PORT ?= 8000
+
+RUN := .venv/bin/python -m
+# The locks hold for every platform and for each Python that pyproject.toml allows; 3.11 is the oldest of them.
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-build --generate-hashes \
+	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock clean set-up set-up-uv python
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+# No shell stands between make and this command, so that a signal sent to make reaches it.
+run: set-up ## Serve the model at http://127.0.0.1:8000 with its database and object store (PORT=9000: elsewhere)
+	@$(RUN) local --port $(PORT)
+
+test: set-up ## Run the tests (REQUIRE_ALL=1: a test whose tool is missing fails instead of being skipped)
+	@$(RUN) pytest
+
+lint: set-up ## Check style, format and types
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+
+format: set-up ## Put the code into its format
+	@$(RUN) ruff check --fix-only .
+	@$(RUN) ruff format .
+
+# What ships is constrained to what is tested. SAM's own pins conflict with ours, so it stands alone.
+lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/ (UPGRADE=1: to the newest)
+	@echo uv | $(COMPILE) - --output-file requirements/uv.txt
+	@$(COMPILE) pyproject.toml --all-extras --group training --group local --group test \
+		--output-file requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra litert --constraint requirements/dev.txt \
+		--output-file requirements/lambda-litert.txt
+	@$(COMPILE) pyproject.toml --extra tensorflow --constraint requirements/dev.txt \
+		--output-file requirements/lambda-tensorflow.txt
+	@$(COMPILE) --group sam --output-file requirements/sam.txt
+
+clean: ## Remove .venv and the caches; build/, with the models and predictions, stays
+	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find benchmarks lambda_app local tests training -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+set-up: python
+	@$(PYTHON) local/set_up.py
+
+set-up-uv: python
+	@$(PYTHON) local/set_up.py --only-uv
+
+# Enough to run the set-up, which knows the rest: .venv may be there from a time when this Python was another.
+python:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 8))" >/dev/null 2>&1 || { \
+		echo "$(PYTHON) isn't Python 3.11, 3.12 or 3.13: install one, or name it, for example make PYTHON=python3.12" >&2; \
+		exit 1; }

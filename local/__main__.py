@@ -1,0 +1,117 @@
+"""`make run`: the whole service on this machine, from training to a prediction that is in the table."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import uvicorn
+
+import lambda_app.handler
+from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.settings import Settings
+from lambda_app.telemetry import Telemetry
+from local.environment import build_service_environment
+from local.errors import StackError
+from local.ports import HOST
+from local.stack import Stack, running_stack
+from training.errors import RegistryError, TrainingError
+from training.registry import find_newest_bundle, promote_version, publish_bundle
+
+MODELS = Path("build/models")
+STACK = Path("build/local")
+
+
+def main() -> int:
+    """Run until Ctrl-C; the exit code is 1, with one line, when the stack cannot run."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("--port", type=int, default=8000, help="of the API; the database and S3 take the next two")
+    port = parser.parse_args().port
+    try:
+        with running_stack(STACK, port) as stack:
+            serve(stack)
+    except (StackError, TrainingError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    print("Stopped. The predictions are kept for the next run.")
+    return 0
+
+
+def serve(stack: Stack) -> None:
+    """Bring schema and model in place, then answer requests."""
+    # Requests show in uvicorn's own lines, so of the service's there are only those that matter.
+    environment = {"LOG_LEVEL": "WARNING", **build_service_environment(stack)}
+    # As on Lambda, where the environment is the function's; boto3 reads its part by itself.
+    os.environ.update(environment)
+    try:
+        bundle = find_newest_bundle(MODELS)
+    except RegistryError:
+        bundle = train()
+    with timed("Publishing the model"):
+        client = boto3.client("s3")
+        version = publish_bundle(client, stack.object_store.bucket, bundle)
+        promote_version(client, stack.object_store.bucket, version)
+    with timed("Migrating the database"):
+        lambda_app.handler.migrate({}, None)
+    with timed("Loading the model"):
+        settings = Settings.from_env(environment)
+        app = lambda_app.handler.build_app(settings, Telemetry(settings, emit_emf=False))
+    print(describe(stack), flush=True)
+    uvicorn.run(app, host=HOST, port=stack.http_port, lifespan="off", log_config=LOG_CONFIG, server_header=False)
+
+
+def train() -> Path:
+    """Train a first model; it is kept, so this happens once."""
+    print("There is no trained model yet: training one.", flush=True)
+    # TensorFlow takes seconds to import, which only this run shall pay.
+    from training.train import train_model  # noqa: PLC0415
+
+    return train_model(MODELS)
+
+
+@contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    started = time.perf_counter()
+    print(f"{stage} ... ", end="", flush=True)
+    yield
+    print(f"{time.perf_counter() - started:.1f} s", flush=True)
+
+
+def describe(stack: Stack) -> str:
+    """What a person can do now."""
+    url = f"http://{HOST}:{stack.http_port}"
+    login = stack.postgres.login
+    return f"""
+Ready. Open {url}/docs, or ask for a prediction:
+
+  curl -s {url}/predict -H 'content-type: application/json' -d '{json.dumps(EXAMPLE_REQUEST)}'
+
+Health {url}/health · metrics {url}/metrics
+Database postgresql://{login.user}:{login.password}@{login.host}:{login.port}/{login.database} (table predictions)
+Ctrl-C stops everything.
+"""
+
+
+# One line for each request, and nothing of uvicorn's start and end, which are told above.
+LOG_CONFIG = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"()": "uvicorn.logging.AccessFormatter", "fmt": "%(request_line)s %(status_code)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stdout"}},
+    "loggers": {
+        "uvicorn.error": {"level": "WARNING"},
+        "uvicorn.access": {"handlers": ["console"], "level": "INFO", "propagate": False},
+    },
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

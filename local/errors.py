@@ -1,0 +1,5 @@
+"""What can go wrong on the user's machine, told in one line."""
+
+
+class StackError(Exception):
+    """The local stack can't run; the message is one line that says why and what to do."""

@@ -1,0 +1,80 @@
+"""Database and object store together: both up for as long as the context lasts, both gone after any end of it."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from local.errors import StackError
+from local.object_store import ObjectStore
+from local.ports import describe_port_problem, find_free_ports
+from local.postgres import Postgres
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What runs, and the port that is kept for the API."""
+
+    http_port: int
+    postgres: Postgres
+    object_store: ObjectStore
+
+
+@contextmanager
+def running_stack(directory: Path, http_port: int = 8000) -> Iterator[Stack]:
+    """Run both servers with their data and logs in `directory`, on the two ports after `http_port`; 0 picks free ports.
+
+    Raises StackError with one line for the user; KeyboardInterrupt or SystemExit at a signal, once all is stopped.
+    """
+    ports = [http_port, http_port + 1, http_port + 2] if http_port else find_free_ports(3)
+    postgres = Postgres(directory / "postgres", ports[1])
+    object_store = ObjectStore(directory / "object-store.log", ports[2])
+    with ending_by_signal(), ExitStack() as servers:
+        try:
+            # Before the ports are looked at: a killed run's server would still hold one of them.
+            servers.callback(postgres.stop)
+            postgres.claim()
+            require_free_ports(ports)
+            servers.enter_context(postgres)
+            servers.enter_context(object_store)
+            yield Stack(ports[0], postgres, object_store)
+        finally:
+            ignore_ending_signals()
+
+
+def require_free_ports(ports: list[int]) -> None:
+    for port, purpose in zip(ports, ("the API", "the database", "the object store"), strict=True):
+        problem = describe_port_problem(port)
+        if problem:
+            other = ports[0] + 1000 if 0 < ports[0] < 60000 else 8000
+            raise StackError(f"Port {port}, for {purpose}, {problem}: use others, for example make run PORT={other}")
+
+
+@contextmanager
+def ending_by_signal() -> Iterator[None]:
+    """Turn the signals that end a process into exceptions, so that what runs inside is cleaned up."""
+    before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, exit_by_signal)
+    if before[signal.SIGHUP] is not signal.SIG_IGN:  # that would be nohup's wish
+        signal.signal(signal.SIGHUP, exit_by_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore_ending_signals() -> None:
+    """Everything is being stopped, in bounded time: a second Ctrl-C would only leave some of it running."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def exit_by_signal(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

@@ -1,0 +1,72 @@
+"""A Lambda execution environment: AWS's Runtime Interface Emulator with the runtime client under it."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+INVOKE = "/2015-03-31/functions/function/invocations"
+
+
+class Emulator:
+    """Runs `command` as the runtime; the first invocation starts it, as a cold start does."""
+
+    def __init__(
+        self, path: Path, command: Sequence[str], environment: Mapping[str, str], ports: Sequence[int], log_path: Path
+    ) -> None:
+        self._port, runtime_port = ports
+        self._log_path = log_path
+        addresses = [
+            "--runtime-interface-emulator-address",
+            f"127.0.0.1:{self._port}",
+            "--runtime-api-address",
+            f"127.0.0.1:{runtime_port}",
+        ]
+        with log_path.open("wb") as log:
+            # Its own session, so that the runtime that it starts can be stopped with it.
+            self._process = subprocess.Popen(
+                [str(path), *addresses, *command],
+                env=dict(environment),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._wait_until_listening()
+
+    def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one event and return the function's answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connection.request("POST", INVOKE, json.dumps(event).encode())
+        content = connection.getresponse().read()
+        connection.close()
+        answer: dict[str, Any] = json.loads(content)
+        return answer
+
+    def read_log(self) -> str:
+        return self._log_path.read_text(encoding="utf-8", errors="replace")
+
+    def read_lines(self) -> list[dict[str, Any]]:
+        """The JSON lines that the function wrote so far."""
+        return [json.loads(line) for line in self.read_log().splitlines() if line.startswith("{")]
+
+    def stop(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _wait_until_listening(self) -> None:
+        for _ in range(200):
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1)
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+            else:
+                return
+            finally:
+                connection.close()
+        raise TimeoutError(self.read_log())

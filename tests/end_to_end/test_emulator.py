@@ -1,0 +1,77 @@
+"""The handler as Lambda runs it: awslambdaric under the Runtime Interface Emulator, real database, S3 by moto."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.end_to_end.emulator import Emulator
+from tests.events import NAMES, check_answer, load_event
+
+Query = Callable[..., list[Any]]
+
+
+def test_every_event_gets_its_answer_from_one_environment(start_emulator: Callable[..., Emulator]) -> None:
+    emulator = start_emulator()
+    for name in NAMES:
+        check_answer(name, emulator.invoke(load_event(name)))
+
+
+def test_cold_start_loads_the_model_once_and_warm_calls_store_their_rows(
+    start_emulator: Callable[..., Emulator], query: Query
+) -> None:
+    emulator = start_emulator()
+    bodies = [json.loads(emulator.invoke(load_event("predict"))["body"]) for _ in range(20)]
+    lines = emulator.read_lines()
+    assert [line["message"] for line in lines if "message" in line].count("model loaded") == 1
+    assert [line["ColdStart"] for line in lines if "ColdStart" in line] == [[1.0]]
+    assert [line["Predictions"] for line in lines if "Predictions" in line] == [[1.0]] * 20
+    requests = [line for line in lines if line.get("message") == "request"]
+    assert [line["cold_start"] for line in requests] == [True] + [False] * 19
+    # The answer, the log line and the row share Lambda's own id.
+    assert [body["request_id"] for body in bodies] == [line["function_request_id"] for line in requests]
+    ids = [UUID(body["request_id"]) for body in bodies]
+    rows = query("SELECT request_id, prediction FROM predictions WHERE request_id = ANY(:ids)", ids=ids)
+    assert {row[0]: row[1] for row in rows} == {UUID(body["request_id"]): body["prediction"] for body in bodies}
+    assert len(rows) == 20
+
+
+def test_tensorflow_runtime_gives_the_same_answer(start_emulator: Callable[..., Emulator]) -> None:
+    ours, theirs = (
+        json.loads(start_emulator(MODEL_RUNTIME=runtime).invoke(load_event("predict"))["body"])["prediction"]
+        for runtime in ("litert", "tensorflow")
+    )
+    assert theirs == pytest.approx(ours, abs=1e-3)
+
+
+def test_missing_bundle_does_not_stop_the_environment(start_emulator: Callable[..., Emulator]) -> None:
+    emulator = start_emulator(MODEL_BUCKET="no-such-bucket")
+    answer = emulator.invoke(load_event("predict"))
+    assert answer["statusCode"] == 503
+    assert json.loads(answer["body"])["detail"] == "models/current.json cannot be read from S3: NoSuchBucket"
+    assert emulator.invoke(load_event("docs"))["statusCode"] == 200
+
+
+def test_wrong_settings_are_told_at_the_first_invocation(start_emulator: Callable[..., Emulator]) -> None:
+    emulator = start_emulator(MODEL_RUNTIME="onnx", DATABASE_PORT="many")
+    answer = emulator.invoke(load_event("predict"))
+    assert answer["errorType"] == "SettingsError"
+    assert "MODEL_RUNTIME must be one of litert, tensorflow, not 'onnx'" in answer["errorMessage"]
+    assert "DATABASE_PORT must be a port number" in answer["errorMessage"]
+
+
+def test_migrate_runs_as_a_function(start_emulator: Callable[..., Emulator]) -> None:
+    assert start_emulator("migrate").invoke({}) == {"applied": []}
+
+
+def test_no_feature_value_and_no_password_is_logged(
+    start_emulator: Callable[..., Emulator], environment: dict[str, str]
+) -> None:
+    emulator = start_emulator(LOG_LEVEL="DEBUG")
+    event = load_event("predict")
+    event["body"] = json.dumps({**json.loads(event["body"]), "bmi": 33.8703, "s2": 98.8703})
+    assert emulator.invoke(event)["statusCode"] == 200
+    assert "8703" not in emulator.read_log()
+    assert environment["DATABASE_PASSWORD"] not in emulator.read_log()

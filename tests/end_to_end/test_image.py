@@ -1,0 +1,150 @@
+"""The image of Dockerfile.lambda, built and run for real, alone and by SAM."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.events import EVENTS, NAMES, check_answer, load_event
+from tests.machine import require
+
+ROOT = Path(__file__).parents[2]
+MAX_PACKAGES_MB = 250
+
+pytestmark = pytest.mark.containers
+
+# Runs inside the image; prints one JSON object.
+INSPECT = """
+import importlib.util, json, os, pathlib, sys
+task = pathlib.Path(os.environ["LAMBDA_TASK_ROOT"])
+sources = [path for path in task.rglob("*.py") if "lambda_app" in path.parts or "fastapi" in path.parts]
+flags = [pathlib.Path(importlib.util.cache_from_source(str(path))).read_bytes()[4] for path in sources]
+print(json.dumps({
+    "python": "%d.%d" % sys.version_info[:2],
+    "runtime": os.environ["MODEL_RUNTIME"],
+    "bytecode_flags": sorted(set(flags)),
+    "sources": len(sources),
+    "size_mb": sum(path.stat().st_size for path in task.rglob("*") if path.is_file()) / 1e6,
+    "top": sorted(path.name for path in task.iterdir()),
+}))
+"""
+
+# Invokes the handler once with the event on standard input, as the runtime client would.
+INVOKE = """
+import json, sys, types, uuid
+from lambda_app.handler import api
+context = types.SimpleNamespace(aws_request_id=str(uuid.uuid4()), function_name="f", function_version="1",
+                                memory_limit_in_mb=1024, invoked_function_arn="arn")
+print(json.dumps(api(json.load(sys.stdin), context)))
+"""
+
+
+def run(command: list[str], **options: Any) -> str:
+    """Run a command and return its standard output; what it said is in the failure."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
+    assert done.returncode == 0, f"{' '.join(command[:4])} …\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def engine() -> str:
+    """The client that runs containers. Building goes by podman where there is no Docker engine of its own."""
+    for client in ("docker", "podman"):
+        if shutil.which(client) and subprocess.run([client, "info"], capture_output=True, check=False).returncode == 0:
+            return client
+    require(False, "a container engine (docker or podman) that answers")
+    raise AssertionError
+
+
+@pytest.fixture(scope="module")
+def build(engine: str) -> Callable[[str], str]:
+    """Build the image for a runtime and return its name."""
+    builder = "podman" if shutil.which("podman") else engine
+
+    def build_image(runtime: str) -> str:
+        image = f"localhost/diabetes-ml-test:{runtime}"
+        run([builder, "build", "-q", "-f", "Dockerfile.lambda", "--build-arg", f"RUNTIME={runtime}", "-t", image, "."])
+        return image
+
+    return build_image
+
+
+@pytest.fixture(scope="module")
+def sam(engine: str, sam_venv: Path) -> list[str]:
+    return [str(sam_venv / "bin" / "sam")]
+
+
+@pytest.fixture(scope="module")
+def sam_environment(sam_venv: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+
+@pytest.fixture(scope="module")
+def built_template(sam: list[str], sam_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("sam")
+    run([*sam, "build", "--build-dir", str(directory)], env=sam_environment)
+    return directory / "template.yaml"
+
+
+@pytest.mark.parametrize("runtime", ["litert", "tensorflow"])
+def test_image_holds_what_serving_needs_and_answers(
+    runtime: str, engine: str, build: Callable[[str], str], environment: dict[str, str]
+) -> None:
+    image = build(runtime)
+    found = json.loads(run([engine, "run", "--rm", "--entrypoint", "python", image, "-c", INSPECT]))
+    assert (found["python"], found["runtime"]) == ("3.13", runtime)
+    # 1 is hash-based and unchecked: Python takes the bytecode without a look at the source.
+    assert found["bytecode_flags"] == [1]
+    assert found["sources"] > 50
+    assert not {"training", "local", "tests", "pip", "setuptools", "wheel", "uv", "bin"} & set(found["top"])
+    assert ("tensorflow" in found["top"]) == (runtime == "tensorflow")
+    if runtime == "litert":
+        assert found["size_mb"] <= MAX_PACKAGES_MB
+    variables = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
+    command = [engine, "run", "--rm", "-i", "--network", "host", *variables, "--entrypoint", "python", image]
+    output = run([*command, "-c", INVOKE], input=json.dumps(load_event("predict")))
+    check_answer("predict", json.loads(output.splitlines()[-1]))
+
+
+def test_template_is_valid(sam: list[str], sam_environment: dict[str, str]) -> None:
+    assert "is a valid SAM Template" in run([*sam, "validate", "--lint"], env=sam_environment)
+
+
+def test_environment_file_names_what_the_template_passes_on(environment: dict[str, str]) -> None:
+    given = json.loads((EVENTS / "env.json").read_text(encoding="utf-8"))["Parameters"]
+    local = {name for name in environment if name not in {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}}
+    assert set(given) == local - {"AWS_DEFAULT_REGION"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sam_local_invoke_gets_the_answer(
+    name: str,
+    sam: list[str],
+    sam_environment: dict[str, str],
+    built_template: Path,
+    environment: dict[str, str],
+    query: Callable[..., list[Any]],
+    tmp_path: Path,
+) -> None:
+    template_variables = json.loads((EVENTS / "env.json").read_text(encoding="utf-8"))["Parameters"]
+    variables = tmp_path / "env.json"
+    variables.write_text(json.dumps({"Parameters": {key: environment[key] for key in template_variables}}))
+    command = [*sam, "local", "invoke", "ApiFunction", "--template", str(built_template)]
+    command += ["--docker-network", "host", "--env-vars", str(variables), "--event", f"events/{name}.json"]
+    answer = json.loads(run(command, env=sam_environment).splitlines()[-1])
+    check_answer(name, answer)
+    if answer["statusCode"] == 200 and name.startswith("predict"):
+        request_id = UUID(json.loads(answer["body"])["request_id"])
+        assert query("SELECT count(*) FROM predictions WHERE request_id = :id", id=request_id) == [[1]]

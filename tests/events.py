@@ -1,0 +1,83 @@
+"""The sample events, the answers they must get, and invoking a handler with them."""
+
+import json
+import re
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lambda_app.telemetry import LambdaHandler
+
+EVENTS = Path(__file__).parents[1] / "events"
+NAMES = sorted(path.name.removesuffix(".answer.json") for path in EVENTS.glob("*.answer.json"))
+
+# What stands in an answer for a value that is new each time.
+PLACEHOLDERS = {
+    "<number>": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "<count>": lambda value: re.fullmatch(r"\d+", value),
+    "<uuid>": lambda value: str(uuid.UUID(value)) == value,
+    "<utc-time>": lambda value: re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,6}Z", value),
+    "<model-version>": lambda value: re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{8}", value),
+    "<html>": lambda value: value.lstrip().startswith("<!DOCTYPE html>"),
+}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda hands a handler beside the event."""
+
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    function_name: str = "diabetes-api"
+    function_version: str = "$LATEST"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:diabetes-api"
+
+
+def load_event(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return event
+
+
+def make_event(method: str, path: str, body: str | None = None, **headers: str) -> dict[str, Any]:
+    """The sample event with another request in it. An underscore in a header's name stands for a hyphen."""
+    event = load_event("predict")
+    event["rawPath"] = path
+    event["requestContext"]["http"] |= {"method": method, "path": path}
+    event["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
+    event["headers"].pop("content-length")
+    event["body"] = body
+    return event
+
+
+def invoke(handler: LambdaHandler, event: dict[str, Any]) -> dict[str, Any]:
+    """The handler's answer, with its JSON body read."""
+    answer: dict[str, Any] = handler(event, Context())
+    return read_body(answer)
+
+
+def read_body(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with its body as what the JSON says."""
+    if "json" in answer["headers"]["content-type"]:
+        return {**answer, "body": json.loads(answer["body"])}
+    return answer
+
+
+def find_differences(expected: Any, actual: Any, where: str = "answer") -> list[str]:
+    """Every place where an answer is not the expected one; placeholders stand for values that are new each time."""
+    if isinstance(expected, str) and expected in PLACEHOLDERS:
+        return [] if PLACEHOLDERS[expected](actual) else [f"{where}: {actual!r} is not a {expected}"]
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        if expected.keys() != actual.keys():
+            return [f"{where}: has {sorted(actual)}, not {sorted(expected)}"]
+        return [
+            line for key in expected for line in find_differences(expected[key], actual[key], f"{where}.{key}")
+        ]
+    return [] if expected == actual else [f"{where}: {actual!r} is not {expected!r}"]
+
+
+def check_answer(name: str, answer: dict[str, Any]) -> None:
+    """Fail unless the whole answer is the one that the event must get."""
+    expected = json.loads((EVENTS / f"{name}.answer.json").read_text(encoding="utf-8"))
+    differences = find_differences(expected, read_body(answer))
+    assert not differences, "\n".join([*differences, str(answer["body"])])

@@ -1,0 +1,57 @@
+"""Every sample event through the handler: the whole answer, and the whole row."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lambda_app.telemetry import LambdaHandler
+from tests.events import NAMES, Context, check_answer, load_event, read_body
+
+FEATURES = {"age": 59, "sex": 2, "bmi": 32.1, "bp": 101, "s1": 157, "s2": 93.2, "s3": 38, "s4": 4, "s5": 4.8598, "s6": 87}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_event_gets_its_answer(name: str, api: LambdaHandler) -> None:
+    check_answer(name, api(load_event(name), Context()))
+
+
+@pytest.mark.parametrize("name", ["predict", "predict_base64"])
+def test_answered_prediction_is_the_stored_row(
+    name: str, api: LambdaHandler, query: Callable[..., list[Any]], manifest: dict[str, Any]
+) -> None:
+    context = Context()
+    before = datetime.now(UTC)
+    body = read_body(api(load_event(name), context))["body"]
+    after = datetime.now(UTC)
+    assert body["request_id"] == context.aws_request_id
+    [[row]] = query("SELECT row_to_json(p) FROM predictions p WHERE request_id = :id", id=UUID(body["request_id"]))
+    latency_ms, recorded_at = row.pop("latency_ms"), datetime.fromisoformat(row.pop("recorded_at"))
+    created_at = datetime.fromisoformat(row.pop("created_at"))
+    assert row == {
+        "request_id": context.aws_request_id,
+        **FEATURES,
+        "prediction": body["prediction"],
+        "model_version": manifest["version"],
+    }
+    assert created_at == datetime.fromisoformat(body["timestamp"])
+    assert before <= created_at <= recorded_at <= after
+    assert 0 < latency_ms < (after - before).total_seconds() * 1000
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("predict") or "_in" in name])
+def test_other_events_store_nothing(name: str, api: LambdaHandler, query: Callable[..., list[Any]]) -> None:
+    before = query("SELECT count(*) FROM predictions")
+    api(load_event(name), Context())
+    assert query("SELECT count(*) FROM predictions") == before
+
+
+def test_same_request_id_makes_one_row(api: LambdaHandler, query: Callable[..., list[Any]]) -> None:
+    context = Context()
+    first, second = (json.loads(api(load_event("predict"), context)["body"]) for _ in range(2))
+    assert first["prediction"] == second["prediction"]
+    rows = query("SELECT created_at FROM predictions WHERE request_id = :id", id=UUID(context.aws_request_id))
+    assert [created_at for [created_at] in rows] == [datetime.fromisoformat(first["timestamp"])]

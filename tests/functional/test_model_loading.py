@@ -1,0 +1,102 @@
+"""The handler and its model: kept warm, missing, late, damaged, in either runtime."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+
+import lambda_app.handler
+from lambda_app.errors import SettingsError
+from lambda_app.features import FEATURE_NAMES
+from lambda_app.model.predictor import load_predictor
+from lambda_app.telemetry import LambdaHandler
+from tests.events import Context, invoke, load_event, make_event
+from training.registry import promote_version, publish_bundle
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+def test_model_is_loaded_once(wire: Callable[..., LambdaHandler], monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = []
+    monkeypatch.setattr("lambda_app.handler.load_predictor", lambda *args: loads.append(args) or load_predictor(*args))
+    api = wire()
+    for _ in range(3):
+        assert invoke(api, load_event("predict"))["statusCode"] == 200
+    assert len(loads) == 1
+    assert lambda_app.handler.api is api
+
+
+def test_function_without_bundle_says_so_and_serves_once_there_is_one(
+    wire: Callable[..., LambdaHandler], new_bucket: str, s3: "S3Client", bundle: Path, query: Callable[..., list[Any]]
+) -> None:
+    api = wire(MODEL_BUCKET=new_bucket)
+    before = query("SELECT count(*) FROM predictions")
+    answer = invoke(api, load_event("predict"))
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["retry-after"] == "1"
+    assert answer["body"]["title"] == "No model is loaded"
+    assert answer["body"]["detail"] == "models/current.json cannot be read from S3: NoSuchKey"
+    health = invoke(api, make_event("GET", "/health"))
+    assert health["statusCode"] == 503
+    assert health["body"]["model_loaded"] is health["body"]["scaler_loaded"] is False
+    assert health["body"]["model_error"] == "models/current.json cannot be read from S3: NoSuchKey"
+    assert query("SELECT count(*) FROM predictions") == before
+    promote_version(s3, new_bucket, publish_bundle(s3, new_bucket, bundle))
+    time.sleep(1.1)  # the service tries again at most once a second
+    assert invoke(api, load_event("predict"))["statusCode"] == 200
+    assert invoke(api, make_event("GET", "/health"))["statusCode"] == 200
+
+
+def test_both_runtimes_agree_on_every_patient(s3: "S3Client", environment: dict[str, str]) -> None:
+    bucket = environment["MODEL_BUCKET"]
+    litert, tensorflow = (load_predictor(s3, bucket, name) for name in ("litert", "tensorflow"))
+    patients = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in load_diabetes(scaled=False).data]
+    assert len(patients) == 442
+    ours = np.array([litert.predict(patient).value for patient in patients])
+    theirs = np.array([tensorflow.predict(patient).value for patient in patients])
+    assert np.abs(ours - theirs).max() <= 1e-3
+    assert ours.std() > 20  # they do not agree on a constant
+
+
+def test_tensorflow_runtime_serves_through_the_handler(wire: Callable[..., LambdaHandler]) -> None:
+    ours, theirs = (
+        invoke(wire(MODEL_RUNTIME=runtime), load_event("predict"))["body"] for runtime in ("litert", "tensorflow")
+    )
+    assert theirs["prediction"] == pytest.approx(ours["prediction"], abs=1e-3)
+    assert theirs["model_version"] == ours["model_version"]
+
+
+def test_default_runtime_imports_nothing_heavy(environment: dict[str, str]) -> None:
+    script = f"""
+import json, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from lambda_app.handler import api
+from tests.events import Context, load_event
+assert api(load_event("predict"), Context())["statusCode"] == 200
+heavy = {{"tensorflow", "keras", "sklearn", "scipy", "joblib", "matplotlib", "h5py", "prometheus_client"}}
+print(json.dumps(sorted(heavy & set(sys.modules))))
+"""
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_wrong_settings_stop_the_function_with_every_fault(wire: Callable[..., LambdaHandler]) -> None:
+    with pytest.raises(SettingsError, match=r"MODEL_RUNTIME must be.*; DATABASE_TLS must be"):
+        wire(MODEL_RUNTIME="onnx", DATABASE_TLS="none")
+
+
+def test_only_the_functions_are_attributes_of_the_handler() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = lambda_app.handler.nonsense
+
+
+def test_migrate_through_the_handler_changes_nothing_the_second_time(wire: Callable[..., LambdaHandler]) -> None:
+    assert wire("migrate")({}, Context()) == {"applied": []}

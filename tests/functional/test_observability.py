@@ -1,0 +1,166 @@
+"""What the service says of itself: log lines, EMF metrics, Prometheus text, health, documentation."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lambda_app import VERSION
+from lambda_app.features import FEATURES
+from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.telemetry import LambdaHandler
+from tests.events import Context, invoke, load_event, make_event
+
+# Values that occur nowhere else, so that a search for them finds only a leak.
+UNMISTAKABLE = {
+    "age": 61.8703, "sex": 2, "bmi": 31.8703, "bp": 91.8703, "s1": 191.8703, "s2": 121.8703, "s3": 41.8703,
+    "s4": 4.8703, "s5": 4.8703, "s6": 98.8703,
+}  # fmt: skip
+
+
+def read_lines(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def collect_metrics(lines: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """The values of every EMF metric among the lines, by name."""
+    return {
+        metric["Name"]: line[metric["Name"]]
+        for line in lines
+        if "_aws" in line
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+    }
+
+
+def test_prediction_leaves_one_json_line_and_its_metrics(
+    wire: Callable[..., LambdaHandler], capsys: pytest.CaptureFixture[str]
+) -> None:
+    api = wire(SERVICE_NAME="diabetes-test", METRICS_NAMESPACE="Test")
+    capsys.readouterr()
+    context = Context()
+    api(load_event("predict"), context)
+    lines = read_lines(capsys.readouterr().out)
+    [request] = [line for line in lines if line.get("message") == "request"]
+    assert request["correlation_id"] == load_event("predict")["requestContext"]["requestId"]
+    assert request["request_id"] == request["function_request_id"] == context.aws_request_id
+    assert (request["method"], request["route"], request["status"]) == ("POST", "/predict", 200)
+    assert request["service"] == "diabetes-test"
+    metrics = collect_metrics(lines)
+    assert metrics["Predictions"] == [1.0]
+    assert metrics["ServerErrors"] == [0.0]
+    assert metrics["Latency"][0] == pytest.approx(request["duration_ms"], abs=0.01)
+    [emf] = [line for line in lines if "Predictions" in line]
+    assert emf["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Test"
+    assert emf["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+
+
+def test_metrics_do_not_add_up_over_invocations(api: LambdaHandler, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        capsys.readouterr()
+        api(load_event("predict"), Context())
+        assert collect_metrics(read_lines(capsys.readouterr().out))["Predictions"] == [1.0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        UNMISTAKABLE,
+        {**UNMISTAKABLE, "bmi": 9.8703},
+        {**UNMISTAKABLE, "bmi": "9.8703"},
+        {**UNMISTAKABLE, "x9.8703": 1},
+        {**UNMISTAKABLE, "age": [9.8703]},
+    ],
+)
+@pytest.mark.parametrize("database_port", ["as it is", "1"])
+def test_no_feature_value_reaches_a_log(
+    body: dict[str, Any],
+    database_port: str,
+    wire: Callable[..., LambdaHandler],
+    environment: dict[str, str],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    port = environment["DATABASE_PORT"] if database_port == "as it is" else database_port
+    api = wire(LOG_LEVEL="DEBUG", DATABASE_PORT=port)
+    invoke(api, make_event("POST", "/predict", json.dumps(body)))
+    output = capfd.readouterr()
+    assert '"request"' in output.out
+    assert "8703" not in output.out + output.err
+    assert environment["DATABASE_PASSWORD"] not in output.out + output.err
+
+
+def test_crash_is_logged_without_its_text_and_answered_as_a_problem(
+    wire: Callable[..., LambdaHandler], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise ValueError("the patient of 61.8703 years")
+
+    monkeypatch.setattr("lambda_app.model.predictor.Predictor.predict", crash)
+    api = wire()
+    capsys.readouterr()
+    answer = invoke(api, make_event("POST", "/predict", json.dumps(EXAMPLE_REQUEST)))
+    assert answer["statusCode"] == 500
+    assert answer["headers"]["content-type"] == "application/problem+json"
+    assert answer["body"]["detail"] == "An unexpected error; it was logged."
+    output = capsys.readouterr().out
+    assert "61.8703" not in output
+    lines = read_lines(output)
+    [crashed] = [line for line in lines if line.get("message") == "request crashed"]
+    assert crashed["error"] == "ValueError"
+    assert crashed["frames"][-1].endswith(" crash")
+    assert collect_metrics(lines)["ServerErrors"] == [1.0]
+
+
+def test_prometheus_counts_by_instance(wire: Callable[..., LambdaHandler], manifest: dict[str, Any]) -> None:
+    api = wire(AWS_LAMBDA_LOG_STREAM_NAME="2026/11/23/[$LATEST]abc")
+    for name in ("predict", "predict", "predict_invalid", "unknown_path", "docs"):
+        api(load_event(name), Context())
+    answer = invoke(api, make_event("GET", "/metrics"))
+    assert answer["headers"]["content-type"].startswith("text/plain")
+    lines = answer["body"].splitlines()
+    instance = 'instance="2026/11/23/[$LATEST]abc"'
+    assert f'diabetes_predictions_total{{{instance},model_version="{manifest["version"]}"}} 2.0' in lines
+    assert f'diabetes_requests_total{{{instance},route="/predict",status="200"}} 2.0' in lines
+    assert f'diabetes_requests_total{{{instance},route="/predict",status="422"}} 1.0' in lines
+    assert f'diabetes_requests_total{{{instance},route="unmatched",status="404"}} 1.0' in lines
+    assert f'diabetes_requests_total{{{instance},route="/docs",status="200"}} 1.0' in lines
+    assert f"diabetes_request_duration_seconds_count{{{instance}}} 5.0" in lines
+    assert f'diabetes_request_duration_seconds_bucket{{{instance},le="+Inf"}} 5.0' in lines
+    assert all(instance in line for line in lines if not line.startswith("#"))
+
+
+def test_health_without_database_is_503_and_live_is_not(wire: Callable[..., LambdaHandler]) -> None:
+    api = wire(DATABASE_PORT="1")
+    answer = invoke(api, make_event("GET", "/health"))
+    assert answer["statusCode"] == 503
+    assert answer["body"]["database"].pop("response_time_ms") >= 0
+    assert answer["body"] | {"model_version": ""} == {
+        "status": "unavailable",
+        "model_loaded": True,
+        "scaler_loaded": True,
+        "model_version": "",
+        "model_error": None,
+        "database": {"status": "unavailable", "reason": "ConnectionRefusedError"},
+        "version": VERSION,
+    }
+    assert invoke(api, make_event("GET", "/health/live"))["body"] == {"status": "ok"}
+
+
+def test_openapi_tells_bounds_units_examples_and_problems(api: LambdaHandler) -> None:
+    document = invoke(api, make_event("GET", "/openapi.json"))["body"]
+    properties = document["components"]["schemas"]["PredictionRequest"]["properties"]
+    assert list(properties) == [feature.name for feature in FEATURES]
+    assert properties["sex"]["enum"] == [1, 2]
+    for feature in FEATURES:
+        assert feature.meaning in properties[feature.name]["description"]
+        assert properties[feature.name]["examples"] == [feature.example]
+        if feature.name != "sex":
+            assert feature.unit in properties[feature.name]["description"]
+            assert properties[feature.name]["minimum"] == feature.minimum
+            assert properties[feature.name]["maximum"] == feature.maximum
+    operation = document["paths"]["/predict"]["post"]
+    assert set(operation["responses"]) == {"200", "400", "413", "422", "503", "default"}
+    for status in ("400", "413", "422", "503"):
+        assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
+    assert set(document["paths"]) == {"/predict", "/health", "/health/live", "/metrics"}

@@ -1,0 +1,80 @@
+"""Hostile and clumsy requests: each gets a clear refusal, none a 5xx."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lambda_app.middleware import MAX_BODY_BYTES
+from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.telemetry import LambdaHandler
+from tests.events import invoke, make_event
+
+
+def predict(api: LambdaHandler, body: str | None, **headers: str) -> dict[str, Any]:
+    return invoke(api, make_event("POST", "/predict", body, **headers))
+
+
+@pytest.mark.parametrize("body", ["{", "[" * 60_000, '{"age": ' + "9" * 5000 + "}", "{'age': 1}", '{"age": 1}}', "\x00"])
+def test_what_is_not_json_is_400(body: str, api: LambdaHandler) -> None:
+    answer = predict(api, body)
+    assert answer["statusCode"] == 400
+    assert answer["headers"]["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("body", [None, "", "null", "[]", '"text"', "1", "[{}]"])
+def test_what_is_not_an_object_is_422(body: str | None, api: LambdaHandler) -> None:
+    answer = predict(api, body)
+    assert answer["statusCode"] == 422
+    assert answer["body"]["errors"] == [
+        {"field": "body", "message": "must be a JSON object, sent with Content-Type: application/json"}
+    ]
+
+
+def test_another_content_type_is_422(api: LambdaHandler) -> None:
+    assert predict(api, json.dumps(EXAMPLE_REQUEST), content_type="text/plain")["statusCode"] == 422
+
+
+def test_body_of_64_kib_is_read_and_one_byte_more_is_not(api: LambdaHandler) -> None:
+    body = json.dumps(EXAMPLE_REQUEST)
+    assert predict(api, body.ljust(MAX_BODY_BYTES))["statusCode"] == 200
+    answer = predict(api, body.ljust(MAX_BODY_BYTES + 1))
+    assert answer["statusCode"] == 413
+    assert answer["body"]["detail"] == "The body is over 65536 bytes."
+
+
+def test_wrong_method_names_the_right_one(api: LambdaHandler) -> None:
+    answer = invoke(api, make_event("GET", "/predict"))
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "POST")
+
+
+def test_value_outside_training_is_answered_with_a_warning(api: LambdaHandler, manifest: dict[str, Any]) -> None:
+    seen = {feature["name"]: feature for feature in manifest["features"]}["bmi"]
+    answer = predict(api, json.dumps({**EXAMPLE_REQUEST, "bmi": 79}))
+    assert answer["statusCode"] == 200
+    assert answer["body"]["warnings"] == [
+        {
+            "field": "bmi",
+            "message": f"is outside what training saw: {seen['minimum']:g} to {seen['maximum']:g} (kg/m²)",
+        }
+    ]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
+    max_leaves=8,
+)
+near_requests = st.fixed_dictionaries({}, optional={name: st.floats() | json_values for name in EXAMPLE_REQUEST})
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.text() | json_values.map(json.dumps) | near_requests.map(json.dumps))
+def test_no_body_causes_a_server_error(body: str, api: LambdaHandler) -> None:
+    answer = predict(api, body)
+    assert answer["statusCode"] in {200, 400, 413, 422}
+    if answer["statusCode"] != 200:
+        assert answer["body"]["status"] == answer["statusCode"]
+        assert answer["body"]["request_id"] == answer["headers"]["x-request-id"]

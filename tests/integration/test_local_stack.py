@@ -1,0 +1,263 @@
+"""The embedded stack with its real servers: start, stop, crash, and the one line that each fault gets."""
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pg8000.native import Connection
+
+from local.errors import StackError
+from local.object_store import ObjectStore
+from local.ports import HOST, find_free_ports
+from local.postgres import Postgres
+from local.stack import running_stack
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# Starts the stack, says which processes it has, and waits for a signal.
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from local.errors import StackError
+from local.stack import running_stack
+
+try:
+    with running_stack(Path(sys.argv[1]), int(sys.argv[2])) as stack:
+        print(stack.postgres.pid, stack.object_store.pid, flush=True)
+        time.sleep(60)
+except StackError as error:
+    sys.exit(str(error))
+"""
+
+
+@contextlib.contextmanager
+def connected(postgres: Postgres) -> Iterator[Connection]:
+    login = postgres.login
+    connection = Connection(
+        login.user,
+        host=login.host,
+        port=login.port,
+        password=login.password,
+        database=login.database,
+        ssl_context=False,
+        timeout=5,
+    )
+    with contextlib.closing(connection):
+        yield connection
+
+
+def is_alive(pid: int) -> bool:
+    """A zombie, which nobody may be there to reap, counts as ended."""
+    result = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return bool(result.stdout.strip()) and not result.stdout.strip().startswith("Z")
+
+
+def wait_until_ended(*pids: int) -> None:
+    deadline = time.monotonic() + 15
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, f"still there: {[pid for pid in pids if is_alive(pid)]}"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def stack_program(directory: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(directory), str(port)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        try:
+            yield process, [int(pid) for pid in process.stdout.readline().split()]
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def test_a_restart_keeps_the_rows_and_leaves_no_process(tmp_path: Path) -> None:
+    with running_stack(tmp_path / "with space", 0) as stack:
+        first = [stack.postgres.pid, stack.object_store.pid]
+        with connected(stack.postgres) as connection:
+            connection.run("CREATE TABLE predictions AS SELECT 152.5::float8 AS progression")
+        bucket = http.client.HTTPConnection(HOST, stack.object_store.port, timeout=5)
+        bucket.request("PUT", f"/{stack.object_store.bucket}/models/current.json", body=b"{}")
+        assert bucket.getresponse().status == 200
+        bucket.close()
+    wait_until_ended(*[pid for pid in first if pid])
+    assert None not in first
+    started = time.monotonic()
+    with running_stack(tmp_path / "with space", 0) as stack, connected(stack.postgres) as connection:
+        assert connection.run("SELECT progression FROM predictions") == [[152.5]]
+        assert time.monotonic() - started < 10
+
+
+def test_a_crash_of_the_database_loses_no_committed_row(tmp_path: Path) -> None:
+    with Postgres(tmp_path / "postgres", find_free_ports(1)[0]) as postgres:
+        with connected(postgres) as connection:
+            connection.run("CREATE TABLE predictions AS SELECT 1 AS id")
+            # With a session open, whose process outlives the server by a moment.
+            postgres.kill()
+            postgres.start()
+        with connected(postgres) as connection:
+            assert connection.run("SELECT id FROM predictions") == [[1]]
+
+
+def test_only_the_owner_may_read_password_and_data(tmp_path: Path) -> None:
+    with Postgres(tmp_path / "postgres", find_free_ports(1)[0]) as postgres:
+        assert (postgres.directory / "password").stat().st_mode & 0o777 == 0o600
+        assert (postgres.directory / "data").stat().st_mode & 0o777 == 0o700
+        assert postgres.login.password not in repr(postgres.login)
+        assert postgres.log_path.read_text().count("listening on") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL refuses root only")
+def test_root_serves_below_a_directory_that_only_root_may_enter(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with Postgres(closed / "postgres", find_free_ports(1)[0]) as postgres:
+        owner = (postgres.directory / "data").stat().st_uid
+        assert owner != 0
+    # As after a copy made by root.
+    for path in (postgres.directory / "data", *(postgres.directory / "data").rglob("*")):
+        os.chown(path, 0, 0)
+    with postgres, connected(postgres) as connection:
+        assert connection.run("SELECT 1") == [[1]]
+
+
+def test_an_interrupted_first_start_leaves_nothing_half_made(tmp_path: Path) -> None:
+    half_made = tmp_path / "postgres.new" / "data"
+    half_made.mkdir(parents=True)
+    (half_made / "PG_VERSION").write_text("18\n")
+    with Postgres(tmp_path / "postgres", find_free_ports(1)[0]):
+        assert not (tmp_path / "postgres.new").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (lambda data: shutil.rmtree(data / "global"), "global/pg_control"),
+        (lambda data: (data / "PG_VERSION").write_text("16\n"), "PostgreSQL 16 made it, and this is 18"),
+        (lambda data: (data / "PG_VERSION").unlink(), "No such file or directory: "),
+        (lambda data: (data / "postgresql.conf").write_text("nonsense"), "contains errors"),
+        (lambda data: (data.parent / "password").write_text("other"), "password authentication failed"),
+    ],
+)
+def test_a_broken_directory_gets_one_line(tmp_path: Path, damage: Callable[[Path], object], fault: str) -> None:
+    postgres = Postgres(tmp_path / "postgres", find_free_ports(1)[0])
+    with postgres:
+        pass
+    damage(postgres.directory / "data")
+    with pytest.raises(StackError) as caught:
+        postgres.start()
+    line = str(caught.value)
+    assert line.startswith(f"The database in {tmp_path}/postgres can't be used (")
+    assert fault in line
+    assert line.endswith("move that directory away to begin with an empty one")
+    assert "\n" not in line
+    assert postgres.pid is None
+
+
+def test_a_directory_that_another_run_uses_is_left_to_it(tmp_path: Path) -> None:
+    first, second = find_free_ports(2)
+    with Postgres(tmp_path / "postgres", first) as postgres:
+        with pytest.raises(StackError, match=rf"is in use by another run \(process {os.getpid()}\)"):
+            Postgres(tmp_path / "postgres", second).start()
+        with connected(postgres) as connection:
+            assert connection.run("SELECT 1") == [[1]]
+
+
+def test_a_taken_port_gets_one_line_that_names_the_flag(tmp_path: Path) -> None:
+    first = next(port for port in find_free_ports(20) if port < 60000)
+    with socket.socket() as taken:
+        taken.bind((HOST, first + 1))
+        taken.listen()
+        with (
+            pytest.raises(StackError) as caught,
+            running_stack(tmp_path, first),
+        ):
+            pass
+    assert str(caught.value) == (
+        f"Port {first + 1}, for the database, is taken: use others, for example make run PORT={first + 1000}"
+    )
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_port_taken_at_the_last_moment_gets_one_line_too(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(StackError, match=f"Port {port}, for the database, is taken"):
+            Postgres(tmp_path / "postgres", port).start()
+        with pytest.raises(StackError, match=f"Port {port}, for the object store, is taken"):
+            ObjectStore(tmp_path / "object-store.log", port).start()
+
+
+def test_the_database_stops_when_the_object_store_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pids = []
+
+    def fail(store: ObjectStore) -> None:
+        pids.append(int((tmp_path / "postgres" / "data" / "postmaster.pid").read_text().split("\n")[0]))
+        raise StackError("no")
+
+    monkeypatch.setattr(ObjectStore, "start", fail)
+    with pytest.raises(StackError, match="no"), running_stack(tmp_path, 0):
+        pass
+    wait_until_ended(*pids)
+    assert pids
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_every_process(tmp_path: Path, number: signal.Signals) -> None:
+    with stack_program(tmp_path, 0) as (process, pids):
+        process.send_signal(number)
+        process.wait(15)
+        assert len(pids) == 2
+        assert not any(is_alive(pid) for pid in pids)
+    assert not (tmp_path / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_the_next_run_ends_what_a_killed_run_left(tmp_path: Path) -> None:
+    port = next(port for port in find_free_ports(20) if port < 60000)
+    with stack_program(tmp_path, port) as (process, pids):
+        process.kill()
+        process.wait(15)
+        database, object_store = pids
+        wait_until_ended(object_store)
+        assert is_alive(database)
+    with stack_program(tmp_path, port) as (process, pids):
+        assert len(pids) == 2
+        assert not is_alive(database)
+    wait_until_ended(*pids)
+
+
+def test_a_pid_file_whose_process_is_another_one_by_now_is_no_obstacle(tmp_path: Path) -> None:
+    postgres = Postgres(tmp_path / "postgres", find_free_ports(1)[0])
+    with postgres:
+        postgres.kill()
+    pid_file = postgres.directory / "data" / "postmaster.pid"
+    with subprocess.Popen(["sleep", "30"]) as stranger:
+        pid_file.write_text("\n".join([str(stranger.pid), *pid_file.read_text().split("\n")[1:]]))
+        with postgres, connected(postgres) as connection:
+            assert connection.run("SELECT 1") == [[1]]
+        assert is_alive(stranger.pid)
+        stranger.kill()
+
+
+def test_the_object_store_comes_back_empty_after_a_crash(tmp_path: Path) -> None:
+    with ObjectStore(tmp_path / "object-store.log", find_free_ports(1)[0]) as store:
+        crashed = store.pid
+        store.kill()
+        store.start()
+        assert crashed
+        assert not is_alive(crashed)
+        assert store.pid != crashed

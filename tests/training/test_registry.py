@@ -1,0 +1,231 @@
+"""The registry against a real S3 protocol: whole versions, no overwriting, no promotion lost unseen."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from lambda_app.model.bundle import fetch_bundle, sha256_hex
+from lambda_app.model.litert import LiteRtRuntime
+from training.data import Rows
+from training.errors import RegistryError
+from training.registry import PublishedVersion, find_newest_bundle, list_versions, promote_version, publish_bundle
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+MakeVersion = Callable[[str, str], Path]
+
+
+def read_objects(client: "S3Client", bucket: str) -> dict[str, bytes]:
+    return {
+        entry["Key"]: client.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+        for entry in client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    }
+
+
+def read_pointer(client: "S3Client", bucket: str) -> dict[str, str | None]:
+    pointer: dict[str, str | None] = json.loads(read_objects(client, bucket)["models/current.json"])
+    return pointer
+
+
+def run_before_put(client: "S3Client", action: Callable[[str], object]) -> None:
+    """Have `action` run with the key before `client` sends a PUT: the moment between two people's requests."""
+
+    def hook(params: dict[str, str], **_: object) -> None:
+        action(params["Key"])
+
+    client.meta.events.register("provide-client-params.s3.PutObject", hook)
+
+
+def test_publish_stores_every_byte_under_the_version(client: "S3Client", bucket: str, bundle: Path) -> None:
+    assert publish_bundle(client, bucket, bundle) == bundle.name
+    assert read_objects(client, bucket) == {
+        f"models/{bundle.name}/{path.name}": path.read_bytes() for path in bundle.iterdir()
+    }
+
+
+def test_publish_of_the_same_version_again_changes_nothing(client: "S3Client", bucket: str, bundle: Path) -> None:
+    publish_bundle(client, bucket, bundle)
+    before = client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert publish_bundle(client, bucket, bundle) == bundle.name
+    after = client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [(entry["Key"], entry["LastModified"]) for entry in after] == [
+        (entry["Key"], entry["LastModified"]) for entry in before
+    ]
+
+
+def test_publish_never_overwrites(client: "S3Client", bucket: str, make_version: MakeVersion) -> None:
+    directory = make_version("v1", "2026-01-01T00:00:00+00:00")
+    publish_bundle(client, bucket, directory)
+    before = read_objects(client, bucket)
+    changed = (directory / "scaler.json").read_bytes() + b" "
+    (directory / "scaler.json").write_bytes(changed)
+    manifest = json.loads((directory / "manifest.json").read_bytes())
+    manifest["files"]["scaler.json"] = {"size": len(changed), "sha256": sha256_hex(changed)}
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(RegistryError, match=r"models/v1/scaler\.json is published already with other contents"):
+        publish_bundle(client, bucket, directory)
+    assert read_objects(client, bucket) == before
+
+
+def test_publish_refuses_a_damaged_file_before_it_sends_any(
+    client: "S3Client", bucket: str, make_version: MakeVersion
+) -> None:
+    directory = make_version("v1", "2026-01-01T00:00:00+00:00")
+    network = bytearray((directory / "model.tflite").read_bytes())
+    network[-1] ^= 1
+    (directory / "model.tflite").write_bytes(network)
+    with pytest.raises(RegistryError, match=r"damaged: model\.tflite differs from what manifest\.json says"):
+        publish_bundle(client, bucket, directory)
+    (directory / "model.tflite").unlink()
+    with pytest.raises(RegistryError, match=r"damaged: model\.tflite is missing"):
+        publish_bundle(client, bucket, directory)
+    (directory / "manifest.json").write_text("{}")
+    with pytest.raises(RegistryError, match=r"damaged: .* is not a manifest"):
+        publish_bundle(client, bucket, directory)
+    assert read_objects(client, bucket) == {}
+
+
+@pytest.mark.parametrize("sent", [0, 3, 7])
+def test_interrupted_publish_makes_no_version_and_resumes(
+    connect: "Callable[[], S3Client]", bucket: str, bundle: Path, sent: int
+) -> None:
+    unlucky, client = connect(), connect()
+    keys: list[str] = []
+
+    def lose_connection(key: str) -> None:
+        if len(keys) == sent:
+            raise EndpointConnectionError(endpoint_url="http://lost")
+        keys.append(key)
+
+    run_before_put(unlucky, lose_connection)
+    with pytest.raises(RegistryError, match="S3 cannot be reached"):
+        publish_bundle(unlucky, bucket, bundle)
+
+    assert len(read_objects(client, bucket)) == sent
+    assert list_versions(client, bucket) == []
+    with pytest.raises(RegistryError, match=f"no version {bundle.name} in bucket {bucket}"):
+        promote_version(client, bucket, bundle.name)
+
+    publish_bundle(client, bucket, bundle)
+    assert len(read_objects(client, bucket)) == 8
+    assert [entry.version for entry in list_versions(client, bucket)] == [bundle.name]
+
+
+def test_promoted_model_is_the_one_that_the_service_loads(
+    client: "S3Client", bucket: str, bundle: Path, rows: Rows
+) -> None:
+    publish_bundle(client, bucket, bundle)
+    assert promote_version(client, bucket, bundle.name) is True
+    assert read_pointer(client, bucket) == {
+        "version": bundle.name,
+        "manifest_sha256": sha256_hex((bundle / "manifest.json").read_bytes()),
+        "previous": None,
+    }
+    served = fetch_bundle(client, bucket, LiteRtRuntime.FILES)
+    assert served.manifest.version == bundle.name
+    prediction = LiteRtRuntime(served.files).predict(rows.features[:1])[0]
+    assert 25 < prediction < 346
+
+
+def test_promotion_remembers_the_version_before_and_is_not_repeated(
+    client: "S3Client", bucket: str, make_version: MakeVersion
+) -> None:
+    for version in ("v1", "v2"):
+        publish_bundle(client, bucket, make_version(version, "2026-01-01T00:00:00+00:00"))
+        assert promote_version(client, bucket, version) is True
+    before = read_pointer(client, bucket)
+    assert (before["version"], before["previous"]) == ("v2", "v1")
+    assert promote_version(client, bucket, "v2") is False
+    assert read_pointer(client, bucket) == before
+
+
+@pytest.mark.parametrize("start", [None, "v0"])
+def test_second_of_two_promoters_is_told_who_won(
+    connect: "Callable[[], S3Client]", bucket: str, make_version: MakeVersion, start: str | None
+) -> None:
+    slow, quick = connect(), connect()
+    for version in ("v0", "v1", "v2"):
+        publish_bundle(quick, bucket, make_version(version, "2026-01-01T00:00:00+00:00"))
+    if start:
+        promote_version(quick, bucket, start)
+    run_before_put(slow, lambda key: promote_version(quick, bucket, "v2"))
+    with pytest.raises(RegistryError, match=r"v1 was not promoted: .* v2 is current now"):
+        promote_version(slow, bucket, "v1")
+    pointer = read_pointer(quick, bucket)
+    assert (pointer["version"], pointer["previous"]) == ("v2", start)
+
+
+def test_two_promoters_of_one_version_are_both_content(
+    connect: "Callable[[], S3Client]", bucket: str, bundle: Path
+) -> None:
+    slow, quick = connect(), connect()
+    publish_bundle(quick, bucket, bundle)
+    run_before_put(slow, lambda key: promote_version(quick, bucket, bundle.name))
+    assert promote_version(slow, bucket, bundle.name) is True
+    assert read_pointer(quick, bucket)["version"] == bundle.name
+
+
+def test_promote_refuses_a_version_that_is_not_whole(client: "S3Client", bucket: str, bundle: Path) -> None:
+    publish_bundle(client, bucket, bundle)
+    key = f"models/{bundle.name}/scaler.json"
+    client.put_object(Bucket=bucket, Key=key, Body=b"{}")
+    with pytest.raises(RegistryError, match=r"is not whole: scaler\.json has 2 bytes instead of \d+"):
+        promote_version(client, bucket, bundle.name)
+    client.delete_object(Bucket=bucket, Key=key)
+    with pytest.raises(RegistryError, match=r"is not whole: scaler\.json is missing"):
+        promote_version(client, bucket, bundle.name)
+    assert "models/current.json" not in read_objects(client, bucket)
+
+
+def test_promote_refuses_a_manifest_of_another_version(client: "S3Client", bucket: str, bundle: Path) -> None:
+    client.upload_file(str(bundle / "manifest.json"), bucket, "models/v9/manifest.json")
+    with pytest.raises(RegistryError, match=f"says it is version {bundle.name}"):
+        promote_version(client, bucket, "v9")
+
+
+def test_damaged_pointer_is_reported_and_kept(client: "S3Client", bucket: str, bundle: Path) -> None:
+    publish_bundle(client, bucket, bundle)
+    client.put_object(Bucket=bucket, Key="models/current.json", Body=b"nonsense")
+    with pytest.raises(RegistryError, match=r"the registry is damaged: .* is not JSON"):
+        promote_version(client, bucket, bundle.name)
+    assert read_objects(client, bucket)["models/current.json"] == b"nonsense"
+
+
+def test_list_is_newest_first_and_marks_the_current(
+    client: "S3Client", bucket: str, bundle: Path, make_version: MakeVersion
+) -> None:
+    assert list_versions(client, bucket) == []
+    held_out = json.loads((bundle / "manifest.json").read_bytes())["metrics"]["held_out"]
+    times = {"v1": "2026-01-02T00:00:00+00:00", "v2": "2026-01-03T00:00:00+00:00", "v3": "2026-01-01T00:00:00+00:00"}
+    for version, created_at in times.items():
+        publish_bundle(client, bucket, make_version(version, created_at))
+    promote_version(client, bucket, "v1")
+    assert list_versions(client, bucket) == [
+        PublishedVersion(version, times[version], held_out["rmse"], held_out["r2"], is_current=version == "v1")
+        for version in ("v2", "v1", "v3")
+    ]
+
+
+def test_bucket_that_does_not_exist_is_named(client: "S3Client", bundle: Path) -> None:
+    for action in (
+        lambda: publish_bundle(client, "nowhere", bundle),
+        lambda: promote_version(client, "nowhere", "v1"),
+        lambda: list_versions(client, "nowhere"),
+    ):
+        with pytest.raises(RegistryError, match="there is no bucket nowhere"):
+            action()
+
+
+def test_newest_bundle_is_the_last_whole_one(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="no trained model"):
+        find_newest_bundle(tmp_path / "models")
+    for name in ("20260101T000000Z-ffffffff", "20260102T000000Z-00000000", ".partial-x"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").touch()
+    (tmp_path / "20260103T000000Z-00000000").mkdir()
+    assert find_newest_bundle(tmp_path) == tmp_path / "20260102T000000Z-00000000"

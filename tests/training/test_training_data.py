@@ -1,0 +1,48 @@
+"""The data: its contract with the service, its digest, its split."""
+
+import numpy as np
+import pytest
+
+from lambda_app.features import FEATURE_NAMES, FEATURES
+from training.data import Rows, Split, digest_rows, load_rows, split_rows
+from training.errors import DataError
+
+
+def test_holds_every_patient_in_real_units(rows: Rows) -> None:
+    assert rows.features.shape == (442, 10)
+    assert rows.targets.shape == (442,)
+    assert rows.features[0].tolist() == [feature.example for feature in FEATURES]
+    assert rows.targets[0] == 151
+
+
+def test_refuses_columns_that_the_service_has_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.data.FEATURE_NAMES", FEATURE_NAMES[::-1])
+    with pytest.raises(DataError, match="the data has the columns"):
+        load_rows()
+
+
+def test_digest_is_that_of_the_published_data_whatever_the_memory_layout(rows: Rows) -> None:
+    expected = "e9c1f7559552854a24dc45b41c446ce5f79f96e5da081bcce24b57492720b3f7"
+    assert digest_rows(rows) == expected
+    assert digest_rows(Rows(np.asfortranarray(rows.features), rows.targets.astype(">f8"))) == expected
+
+
+def test_digest_changes_with_one_value(rows: Rows) -> None:
+    targets = rows.targets.copy()
+    targets[441] += 1
+    assert digest_rows(Rows(rows.features, targets)) != digest_rows(rows)
+
+
+def test_split_puts_every_patient_in_one_part(rows: Rows, split: Split) -> None:
+    parts = (split.training, split.validation, split.held_out)
+    assert [len(part) for part in parts] == [282, 71, 89]
+    together = np.vstack([np.column_stack([part.features, part.targets]) for part in parts])
+    everyone = np.column_stack([rows.features, rows.targets])
+    assert sorted(map(tuple, together)) == sorted(map(tuple, everyone))
+
+
+def test_seed_draws_validation_and_leaves_the_held_out_patients(rows: Rows, split: Split) -> None:
+    again, other = split_rows(rows, seed=1), split_rows(rows, seed=2)
+    np.testing.assert_array_equal(again.training.features, split.training.features)
+    np.testing.assert_array_equal(other.held_out.features, split.held_out.features)
+    assert not np.array_equal(other.validation.features, split.validation.features)

@@ -1,0 +1,54 @@
+"""Validation errors name every field with its limit, and never its value."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from lambda_app.features import FEATURES, Feature
+from lambda_app.problems import MAX_UNKNOWN_FIELDS, list_field_errors
+from lambda_app.schemas import EXAMPLE_REQUEST, PredictionRequest
+
+
+def refuse(body: dict[str, object]) -> list[dict[str, str]]:
+    """The listed errors of a body that must be refused, as FastAPI would report them."""
+    model: type[BaseModel] = PredictionRequest
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(body)
+    return list_field_errors({**error, "loc": ("body", *error["loc"])} for error in caught.value.errors())
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "1", None, [1], {}, -1, 10**400])
+def test_every_feature_refuses_what_is_not_a_number_in_range(feature: Feature, value: object) -> None:
+    name = feature.name
+    [error] = refuse({**EXAMPLE_REQUEST, name: value})
+    assert error == {"field": name, "message": f"must be {feature.limits}"}
+
+
+@pytest.mark.parametrize("feature", [f for f in FEATURES if f.name != "sex"], ids=lambda feature: feature.name)
+def test_limits_are_inclusive(feature: Feature) -> None:
+    for bound in (feature.minimum, feature.maximum):
+        PredictionRequest.model_validate({**EXAMPLE_REQUEST, feature.name: bound})
+    for beyond in (feature.minimum - 1e-9, feature.maximum + 1e-9):
+        assert refuse({**EXAMPLE_REQUEST, feature.name: beyond})
+
+
+@pytest.mark.parametrize("value", [1, 2, 1.0, 2.0])
+def test_sex_is_one_or_two_in_either_spelling(value: float) -> None:
+    assert PredictionRequest.model_validate({**EXAMPLE_REQUEST, "sex": value}).model_dump()["sex"] == value
+
+
+def test_a_missing_field_is_named_with_what_is_required() -> None:
+    body = {name: value for name, value in EXAMPLE_REQUEST.items() if name != "bmi"}
+    assert refuse(body) == [{"field": "bmi", "message": "is missing: a number from 10 to 80 (kg/m²) is required"}]
+
+
+def test_unknown_fields_are_cut_in_number_and_length() -> None:
+    unknown = {f"{index}{'x' * 100}": 1 for index in range(MAX_UNKNOWN_FIELDS + 5)}
+    errors = refuse({**EXAMPLE_REQUEST, **unknown})
+    assert len(errors) == MAX_UNKNOWN_FIELDS + 1
+    assert all(len(error["field"]) <= 64 for error in errors)
+    assert errors[-1] == {"field": "body", "message": "has 5 more unknown fields"}
+
+
+def test_the_refused_value_is_not_repeated() -> None:
+    assert "987654321" not in str(refuse({**EXAMPLE_REQUEST, "age": 987654321}))

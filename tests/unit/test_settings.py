@@ -1,0 +1,76 @@
+"""Settings read everything once and tell all faults at once."""
+
+import pytest
+
+from lambda_app.errors import SettingsError
+from lambda_app.settings import Settings
+
+MINIMAL = {"MODEL_BUCKET": "models", "DATABASE_HOST": "db", "DATABASE_NAME": "diabetes", "DATABASE_USER": "api"}
+
+
+def test_defaults() -> None:
+    assert Settings.from_env(MINIMAL) == Settings(
+        model_bucket="models",
+        model_runtime="litert",
+        database_host="db",
+        database_port=5432,
+        database_name="diabetes",
+        database_user="api",
+        database_password=None,
+        database_tls="verify",
+        service_name="diabetes-ml",
+        metrics_namespace="DiabetesMl",
+        log_level="INFO",
+        aws_lambda_log_stream_name="local",
+    )
+
+
+def test_each_field_is_read_from_its_variable() -> None:
+    given = {
+        "MODEL_BUCKET": "b",
+        "MODEL_RUNTIME": "tensorflow",
+        "DATABASE_HOST": "h",
+        "DATABASE_PORT": "6543",
+        "DATABASE_NAME": "n",
+        "DATABASE_USER": "u",
+        "DATABASE_PASSWORD": "p",
+        "DATABASE_TLS": "off",
+        "SERVICE_NAME": "s",
+        "METRICS_NAMESPACE": "m",
+        "LOG_LEVEL": "DEBUG",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "l",
+    }
+    settings = Settings.from_env(given)
+    assert {name.upper(): str(value) for name, value in vars(settings).items()} == given
+
+
+def test_every_fault_is_told_at_once() -> None:
+    faulty = {
+        "MODEL_RUNTIME": "onnx",
+        "DATABASE_PORT": "0",
+        "DATABASE_TLS": "maybe",
+        "DATABASE_HOST": "",
+        "LOG_LEVEL": "loud",
+    }
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(faulty)
+    assert str(caught.value).split("; ") == [
+        "MODEL_BUCKET is not set",
+        "MODEL_RUNTIME must be one of litert, tensorflow, not 'onnx'",
+        "DATABASE_HOST is not set",
+        "DATABASE_PORT must be a port number from 1 to 65535, not '0'",
+        "DATABASE_NAME is not set",
+        "DATABASE_USER is not set",
+        "DATABASE_TLS must be one of verify, off, not 'maybe'",
+        "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'loud'",
+    ]
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "5432.0", " 5432", "٣", "1e3"])
+def test_odd_ports_are_refused(port: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_PORT"):
+        Settings.from_env(MINIMAL | {"DATABASE_PORT": port})
+
+
+def test_the_password_is_not_shown() -> None:
+    assert "hunter2" not in repr(Settings.from_env(MINIMAL | {"DATABASE_PASSWORD": "hunter2"}))

@@ -1,0 +1,131 @@
+"""The command line: `python -m training train|publish|promote|list`."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lambda_app.model.bundle import MANIFEST
+from training import DEFAULT_EPOCHS, DEFAULT_SEED
+from training.errors import RegistryError, TrainingError
+from training.registry import find_newest_bundle, list_versions, promote_version, publish_bundle
+from training.storage import connect_storage
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+MODELS = Path("build/models")
+
+app = typer.Typer(
+    help="Train the model, publish it to the registry, and choose the version that is served.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Bucket = Annotated[str, typer.Option(envvar="MODEL_BUCKET", help="The S3 bucket of the registry.", show_default=False)]
+
+
+@app.command()
+def train(
+    output: Annotated[Path, typer.Option(help="Where the model's directory is made.", file_okay=False)] = MODELS,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.", min=0, max=2**32 - 1)] = DEFAULT_SEED,
+    epochs: Annotated[
+        int, typer.Option(help="At most this many; it stops when it no longer improves.", min=1)
+    ] = DEFAULT_EPOCHS,
+) -> None:
+    """Train a model and write it to disk."""
+    console = Console()
+    with console.status("Loading TensorFlow"):
+        # Here, because it takes seconds and the other commands do without.
+        from training.train import train_model  # noqa: PLC0415
+    with _report_errors():
+        directory = train_model(output, seed, epochs, console)
+        metrics = json.loads((directory / MANIFEST).read_bytes())["metrics"]["held_out"]
+    _print(
+        console,
+        f"Held out, {metrics['rows']} patients: RMSE {metrics['rmse']:.2f}, MAE {metrics['mae']:.2f}, "
+        f"R² {metrics['r2']:.3f}",
+    )
+    _print(console, f"Trained {directory}")
+
+
+@app.command()
+def publish(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(help="What `train` wrote.", show_default=f"the newest under {MODELS}"),
+    ] = None,
+    bucket: Bucket = "",
+) -> None:
+    """Upload a trained model as a version that never changes."""
+    with _open_registry(bucket) as client:
+        version = publish_bundle(client, bucket, directory or find_newest_bundle(MODELS))
+    _print(Console(), f"Published {version}")
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="As `list` shows it.")],
+    bucket: Bucket = "",
+) -> None:
+    """Make a published version the one that is served."""
+    with _open_registry(bucket) as client:
+        changed = promote_version(client, bucket, version)
+    _print(Console(), f"{version} is current now" if changed else f"{version} is current already")
+
+
+@app.command("list")
+def list_command(bucket: Bucket = "") -> None:
+    """Show the published versions; the current one is marked."""
+    with _open_registry(bucket) as client:
+        versions = list_versions(client, bucket)
+    console = Console()
+    if not console.is_terminal:
+        for entry in versions:
+            mark = "current" if entry.is_current else "-"
+            print(entry.version, entry.created_at, f"{entry.rmse:.2f}", f"{entry.r2:.3f}", mark, sep="\t")
+        return
+    table = Table("Version", "Created", title=f"Models in {bucket}")
+    table.add_column("RMSE", justify="right")
+    table.add_column("R²", justify="right")
+    table.add_column("")
+    for entry in versions:
+        style = "bold green" if entry.is_current else None
+        mark = "current" if entry.is_current else ""
+        table.add_row(entry.version, entry.created_at, f"{entry.rmse:.2f}", f"{entry.r2:.3f}", mark, style=style)
+    console.print(table)
+
+
+def _print(console: Console, text: str) -> None:
+    """As it is: a path is not wrapped, and its brackets are not markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _open_registry(bucket: str) -> Iterator["S3Client"]:
+    """Yield the client for a command that needs the bucket."""
+    with _report_errors():
+        if not bucket:
+            raise RegistryError("no bucket: pass --bucket or set MODEL_BUCKET")
+        yield connect_storage()
+
+
+@contextmanager
+def _report_errors() -> Iterator[None]:
+    """What a person can mend is one line on stderr and exit code 1; a fault of ours is a traceback."""
+    try:
+        yield
+    except (TrainingError, OSError) as error:
+        # Some of boto3's texts have several lines.
+        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m training")

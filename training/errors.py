@@ -1,0 +1,17 @@
+"""What can go wrong from data to registry; each text is one line that a person can act on."""
+
+
+class TrainingError(Exception):
+    """The base of the package's exceptions."""
+
+
+class DataError(TrainingError):
+    """The data is not what the service is built for."""
+
+
+class ParityError(TrainingError):
+    """The serving form of the model answers otherwise than the trained one."""
+
+
+class RegistryError(TrainingError):
+    """A bundle or the registry in S3 does not allow what was asked."""

@@ -1,0 +1,96 @@
+"""manifest.json: which model this is, where it came from, how good it is, and what each of its files must be."""
+
+import hashlib
+import json
+import platform
+import subprocess
+from datetime import datetime
+from importlib.metadata import version as distribution_version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import sklearn
+import tensorflow as tf
+
+from lambda_app.features import FEATURES
+from lambda_app.model.bundle import MANIFEST, parse_manifest, sha256_hex
+from training.data import Rows
+from training.evaluate import Evaluation
+
+
+def name_version(directory: Path, created_at: datetime) -> str:
+    """The UTC time, so that names sort by age, and eight digits of the digest of what is served."""
+    served = hashlib.sha256()
+    for name in ("model.tflite", "scaler.json"):
+        served.update((directory / name).read_bytes())
+    return f"{created_at:%Y%m%dT%H%M%SZ}-{served.hexdigest()[:8]}"
+
+
+def write_manifest(
+    directory: Path, *, created_at: datetime, seed: int, data_sha256: str, training: Rows, evaluation: Evaluation
+) -> str:
+    """Describe every file in `directory` and return the version; `training` are the rows that the network learned."""
+    version = name_version(directory, created_at)
+    files = {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+    document = {
+        "version": version,
+        "created_at": created_at.isoformat(timespec="seconds"),
+        "commit": read_commit(Path(__file__).parent),
+        "seed": seed,
+        "data_sha256": data_sha256,
+        "features": _describe_features(training),
+        "metrics": {
+            "held_out": {
+                "rows": len(evaluation.actual),
+                "rmse": evaluation.rmse,
+                "mae": evaluation.mae,
+                "r2": evaluation.r2,
+            }
+        },
+        "libraries": {
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "scikit-learn": sklearn.__version__,
+            "numpy": np.__version__,
+            "ai-edge-litert": distribution_version("ai-edge-litert"),
+            "python": platform.python_version(),
+        },
+        "files": {name: {"size": len(content), "sha256": sha256_hex(content)} for name, content in files.items()},
+    }
+    content = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    # The service's own reader must accept it: better refused here than by a function that will not start.
+    parse_manifest(content)
+    (directory / MANIFEST).write_bytes(content)
+    return version
+
+
+def read_commit(directory: Path) -> str | None:
+    """The commit that `directory` is at, with "-dirty" when files differ from it; None outside a git repository."""
+    commit = _ask_git(directory, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return f"{commit}-dirty" if _ask_git(directory, "status", "--porcelain") else commit
+
+
+def _ask_git(directory: Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            ["git", *arguments],  # noqa: S607 - the user's own git
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _describe_features(training: Rows) -> list[dict[str, Any]]:
+    lowest, highest = training.features.min(axis=0), training.features.max(axis=0)
+    return [
+        {"name": feature.name, "unit": feature.unit, "minimum": float(minimum), "maximum": float(maximum)}
+        for feature, minimum, maximum in zip(FEATURES, lowest, highest, strict=True)
+    ]

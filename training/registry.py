@@ -1,0 +1,174 @@
+"""The registry of models in S3: versions that never change, and the pointer to the one that is served.
+
+A version exists once its manifest does, which is written last. Versions are created with `If-None-Match: *` and the
+pointer is swapped with `If-Match`, so two people at once can neither overwrite a file nor lose a promotion unseen.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lambda_app.errors import BundleError
+from lambda_app.model.bundle import (
+    MANIFEST,
+    POINTER_KEY,
+    Manifest,
+    Pointer,
+    bundle_key,
+    parse_manifest,
+    parse_pointer,
+    sha256_hex,
+)
+from training.errors import RegistryError
+from training.storage import StoredObject, explain_failures, fetch_object, measure_object, write_object
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class PublishedVersion:
+    """A line of the registry; `rmse` and `r2` are those of the held-out patients."""
+
+    version: str
+    created_at: str
+    rmse: float
+    r2: float
+    is_current: bool
+
+
+def find_newest_bundle(output: Path) -> Path:
+    """The youngest bundle under `output`; RegistryError when there is none."""
+    # A version starts with its time, and an export that is under way has a name that starts with a dot.
+    bundles = sorted(path.parent for path in output.glob(f"[!.]*/{MANIFEST}"))
+    if not bundles:
+        raise RegistryError(f"no trained model under {output}: run `python -m training train` first")
+    return bundles[-1]
+
+
+def publish_bundle(client: "S3Client", bucket: str, directory: Path) -> str:
+    """Upload the bundle and return its version. What is there already stays, so an interrupted publish resumes.
+
+    RegistryError when a file is not what its manifest says, or the version is there with other contents.
+    """
+    version, contents = _read_bundle(directory)
+    with explain_failures(bucket):
+        for name, content in contents.items():
+            key = bundle_key(version, name)
+            if write_object(client, bucket, key, content, former=None):
+                continue
+            there = fetch_object(client, bucket, key)
+            if there is None:
+                raise RegistryError(f"someone else is publishing {version} at this moment: try again")
+            if there.content != content:
+                raise RegistryError(f"{key} is published already with other contents, and a version never changes")
+    return version
+
+
+def promote_version(client: "S3Client", bucket: str, version: str) -> bool:
+    """Make `version` the one that is served; return False when it is already.
+
+    RegistryError when it is not published whole, or when someone else moved the pointer meanwhile.
+    """
+    with explain_failures(bucket):
+        manifest_sha256 = _require_whole(client, bucket, version)
+        found = fetch_object(client, bucket, POINTER_KEY)
+        former = _read_pointer(found)
+        if former == Pointer(version, manifest_sha256):
+            return False
+        previous = former.version if former else None
+        document = {"version": version, "manifest_sha256": manifest_sha256, "previous": previous}
+        content = json.dumps(document, indent=2).encode() + b"\n"
+        if not write_object(client, bucket, POINTER_KEY, content, found):
+            winner = fetch_object(client, bucket, POINTER_KEY)
+            if winner is None or winner.content != content:
+                current = _read_pointer(winner)
+                raise RegistryError(
+                    f"{version} was not promoted: someone else moved the pointer meanwhile, "
+                    f"{current.version if current else 'no version'} is current now"
+                )
+    return True
+
+
+def list_versions(client: "S3Client", bucket: str) -> list[PublishedVersion]:
+    """Every version that is published whole, newest first."""
+    versions = []
+    with explain_failures(bucket):
+        pointer = _read_pointer(fetch_object(client, bucket, POINTER_KEY))
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="models/", Delimiter="/")
+        for page in pages:
+            for prefix in page.get("CommonPrefixes", []):
+                key = f"{prefix['Prefix']}{MANIFEST}"
+                manifest = fetch_object(client, bucket, key)
+                if manifest:
+                    versions.append(_describe_version(key, manifest.content, pointer))
+    return sorted(versions, key=lambda entry: entry.created_at, reverse=True)
+
+
+def _read_bundle(directory: Path) -> tuple[str, dict[str, bytes]]:
+    """The version and every file as verified, the manifest last: whoever finds it in S3 finds all it names."""
+    try:
+        manifest_content = (directory / MANIFEST).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RegistryError(f"{directory} is not a trained model: it has no {MANIFEST}") from error
+    manifest = _read_manifest(manifest_content, str(directory))
+    contents = {}
+    for name, entry in manifest.files.items():
+        try:
+            contents[name] = (directory / name).read_bytes()
+        except FileNotFoundError as error:
+            raise RegistryError(f"{directory} is damaged: {name} is missing; nothing was published") from error
+        if len(contents[name]) != entry.size or sha256_hex(contents[name]) != entry.sha256:
+            raise RegistryError(
+                f"{directory} is damaged: {name} differs from what {MANIFEST} says; nothing was published"
+            )
+    contents[MANIFEST] = manifest_content
+    return manifest.version, contents
+
+
+def _require_whole(client: "S3Client", bucket: str, version: str) -> str:
+    """Return the manifest's SHA-256 after making sure that every file it names is there in its size."""
+    key = bundle_key(version, MANIFEST)
+    found = fetch_object(client, bucket, key)
+    if found is None:
+        raise RegistryError(f"no version {version} in bucket {bucket}")
+    manifest = _read_manifest(found.content, key)
+    if manifest.version != version:
+        raise RegistryError(f"{key} says it is version {manifest.version}; nothing was promoted")
+    for name, entry in manifest.files.items():
+        size = measure_object(client, bucket, bundle_key(version, name))
+        if size != entry.size:
+            state = "is missing" if size is None else f"has {size} bytes instead of {entry.size}"
+            raise RegistryError(f"version {version} is not whole: {name} {state}; nothing was promoted")
+    return sha256_hex(found.content)
+
+
+def _describe_version(key: str, content: bytes, pointer: Pointer | None) -> PublishedVersion:
+    version = _read_manifest(content, key).version
+    document: dict[str, Any] = json.loads(content)
+    try:
+        held_out = document["metrics"]["held_out"]
+        return PublishedVersion(
+            version,
+            str(document["created_at"]),
+            rmse=float(held_out["rmse"]),
+            r2=float(held_out["r2"]),
+            is_current=pointer is not None and pointer.version == version,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RegistryError(f"{key} lacks what `list` shows: {error!r}") from error
+
+
+def _read_manifest(content: bytes, source: str) -> Manifest:
+    try:
+        return parse_manifest(content)
+    except BundleError as error:
+        raise RegistryError(f"{source} is damaged: {error}") from error
+
+
+def _read_pointer(found: StoredObject | None) -> Pointer | None:
+    try:
+        return parse_pointer(found.content) if found else None
+    except BundleError as error:
+        raise RegistryError(f"the registry is damaged: {error}") from error
