@@ -18,7 +18,7 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import Telemetry
 from local.environment import build_service_environment
 from local.errors import StackError
-from local.ports import HOST
+from local.ports import LOOPBACK
 from local.stack import Stack, running_stack
 from training.errors import RegistryError, TrainingError
 from training.registry import find_newest_bundle, promote_version, publish_bundle
@@ -31,9 +31,10 @@ def main() -> int:
     """Run until Ctrl-C; the exit code is 1, with one line, when the stack cannot run."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="of the API; the database and S3 take the next two")
-    port = parser.parse_args().port
+    parser.add_argument("--listen", default=LOOPBACK, help="where the database and S3 listen, for containers")
+    options = parser.parse_args()
     try:
-        with running_stack(STACK, port) as stack:
+        with running_stack(STACK, options.port, options.listen) as stack:
             serve(stack)
     except (StackError, TrainingError) as error:
         print(error, file=sys.stderr)
@@ -64,7 +65,7 @@ def serve(stack: Stack) -> None:
         settings = Settings.from_env(environment)
         app = lambda_app.handler.build_app(settings, Telemetry(settings, emit_emf=False))
     print(describe(stack), flush=True)
-    uvicorn.run(app, host=HOST, port=stack.http_port, lifespan="off", log_config=LOG_CONFIG, server_header=False)
+    uvicorn.run(app, host=LOOPBACK, port=stack.http_port, lifespan="off", log_config=LOG_CONFIG, server_header=False)
 
 
 def train() -> Path:
@@ -87,7 +88,7 @@ def timed(stage: str) -> Iterator[None]:
 
 def describe(stack: Stack) -> str:
     """What a person can do now."""
-    url = f"http://{HOST}:{stack.http_port}"
+    url = f"http://{LOOPBACK}:{stack.http_port}"
     login = stack.postgres.login
     return f"""
 Ready. Open {url}/docs, or ask for a prediction:

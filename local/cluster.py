@@ -1,12 +1,8 @@
-"""PostgreSQL's data on disk: made whole or not at all, owned by a user PostgreSQL accepts, held by one run at a time.
-
-A directory holds `data/`, PostgreSQL's own, and `password`, of its superuser: whoever moves one moves both.
-"""
+"""PostgreSQL's data on disk: made whole or not at all, owned by a user that it accepts, held by one run at a time."""
 
 import fcntl
 import importlib.util
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -21,6 +17,10 @@ MAJOR_VERSION = "18"
 NOBODY = 65534
 INITDB_SECONDS = 120
 ORPHAN_SECONDS = 15
+
+# Known to events/env.json too. It keeps nobody out who may use this machine's loopback interface; what is here are
+# the predictions of whoever tries the service.
+PASSWORD = "local"
 
 
 def find_binary(name: str) -> Path:
@@ -43,12 +43,14 @@ def build_prefix(data: Path) -> list[str]:
     if not shutil.which("setpriv"):
         raise StackError("PostgreSQL refuses to run as root, and there is no setpriv (util-linux): run as another user")
     owner = data.stat()
-    # The capability is for directories above the data, such as /root, which that user may not enter.
+    # The capability is for directories above, such as /root, which that user may not enter. The secure bit keeps it
+    # in effect for access(2), by which PostgreSQL looks for its own programs.
     return [
         "setpriv",
         f"--reuid={owner.st_uid}",
         f"--regid={owner.st_gid}",
         "--clear-groups",
+        "--securebits=+no_setuid_fixup",
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
     ]
@@ -69,15 +71,13 @@ def initialise(directory: Path) -> None:
     data = draft / "data"
     draft.mkdir(mode=0o700)
     data.mkdir(mode=0o700)
-    password = draft / "password"
-    password.touch(mode=0o600)
-    password.write_text(secrets.token_urlsafe(24))
     give_away_from_root(data)
     command = [*build_prefix(data), str(find_binary("initdb")), "-D", str(data), "-U", "postgres"]
-    command += ["--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8", "--no-locale"]
+    command += ["--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8", "--no-locale"]
     result = subprocess.run(
         command,
         env=build_environment(),
+        input=PASSWORD,
         capture_output=True,
         text=True,
         check=False,
@@ -86,6 +86,9 @@ def initialise(directory: Path) -> None:
     )
     if result.returncode:
         raise StackError(f"No database could be made in {directory}: {read_last_fault(result.stdout + result.stderr)}")
+    with (data / "pg_hba.conf").open("a") as rules:
+        # For containers, where the server is told to listen on their bridge.
+        rules.write("host all all samenet scram-sha-256\n")
     draft.rename(directory)
 
 

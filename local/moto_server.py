@@ -6,8 +6,6 @@ import threading
 
 from moto.server import main
 
-from local.ports import HOST
-
 
 def end_with_parent() -> None:
     """Our standard input is a pipe that only the parent holds open, so its end is the parent's, kill -9 included."""
@@ -17,4 +15,4 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=end_with_parent, daemon=True).start()
-    main(["--host", HOST, "--port", sys.argv[1]])
+    main(["--host", sys.argv[1], "--port", sys.argv[2]])

@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Self
 
 from local.errors import StackError
-from local.ports import HOST
+from local.ports import LOOPBACK
 from local.process import read_last_fault, start_process, stop_process
 
 BUCKET = "diabetes-models"
 START_SECONDS = 30
-STOP_STEPS = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+# It has nothing to save, and takes a second to end by itself.
+STOP_STEPS = ((signal.SIGKILL, 5.0),)
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 class ObjectStore:
     """A server on `port` that answers as S3 does, to any credentials."""
 
-    def __init__(self, log_path: Path, port: int) -> None:
+    def __init__(self, log_path: Path, port: int, host: str = LOOPBACK) -> None:
+        self.host = host
         self.log_path = log_path.absolute()
         self.port = port
         self.bucket = BUCKET
@@ -30,7 +32,7 @@ class ObjectStore:
 
     @property
     def endpoint_url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -47,7 +49,7 @@ class ObjectStore:
         """Return when the bucket is there."""
         try:
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
-            command = [sys.executable, "-m", "local.moto_server", str(self.port)]
+            command = [sys.executable, "-m", "local.moto_server", self.host, str(self.port)]
             self._process = start_process(command, self.log_path, directory=REPOSITORY, environment=os.environ)
             self._wait_for_bucket()
         except BaseException as error:
@@ -57,14 +59,9 @@ class ObjectStore:
             raise
 
     def stop(self) -> None:
+        """End the server, with all that it holds. `start` brings it back, empty."""
         if self._process:
             stop_process(self._process, STOP_STEPS)
-            self._process = None
-
-    def kill(self) -> None:
-        """Crash the server, for tests. `start` brings it back, empty."""
-        if self._process:
-            stop_process(self._process, STOP_STEPS[-1:])
             self._process = None
 
     def _wait_for_bucket(self) -> None:
@@ -82,7 +79,7 @@ class ObjectStore:
 
     def _create_bucket(self) -> None:
         # By hand: moto checks no signature, and a client that reads the environment might go through a proxy.
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
         try:
             connection.request("PUT", f"/{self.bucket}")
             status = connection.getresponse().status

@@ -1,10 +1,10 @@
-"""TCP ports on the loopback interface."""
+"""TCP ports of this machine."""
 
 import errno
 import socket
 from contextlib import ExitStack
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 
 
 def find_free_ports(count: int) -> list[int]:
@@ -12,17 +12,17 @@ def find_free_ports(count: int) -> list[int]:
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
-            each.bind((HOST, 0))
+            each.bind((LOOPBACK, 0))
         return [int(each.getsockname()[1]) for each in sockets]
 
 
-def describe_port_problem(port: int) -> str | None:
+def describe_port_problem(port: int, host: str = LOOPBACK) -> str | None:
     """Why no server can listen on this port, or None where one can."""
     with socket.socket() as probe:
         # As the servers do: a connection that a past server closed doesn't keep its port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OverflowError:
             return "doesn't exist"
         except OSError as error:

@@ -14,7 +14,7 @@ from pg8000.native import Connection
 
 from local import cluster
 from local.errors import StackError
-from local.ports import HOST
+from local.ports import LOOPBACK
 from local.process import read_last_fault, start_process, stop_process
 
 DATABASE = "diabetes"
@@ -39,7 +39,8 @@ class DatabaseLogin:
 class Postgres:
     """A server on `port` whose data live in `directory`, and whose log of this start lies beside it."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, host: str = LOOPBACK) -> None:
+        self.host = host
         self.directory = directory.resolve()
         self.port = port
         self.log_path = self.directory.with_name(f"{self.directory.name}.log")
@@ -48,8 +49,8 @@ class Postgres:
 
     @property
     def login(self) -> DatabaseLogin:
-        """Superuser and password; known once the server has started for the first time."""
-        return DatabaseLogin(HOST, self.port, USER, (self.directory / "password").read_text(), DATABASE)
+        """The superuser's."""
+        return DatabaseLogin(self.host, self.port, USER, cluster.PASSWORD, DATABASE)
 
     @property
     def pid(self) -> int | None:
@@ -113,7 +114,7 @@ class Postgres:
     def _launch(self) -> subprocess.Popen[bytes]:
         data = self.directory / "data"
         settings = {
-            "listen_addresses": HOST,
+            "listen_addresses": self.host,
             # Socket paths are limited to about 100 characters, which a deep clone exceeds.
             "unix_socket_directories": "",
             # Without DETAIL lines, which would put a refused row's measurements into the log.
@@ -157,7 +158,7 @@ class Postgres:
     def _connect(self) -> Connection:
         return Connection(
             USER,
-            host=HOST,
+            host=self.host,
             port=self.port,
             password=self.login.password,
             database="postgres",
@@ -171,10 +172,13 @@ class Postgres:
         return self._explain(read_last_fault(log))
 
     def _explain(self, fault: str) -> StackError:
-        return StackError(
-            f"The database in {self.directory} can't be used ({fault}): move that directory away to begin with an "
-            "empty one"
-        )
+        if "Permission denied" in fault:
+            advice = "let the user who runs this own it"
+        elif "No space left" in fault:
+            advice = "make room on that disk"
+        else:
+            advice = "move that directory away to begin with an empty one"
+        return StackError(f"The database in {self.directory} can't be used ({fault}): {advice}")
 
 
 def describe_os_error(error: OSError | subprocess.TimeoutExpired) -> str:

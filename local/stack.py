@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from local.errors import StackError
 from local.object_store import ObjectStore
-from local.ports import describe_port_problem, find_free_ports
+from local.ports import LOOPBACK, describe_port_problem, find_free_ports
 from local.postgres import Postgres
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,20 +26,22 @@ class Stack:
 
 
 @contextmanager
-def running_stack(directory: Path, http_port: int = 8000) -> Iterator[Stack]:
+def running_stack(directory: Path, http_port: int = 8000, host: str = LOOPBACK) -> Iterator[Stack]:
     """Run both servers with their data and logs in `directory`, on the two ports after `http_port`; 0 picks free ports.
+
+    `host` is the address that both listen on; the API keeps to the loopback interface.
 
     Raises StackError with one line for the user; KeyboardInterrupt or SystemExit at a signal, once all is stopped.
     """
     ports = [http_port, http_port + 1, http_port + 2] if http_port else find_free_ports(3)
-    postgres = Postgres(directory / "postgres", ports[1])
-    object_store = ObjectStore(directory / "object-store.log", ports[2])
+    postgres = Postgres(directory / "postgres", ports[1], host)
+    object_store = ObjectStore(directory / "object-store.log", ports[2], host)
     with ending_by_signal(), ExitStack() as servers:
         try:
             # Before the ports are looked at: a killed run's server would still hold one of them.
             servers.callback(postgres.stop)
             postgres.claim()
-            require_free_ports(ports)
+            require_free_ports(ports, host)
             servers.enter_context(postgres)
             servers.enter_context(object_store)
             yield Stack(ports[0], postgres, object_store)
@@ -47,9 +49,10 @@ def running_stack(directory: Path, http_port: int = 8000) -> Iterator[Stack]:
             ignore_ending_signals()
 
 
-def require_free_ports(ports: list[int]) -> None:
-    for port, purpose in zip(ports, ("the API", "the database", "the object store"), strict=True):
-        problem = describe_port_problem(port)
+def require_free_ports(ports: list[int], host: str) -> None:
+    purposes = {"the API": LOOPBACK, "the database": host, "the object store": host}
+    for port, (purpose, address) in zip(ports, purposes.items(), strict=True):
+        problem = describe_port_problem(port, address)
         if problem:
             other = ports[0] + 1000 if 0 < ports[0] < 60000 else 8000
             raise StackError(f"Port {port}, for {purpose}, {problem}: use others, for example make run PORT={other}")

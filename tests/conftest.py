@@ -66,6 +66,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def environment(stack: Stack, bundle: Path) -> dict[str, str]:
     """The service's environment, with the schema in place and the trained model promoted."""
+    return prepare_service(stack, bundle)
+
+
+def prepare_service(stack: Stack, bundle: Path) -> dict[str, str]:
+    """Create the table, publish and promote the model, and return the service's environment."""
     values = build_service_environment(stack)
     settings = Settings.from_env(values)
     database = Database(settings)
@@ -87,13 +92,10 @@ def s3(environment: dict[str, str]) -> "S3Client":
 
 
 @pytest.fixture
-def new_bucket(s3: "S3Client", environment: dict[str, str]) -> str:
+def new_bucket(s3: "S3Client") -> str:
     """An empty bucket beside the promoted one."""
     name = f"test-{uuid4()}"
-    s3.create_bucket(
-        Bucket=name,
-        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
-    )
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return name
 
 

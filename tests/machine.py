@@ -1,4 +1,4 @@
-"""What a test needs from the machine: skipped with one line where it is missing, failed where nothing may be skipped."""
+"""What a test needs from the machine: where it is missing, one line says so."""
 
 import os
 

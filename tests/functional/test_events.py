@@ -11,7 +11,18 @@ import pytest
 from lambda_app.telemetry import LambdaHandler
 from tests.events import NAMES, Context, check_answer, load_event, read_body
 
-FEATURES = {"age": 59, "sex": 2, "bmi": 32.1, "bp": 101, "s1": 157, "s2": 93.2, "s3": 38, "s4": 4, "s5": 4.8598, "s6": 87}
+FEATURES = {
+    "age": 59,
+    "sex": 2,
+    "bmi": 32.1,
+    "bp": 101,
+    "s1": 157,
+    "s2": 93.2,
+    "s3": 38,
+    "s4": 4,
+    "s5": 4.8598,
+    "s6": 87,
+}
 
 
 @pytest.mark.parametrize("name", NAMES)

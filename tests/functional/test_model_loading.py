@@ -15,7 +15,7 @@ from sklearn.datasets import load_diabetes
 import lambda_app.handler
 from lambda_app.errors import SettingsError
 from lambda_app.features import FEATURE_NAMES
-from lambda_app.model.predictor import load_predictor
+from lambda_app.model.predictor import Predictor, load_predictor
 from lambda_app.telemetry import LambdaHandler
 from tests.events import Context, invoke, load_event, make_event
 from training.registry import promote_version, publish_bundle
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 def test_model_is_loaded_once(wire: Callable[..., LambdaHandler], monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
-    monkeypatch.setattr("lambda_app.handler.load_predictor", lambda *args: loads.append(args) or load_predictor(*args))
+
+    def load_and_count(client: "S3Client", bucket: str, runtime_name: str) -> Predictor:
+        loads.append(bucket)
+        return load_predictor(client, bucket, runtime_name)
+
+    monkeypatch.setattr("lambda_app.handler.load_predictor", load_and_count)
     api = wire()
     for _ in range(3):
         assert invoke(api, load_event("predict"))["statusCode"] == 200

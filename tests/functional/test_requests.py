@@ -17,7 +17,9 @@ def predict(api: LambdaHandler, body: str | None, **headers: str) -> dict[str, A
     return invoke(api, make_event("POST", "/predict", body, **headers))
 
 
-@pytest.mark.parametrize("body", ["{", "[" * 60_000, '{"age": ' + "9" * 5000 + "}", "{'age': 1}", '{"age": 1}}', "\x00"])
+@pytest.mark.parametrize(
+    "body", ["{", "[" * 60_000, '{"age": ' + "9" * 5000 + "}", "{'age': 1}", '{"age": 1}}', "\x00"]
+)
 def test_what_is_not_json_is_400(body: str, api: LambdaHandler) -> None:
     answer = predict(api, body)
     assert answer["statusCode"] == 400

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.ports import HOST, find_free_ports
+from local.ports import LOOPBACK, find_free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -60,7 +60,7 @@ def test_a_python_without_venv_gets_one_line(clone: Path) -> None:
 
 
 def test_an_unreachable_registry_gets_one_line(clone: Path) -> None:
-    nowhere = f"http://{HOST}:{find_free_ports(1)[0]}/simple"
+    nowhere = f"http://{LOOPBACK}:{find_free_ports(1)[0]}/simple"
     result = make(clone, "run", f"PYTHON={sys.executable}", PIP_INDEX_URL=nowhere, PIP_CONFIG_FILE=os.devnull)
     assert read_lines(result) == [
         f"The package registry can't be reached: Connection refused. All of it: {clone}/build/set-up.log"
