@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from lambda_app import VERSION
 from lambda_app.errors import INVALID_INPUT, MALFORMED_JSON
 from lambda_app.middleware import RequestMiddleware
-from lambda_app.problems import MEDIA_TYPE, list_field_errors, make_http_problem, make_problem_response
+from lambda_app.problems import MEDIA_TYPE, list_field_errors, make_framework_problem, make_problem_response
 from lambda_app.schemas import (
     DatabaseHealth,
     FieldMessage,
@@ -131,9 +131,7 @@ async def _answer_invalid_request(request: Request, error: Exception) -> JSONRes
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:
-    exception = cast(HTTPException, error)
-    problem = make_http_problem(exception.status_code)
-    return make_problem_response(problem, str(exception.detail), request.state.request_id, headers=exception.headers)
+    return make_framework_problem(cast(HTTPException, error), request.state.request_id)
 
 
 def _describe_problem(description: str) -> dict[str, Any]:

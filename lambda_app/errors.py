@@ -19,6 +19,9 @@ class Problem:
 
 INVALID_INPUT = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", "The input was refused")
 MALFORMED_JSON = Problem(HTTPStatus.BAD_REQUEST, "malformed-json", "The body is not JSON")
+BODY_TOO_LARGE = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large")
+NOT_FOUND = Problem(HTTPStatus.NOT_FOUND, "not-found", "There is nothing at this path")
+METHOD_NOT_ALLOWED = Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "The path takes another method")
 INTERNAL_ERROR = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "The service failed")
 
 

@@ -6,8 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
-from lambda_app.errors import Problem, ServiceError
+from lambda_app.errors import (
+    BODY_TOO_LARGE,
+    MALFORMED_JSON,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    Problem,
+    ServiceError,
+)
 from lambda_app.features import FEATURES
 
 MEDIA_TYPE = "application/problem+json"
@@ -15,6 +23,11 @@ MEDIA_TYPE = "application/problem+json"
 # A 64 KB body has room for thousands of unknown fields; naming some of them is enough.
 MAX_UNKNOWN_FIELDS = 10
 MAX_NAME_LENGTH = 64
+
+# FastAPI's own 400 is for a body that the JSON reader gives up on: nested too deep, numbers too long.
+_FRAMEWORK_PROBLEMS = {
+    problem.status: problem for problem in (MALFORMED_JSON, NOT_FOUND, METHOD_NOT_ALLOWED, BODY_TOO_LARGE)
+}
 
 _LIMITS = {feature.name: feature.limits for feature in FEATURES}
 
@@ -52,10 +65,17 @@ def make_service_problem(error: ServiceError, request_id: UUID) -> ProblemJSONRe
     return make_problem_response(error.problem, str(error), request_id, headers=headers)
 
 
-def make_http_problem(status_code: int) -> Problem:
-    """The problem of a plain HTTP status: 404, 405, 413 and the like."""
-    status = HTTPStatus(status_code)
-    return Problem(status, status.phrase.lower().replace(" ", "-"), status.phrase)
+def make_framework_problem(error: HTTPException, request_id: UUID) -> ProblemJSONResponse:
+    """The response for what the framework refuses before an endpoint is reached."""
+    status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    detail = str(error.detail)
+    if status == METHOD_NOT_ALLOWED.status:
+        detail = f"It takes {headers['Allow']}."
+    elif status == NOT_FOUND.status:
+        detail = "The paths of this service are in /openapi.json."
+    problem = _FRAMEWORK_PROBLEMS.get(status) or Problem(status, "http-error", status.phrase)
+    return make_problem_response(problem, detail, request_id, headers=headers)
 
 
 def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:

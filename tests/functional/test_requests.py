@@ -22,7 +22,7 @@ def predict(api: LambdaHandler, body: str | None, **headers: str) -> dict[str, A
 )
 def test_what_is_not_json_is_400(body: str, api: LambdaHandler) -> None:
     answer = predict(api, body)
-    assert answer["statusCode"] == 400
+    assert (answer["statusCode"], answer["body"]["type"]) == (400, "urn:diabetes-ml:problem:malformed-json")
     assert answer["headers"]["content-type"] == "application/problem+json"
 
 
@@ -50,6 +50,7 @@ def test_body_of_64_kib_is_read_and_one_byte_more_is_not(api: LambdaHandler) -> 
 def test_wrong_method_names_the_right_one(api: LambdaHandler) -> None:
     answer = invoke(api, make_event("GET", "/predict"))
     assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "POST")
+    assert answer["body"]["detail"] == "It takes POST."
 
 
 def test_value_outside_training_is_answered_with_a_warning(api: LambdaHandler, manifest: dict[str, Any]) -> None:
