@@ -10,7 +10,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock clean set-up set-up-uv python
+.PHONY: help run test lint format sam lock clean set-up set-up-uv python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,14 @@ lint: set-up ## Check style, format and types
 format: set-up ## Put the code into its format
 	@$(RUN) ruff check --fix-only .
 	@$(RUN) ruff format .
+
+# By uv: pip in hash mode trips over the extras that SAM's dependencies ask of each other.
+sam: set-up ## Install SAM's command line, with the Lambda emulator that it ships, into build/sam
+	@cmp -s requirements/sam.txt build/sam/installed.txt || { \
+		echo "Setting up build/sam (once) ..." && \
+		.venv/bin/uv venv --quiet --clear --python .venv/bin/python build/sam && \
+		.venv/bin/uv pip sync --quiet --require-hashes --python build/sam/bin/python requirements/sam.txt && \
+		cp requirements/sam.txt build/sam/installed.txt; }
 
 # What ships is constrained to what is tested. SAM's own pins conflict with ours, so it stands alone.
 lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/ (UPGRADE=1: to the newest)

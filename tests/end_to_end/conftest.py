@@ -14,26 +14,14 @@ from tests.end_to_end.emulator import Emulator
 from tests.machine import require
 
 ROOT = Path(__file__).parents[2]
-SAM_LOCK = ROOT / "requirements" / "sam.txt"
 SAM_VENV = ROOT / "build" / "sam"
 
 
 @pytest.fixture(scope="session")
 def sam_venv() -> Path:
-    """An environment of its own with the locked aws-sam-cli, made once and again when the lock changes."""
-    stamp = SAM_VENV / "installed.txt"
-    lock = SAM_LOCK.read_text(encoding="utf-8")
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != lock:
-        uv = Path(sys.prefix, "bin", "uv")
-        python = SAM_VENV / "bin" / "python"
-        commands = [
-            [str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(SAM_VENV)],
-            [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(SAM_LOCK)],
-        ]
-        for command in commands:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            require(done.returncode == 0, f"aws-sam-cli ({done.stderr.strip() or 'uv failed'})")
-        stamp.write_text(lock, encoding="utf-8")
+    """The environment of the locked aws-sam-cli, made once and again when the lock changes."""
+    done = subprocess.run(["make", "sam"], cwd=ROOT, capture_output=True, text=True, check=False)
+    require(done.returncode == 0, f"aws-sam-cli ({done.stderr.strip()})")
     return SAM_VENV
 
 
