@@ -20,7 +20,7 @@ from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
 from lambda_app.log.writer import RecordWriter
 from lambda_app.model.current import CurrentModel
-from lambda_app.model.predictor import load_predictor
+from lambda_app.model.predictor import load_model
 from lambda_app.problems import MEDIA_TYPE
 from lambda_app.service import PredictionService
 from lambda_app.settings import Settings
@@ -36,7 +36,8 @@ def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
     client = boto3.client("s3", config=config)
     model = CurrentModel(
-        load=lambda: load_predictor(client, settings.model_bucket, settings.model_runtime),
+        lambda etag: load_model(client, settings.model_bucket, settings.model_runtime, etag),
+        refresh_seconds=settings.model_refresh_seconds,
         on_loaded=telemetry.model_loaded,
         on_failed=telemetry.model_load_failed,
     )

@@ -16,6 +16,7 @@ class Settings:
 
     model_bucket: str
     model_runtime: str
+    model_refresh_seconds: int
     database_host: str
     database_port: int
     database_name: str
@@ -34,8 +35,9 @@ class Settings:
         settings = cls(
             model_bucket=reader.text("MODEL_BUCKET"),
             model_runtime=reader.choice("MODEL_RUNTIME", RUNTIMES, default="litert"),
+            model_refresh_seconds=reader.number("MODEL_REFRESH_SECONDS", 1, 86400, default="60"),
             database_host=reader.text("DATABASE_HOST"),
-            database_port=reader.port("DATABASE_PORT", default="5432"),
+            database_port=reader.number("DATABASE_PORT", 1, 65535, default="5432"),
             database_name=reader.text("DATABASE_NAME"),
             database_user=reader.text("DATABASE_USER"),
             database_password=environment.get("DATABASE_PASSWORD") or None,
@@ -70,9 +72,9 @@ class _Reader:
             self.faults.append(f"{name} must be one of {', '.join(choices)}, not {value!r}")
         return value
 
-    def port(self, name: str, default: str) -> int:
+    def number(self, name: str, minimum: int, maximum: int, default: str) -> int:
         value = self.text(name, default)
-        if not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
-            self.faults.append(f"{name} must be a port number from 1 to 65535, not {value!r}")
-            return 0
+        if not (value.isascii() and value.isdigit() and minimum <= int(value) <= maximum):
+            self.faults.append(f"{name} must be a whole number from {minimum} to {maximum}, not {value!r}")
+            return minimum
         return int(value)

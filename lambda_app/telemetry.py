@@ -70,7 +70,7 @@ class Telemetry:
         self._logger.info("model loaded", model_version=version)
 
     def model_load_failed(self, reason: str) -> None:
-        """No model could be loaded; it will be tried again."""
+        """The model that the pointer names could not be loaded; it will be tried again."""
         self._model_load_failures += 1
         self._add_metric("ModelLoadFailures", MetricUnit.Count, 1)
         self._logger.error("model cannot be loaded", reason=reason)

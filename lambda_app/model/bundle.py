@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -99,9 +100,24 @@ def parse_manifest(content: bytes) -> Manifest:
     return manifest
 
 
-def fetch_bundle(client: "S3Client", bucket: str, names: Iterable[str]) -> Bundle:
-    """Fetch pointer, manifest and the named files of the current version, each checked against its digest."""
-    pointer = parse_pointer(_fetch(client, bucket, POINTER_KEY))
+def fetch_pointer(client: "S3Client", bucket: str, known_etag: str | None) -> tuple[Pointer, str] | None:
+    """The pointer and its ETag; None when it is the one whose ETag is known. Raises BundleError."""
+    try:
+        if known_etag is None:
+            answer = client.get_object(Bucket=bucket, Key=POINTER_KEY)
+        else:
+            answer = client.get_object(Bucket=bucket, Key=POINTER_KEY, IfNoneMatch=known_etag)
+        return parse_pointer(answer["Body"].read()), answer["ETag"]
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.NOT_MODIFIED:
+            return None
+        raise _explain(error, POINTER_KEY) from error
+    except BotoCoreError as error:
+        raise _explain(error, POINTER_KEY) from error
+
+
+def fetch_bundle(client: "S3Client", bucket: str, pointer: Pointer, names: Iterable[str]) -> Bundle:
+    """Fetch the manifest and the named files of the pointer's version, each checked against its digest."""
     manifest_key = bundle_key(pointer.version, MANIFEST)
     content = _fetch(client, bucket, manifest_key)
     _require_digest(content, pointer.manifest_sha256, manifest_key)
@@ -122,11 +138,16 @@ def fetch_bundle(client: "S3Client", bucket: str, names: Iterable[str]) -> Bundl
 def _fetch(client: "S3Client", bucket: str, key: str) -> bytes:
     try:
         return client.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown")
-        raise BundleError(f"{key} cannot be read from S3: {code}") from error
-    except BotoCoreError as error:
-        raise BundleError(f"{key} cannot be read from S3: {type(error).__name__}") from error
+    except (ClientError, BotoCoreError) as error:
+        raise _explain(error, key) from error
+
+
+def _explain(error: ClientError | BotoCoreError, key: str) -> BundleError:
+    if isinstance(error, ClientError):
+        reason = error.response.get("Error", {}).get("Code", "unknown")
+    else:
+        reason = type(error).__name__
+    return BundleError(f"{key} cannot be read from S3: {reason}")
 
 
 def _require_digest(content: bytes, expected: str, key: str) -> None:

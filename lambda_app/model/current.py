@@ -1,49 +1,58 @@
-"""The model that answers now: loaded once per execution environment, tried again when it could not be."""
+"""The model that answers now: loaded once per execution environment, exchanged when the pointer names another."""
 
 import time
 from collections.abc import Callable
 
 from lambda_app.errors import BundleError, ModelUnavailableError
-from lambda_app.model.predictor import Predictor
+from lambda_app.model.predictor import LoadedModel, Predictor
 
 RETRY_INTERVAL_SECONDS = 1.0
 
 
 class CurrentModel:
-    """Keeps the loaded model. While there is none, each use tries again, at most once a second."""
+    """Keeps the loaded model, and looks for another at most once per refresh interval.
+
+    `load` gets the ETag of the pointer that is known and returns None when it has not changed. It runs within the
+    request that finds it due, because Lambda freezes between requests. When it fails, the model that works stays;
+    where there is none, each request tries again, at most once a second.
+    """
 
     def __init__(
         self,
-        load: Callable[[], Predictor],
+        load: Callable[[str | None], LoadedModel | None],
+        *,
+        refresh_seconds: float,
         on_loaded: Callable[[str], None],
         on_failed: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load = load
+        self._refresh_seconds = refresh_seconds
         self._on_loaded = on_loaded
         self._on_failed = on_failed
         self._clock = clock
-        self._predictor: Predictor | None = None
+        self._loaded: LoadedModel | None = None
         self._failure = ""
-        self._retry_at = float("-inf")
+        self._due_at = float("-inf")
 
     def get(self) -> Predictor:
-        """The model, loading it if there is none yet; ModelUnavailableError says why there is none."""
-        if self._predictor is None:
-            self._try_load()
-        if self._predictor is None:
+        """The model, looked for if that is due; ModelUnavailableError says why there is none."""
+        if self._clock() >= self._due_at:
+            self._refresh()
+        if self._loaded is None:
             raise ModelUnavailableError(self._failure)
-        return self._predictor
+        return self._loaded.predictor
 
-    def _try_load(self) -> None:
-        if self._clock() < self._retry_at:
-            return
+    def _refresh(self) -> None:
         try:
-            self._predictor = self._load()
+            found = self._load(self._loaded.pointer_etag if self._loaded else None)
         except BundleError as error:
             self._failure = str(error)
             self._on_failed(self._failure)
-            # From the end of the attempt: a slow failure must not leave every request waiting for the next.
-            self._retry_at = self._clock() + RETRY_INTERVAL_SECONDS
         else:
-            self._on_loaded(self._predictor.version)
+            if found is not None:
+                self._loaded = found
+                self._on_loaded(found.predictor.version)
+        interval = self._refresh_seconds if self._loaded else RETRY_INTERVAL_SECONDS
+        # From the end of the attempt: a slow failure must not leave every request waiting for the next.
+        self._due_at = self._clock() + interval

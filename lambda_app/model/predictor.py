@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lambda_app.errors import BundleError, PredictionError
 from lambda_app.features import FEATURES
-from lambda_app.model.bundle import Bundle, Manifest, fetch_bundle
+from lambda_app.model.bundle import Bundle, Manifest, fetch_bundle, fetch_pointer
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -63,15 +63,30 @@ class Predictor:
         return warnings
 
 
-def load_predictor(client: "S3Client", bucket: str, runtime_name: str) -> Predictor:
-    """Fetch the current bundle and load it with the runtime, "litert" or "tensorflow". Raises BundleError."""
+@dataclass(frozen=True)
+class LoadedModel:
+    """A predictor, and the ETag of the pointer that named it."""
+
+    predictor: Predictor
+    pointer_etag: str
+
+
+def load_model(client: "S3Client", bucket: str, runtime_name: str, known_etag: str | None = None) -> LoadedModel | None:
+    """Fetch the current bundle and load it with the runtime, "litert" or "tensorflow". Raises BundleError.
+
+    None when the pointer still has the known ETag.
+    """
     # Imported by name: TensorFlow alone takes seconds to import, and only one of the two is installed in an image.
     if runtime_name == "tensorflow":
         from lambda_app.model.tensorflow import TensorFlowRuntime as Selected  # noqa: PLC0415
     else:
         from lambda_app.model.litert import LiteRtRuntime as Selected  # type: ignore[assignment] # noqa: PLC0415
-    bundle = fetch_bundle(client, bucket, Selected.FILES)
-    return Predictor(bundle.manifest, _load_runtime(Selected, bundle))
+    found = fetch_pointer(client, bucket, known_etag)
+    if found is None:
+        return None
+    pointer, etag = found
+    bundle = fetch_bundle(client, bucket, pointer, Selected.FILES)
+    return LoadedModel(Predictor(bundle.manifest, _load_runtime(Selected, bundle)), etag)
 
 
 def _load_runtime(selected: type, bundle: Bundle) -> Runtime:

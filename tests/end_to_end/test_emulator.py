@@ -59,7 +59,7 @@ def test_wrong_settings_are_told_at_the_first_invocation(start_emulator: Callabl
     answer = emulator.invoke(load_event("predict"))
     assert answer["errorType"] == "SettingsError"
     assert "MODEL_RUNTIME must be one of litert, tensorflow, not 'onnx'" in answer["errorMessage"]
-    assert "DATABASE_PORT must be a port number" in answer["errorMessage"]
+    assert "DATABASE_PORT must be a whole number from 1 to 65535" in answer["errorMessage"]
 
 
 def test_migrate_runs_as_a_function(start_emulator: Callable[..., Emulator]) -> None:

@@ -15,8 +15,9 @@ from sklearn.datasets import load_diabetes
 import lambda_app.handler
 from lambda_app.errors import SettingsError
 from lambda_app.features import FEATURE_NAMES
-from lambda_app.model.predictor import Predictor, load_predictor
+from lambda_app.model.predictor import LoadedModel, load_model
 from lambda_app.telemetry import LambdaHandler
+from tests.bundles import load_predictor
 from tests.events import Context, invoke, load_event, make_event
 from training.registry import promote_version, publish_bundle
 
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 def test_model_is_loaded_once(wire: Callable[..., LambdaHandler], monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
 
-    def load_and_count(client: "S3Client", bucket: str, runtime_name: str) -> Predictor:
+    def load_and_count(
+        client: "S3Client", bucket: str, runtime_name: str, known_etag: str | None
+    ) -> LoadedModel | None:
         loads.append(bucket)
-        return load_predictor(client, bucket, runtime_name)
+        return load_model(client, bucket, runtime_name, known_etag)
 
-    monkeypatch.setattr("lambda_app.handler.load_predictor", load_and_count)
+    monkeypatch.setattr("lambda_app.handler.load_model", load_and_count)
     api = wire()
     for _ in range(3):
         assert invoke(api, load_event("predict"))["statusCode"] == 200

@@ -128,9 +128,9 @@ def test_silent_server_costs_no_more_than_the_timeouts(settings: Settings) -> No
 
 
 def test_slow_statement_is_given_up_and_its_late_answer_never_read(settings: Settings) -> None:
-    database = Database(settings, timeout_seconds=0.3)
+    database = Database(settings, timeout_seconds=1)
     with pytest.raises(TimeoutError):
-        database.run_transaction(lambda c: c.run("SELECT 'late', pg_sleep(1)"))
+        database.run_transaction(lambda c: c.run("SELECT 'late', pg_sleep(3)"))
     assert database.run_transaction(lambda c: c.run("SELECT 'mine'")) == [["mine"]]
     database.close()
 

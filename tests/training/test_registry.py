@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from lambda_app.model.bundle import fetch_bundle, sha256_hex
-from lambda_app.model.litert import LiteRtRuntime
+from lambda_app.features import FEATURE_NAMES
+from lambda_app.model.bundle import sha256_hex
+from tests.bundles import load_predictor
 from training.data import Rows
 from training.errors import RegistryError
 from training.registry import PublishedVersion, find_newest_bundle, list_versions, promote_version, publish_bundle
@@ -126,9 +127,9 @@ def test_promoted_model_is_the_one_that_the_service_loads(
         "manifest_sha256": sha256_hex((bundle / "manifest.json").read_bytes()),
         "previous": None,
     }
-    served = fetch_bundle(client, bucket, LiteRtRuntime.FILES)
-    assert served.manifest.version == bundle.name
-    prediction = LiteRtRuntime(served.files).predict(rows.features[:1])[0]
+    served = load_predictor(client, bucket, "litert")
+    assert served.version == bundle.name
+    prediction = served.predict(dict(zip(FEATURE_NAMES, rows.features[0], strict=True))).value
     assert 25 < prediction < 346
 
 

@@ -12,6 +12,7 @@ def test_defaults() -> None:
     assert Settings.from_env(MINIMAL) == Settings(
         model_bucket="models",
         model_runtime="litert",
+        model_refresh_seconds=60,
         database_host="db",
         database_port=5432,
         database_name="diabetes",
@@ -29,6 +30,7 @@ def test_each_field_is_read_from_its_variable() -> None:
     given = {
         "MODEL_BUCKET": "b",
         "MODEL_RUNTIME": "tensorflow",
+        "MODEL_REFRESH_SECONDS": "5",
         "DATABASE_HOST": "h",
         "DATABASE_PORT": "6543",
         "DATABASE_NAME": "n",
@@ -58,7 +60,7 @@ def test_every_fault_is_told_at_once() -> None:
         "MODEL_BUCKET is not set",
         "MODEL_RUNTIME must be one of litert, tensorflow, not 'onnx'",
         "DATABASE_HOST is not set",
-        "DATABASE_PORT must be a port number from 1 to 65535, not '0'",
+        "DATABASE_PORT must be a whole number from 1 to 65535, not '0'",
         "DATABASE_NAME is not set",
         "DATABASE_USER is not set",
         "DATABASE_TLS must be one of verify, off, not 'maybe'",

@@ -1,0 +1,67 @@
+"""Bundles in S3 to be promoted, tampered with and loaded."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lambda_app.model.bundle import POINTER_KEY, bundle_key, sha256_hex
+from lambda_app.model.predictor import Predictor, load_model
+from training.registry import promote_version, publish_bundle
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+def load_predictor(client: "S3Client", bucket: str, runtime_name: str) -> Predictor:
+    """The model that the pointer names, loaded as a new execution environment does."""
+    loaded = load_model(client, bucket, runtime_name)
+    assert loaded is not None
+    return loaded.predictor
+
+
+def copy_bundle(bundle: Path, directory: Path, version: str) -> Path:
+    """The same model under another version."""
+    target = directory / version
+    shutil.copytree(bundle, target)
+    manifest = json.loads((target / "manifest.json").read_bytes())
+    (target / "manifest.json").write_text(json.dumps({**manifest, "version": version}), encoding="utf-8")
+    return target
+
+
+class Registry:
+    """A bucket of its own with the promoted model, to be tampered with."""
+
+    def __init__(self, client: "S3Client", bucket: str, bundle: Path) -> None:
+        self.client = client
+        self.bucket = bucket
+        self.version = publish_bundle(client, bucket, bundle)
+        promote_version(client, bucket, self.version)
+
+    def key(self, name: str) -> str:
+        return bundle_key(self.version, name)
+
+    def read(self, key: str) -> bytes:
+        return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def write(self, key: str, content: bytes) -> None:
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    def rewrite_manifest(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """Change the manifest and let the pointer vouch for it, as one who may write both could."""
+        document = json.loads(self.read(self.key("manifest.json")))
+        change(document)
+        content = json.dumps(document).encode()
+        self.write(self.key("manifest.json"), content)
+        pointer = {"version": self.version, "manifest_sha256": sha256_hex(content)}
+        self.write(POINTER_KEY, json.dumps(pointer).encode())
+
+    def replace_file(self, name: str, content: bytes) -> None:
+        """Change a file and the digest that the manifest has of it."""
+        self.write(self.key(name), content)
+        entry = {"size": len(content), "sha256": sha256_hex(content)}
+        self.rewrite_manifest(lambda document: document["files"].update({name: entry}))
+
+    def load(self) -> Predictor:
+        return load_predictor(self.client, self.bucket, "litert")
