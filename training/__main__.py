@@ -1,4 +1,4 @@
-"""The command line: `python -m training train|publish|promote|list`."""
+"""The command line: `python -m training train|publish|promote|rollback|list|show`."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,14 @@ from rich.table import Table
 from lambda_app.model.bundle import MANIFEST
 from training import DEFAULT_EPOCHS, DEFAULT_SEED
 from training.errors import RegistryError, TrainingError
-from training.registry import find_newest_bundle, list_versions, promote_version, publish_bundle
+from training.registry import (
+    find_newest_bundle,
+    list_versions,
+    promote_version,
+    publish_bundle,
+    rollback_version,
+    show_version,
+)
 from training.storage import connect_storage
 
 if TYPE_CHECKING:
@@ -78,6 +85,25 @@ def promote(
     with _open_registry(bucket) as client:
         changed = promote_version(client, bucket, version)
     _print(Console(), f"{version} is current now" if changed else f"{version} is current already")
+
+
+@app.command()
+def rollback(bucket: Bucket = "") -> None:
+    """Make the version before the current one current again."""
+    with _open_registry(bucket) as client:
+        version = rollback_version(client, bucket)
+    _print(Console(), f"{version} is current again")
+
+
+@app.command()
+def show(
+    version: Annotated[str | None, typer.Argument(help="As `list` shows it.", show_default="the current one")] = None,
+    bucket: Bucket = "",
+) -> None:
+    """Show the manifest of a version."""
+    with _open_registry(bucket) as client:
+        document = show_version(client, bucket, version)
+    Console().print_json(json.dumps(document))
 
 
 @app.command("list")

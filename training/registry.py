@@ -72,23 +72,39 @@ def promote_version(client: "S3Client", bucket: str, version: str) -> bool:
     RegistryError when it is not published whole, or when someone else moved the pointer meanwhile.
     """
     with explain_failures(bucket):
-        manifest_sha256 = _require_whole(client, bucket, version)
+        return _move_pointer(client, bucket, version, fetch_object(client, bucket, POINTER_KEY))
+
+
+def rollback_version(client: "S3Client", bucket: str) -> str:
+    """Make the version that was served before the current one the one that is served, and return it.
+
+    RegistryError when there is none, or as for a promotion. Rolling back twice leads back to where it began.
+    """
+    with explain_failures(bucket):
         found = fetch_object(client, bucket, POINTER_KEY)
-        former = _read_pointer(found)
-        if former == Pointer(version, manifest_sha256):
-            return False
-        previous = former.version if former else None
-        document = {"version": version, "manifest_sha256": manifest_sha256, "previous": previous}
-        content = json.dumps(document, indent=2).encode() + b"\n"
-        if not write_object(client, bucket, POINTER_KEY, content, found):
-            winner = fetch_object(client, bucket, POINTER_KEY)
-            if winner is None or winner.content != content:
-                current = _read_pointer(winner)
-                raise RegistryError(
-                    f"{version} was not promoted: someone else moved the pointer meanwhile, "
-                    f"{current.version if current else 'no version'} is current now"
-                )
-    return True
+        if found is None:
+            raise RegistryError("no version is current yet: promote one")
+        _read_pointer(found)
+        previous = json.loads(found.content).get("previous")
+        if previous is None:
+            raise RegistryError("the current version is the first one: there is none before it to go back to")
+        _move_pointer(client, bucket, str(previous), found)
+    return str(previous)
+
+
+def show_version(client: "S3Client", bucket: str, version: str | None) -> dict[str, Any]:
+    """The manifest of a version, or of the current one; RegistryError when there is no such version."""
+    with explain_failures(bucket):
+        if version is None:
+            pointer = _read_pointer(fetch_object(client, bucket, POINTER_KEY))
+            if pointer is None:
+                raise RegistryError("no version is current yet: name one, or promote one")
+            version = pointer.version
+        found = fetch_object(client, bucket, bundle_key(version, MANIFEST))
+        if found is None:
+            raise RegistryError(f"no version {version} in bucket {bucket}")
+    document: dict[str, Any] = json.loads(found.content)
+    return document
 
 
 def list_versions(client: "S3Client", bucket: str) -> list[PublishedVersion]:
@@ -104,6 +120,26 @@ def list_versions(client: "S3Client", bucket: str) -> list[PublishedVersion]:
                 if manifest:
                     versions.append(_describe_version(key, manifest.content, pointer))
     return sorted(versions, key=lambda entry: entry.created_at, reverse=True)
+
+
+def _move_pointer(client: "S3Client", bucket: str, version: str, found: StoredObject | None) -> bool:
+    """Swap the pointer that was found for one to `version`; False when it names that version already."""
+    manifest_sha256 = _require_whole(client, bucket, version)
+    former = _read_pointer(found)
+    if former == Pointer(version, manifest_sha256):
+        return False
+    previous = former.version if former else None
+    document = {"version": version, "manifest_sha256": manifest_sha256, "previous": previous}
+    content = json.dumps(document, indent=2).encode() + b"\n"
+    if not write_object(client, bucket, POINTER_KEY, content, found):
+        winner = fetch_object(client, bucket, POINTER_KEY)
+        if winner is None or winner.content != content:
+            current = _read_pointer(winner)
+            raise RegistryError(
+                f"{version} was not promoted: someone else moved the pointer meanwhile, "
+                f"{current.version if current else 'no version'} is current now"
+            )
+    return True
 
 
 def _read_bundle(directory: Path) -> tuple[str, dict[str, bytes]]:

@@ -1,14 +1,21 @@
 """The handler as Lambda runs it: awslambdaric under the Runtime Interface Emulator, real database, S3 by moto."""
 
 import json
+import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
+from tests.bundles import copy_bundle
 from tests.end_to_end.emulator import Emulator
 from tests.events import NAMES, check_answer, load_event
+from training.registry import promote_version, publish_bundle, rollback_version
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 Query = Callable[..., list[Any]]
 
@@ -52,6 +59,32 @@ def test_missing_bundle_does_not_stop_the_environment(start_emulator: Callable[.
     assert answer["statusCode"] == 503
     assert json.loads(answer["body"])["detail"] == "models/current.json cannot be read from S3: NoSuchBucket"
     assert emulator.invoke(load_event("docs"))["statusCode"] == 200
+
+
+def test_promoted_version_is_taken_over_by_the_running_environment(
+    start_emulator: Callable[..., Emulator], s3: "S3Client", new_bucket: str, bundle: Path, tmp_path: Path
+) -> None:
+    first = publish_bundle(s3, new_bucket, bundle)
+    second = publish_bundle(s3, new_bucket, copy_bundle(bundle, tmp_path, "20990101T000000Z-00000002"))
+    promote_version(s3, new_bucket, first)
+    emulator = start_emulator(MODEL_BUCKET=new_bucket, MODEL_REFRESH_SECONDS="1")
+
+    def predict_until(wanted: str) -> None:
+        for _ in range(100):
+            answer = emulator.invoke(load_event("predict"))
+            assert answer["statusCode"] == 200
+            if json.loads(answer["body"])["model_version"] == wanted:
+                return
+            time.sleep(0.05)
+        pytest.fail(f"{wanted} was never served")
+
+    predict_until(first)
+    promote_version(s3, new_bucket, second)
+    predict_until(second)
+    assert rollback_version(s3, new_bucket) == first
+    predict_until(first)
+    loaded = [line["model_version"] for line in emulator.read_lines() if line.get("message") == "model loaded"]
+    assert loaded == [first, second, first]
 
 
 def test_wrong_settings_are_told_at_the_first_invocation(start_emulator: Callable[..., Emulator]) -> None:

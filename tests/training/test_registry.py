@@ -13,7 +13,15 @@ from lambda_app.model.bundle import sha256_hex
 from tests.bundles import load_predictor
 from training.data import Rows
 from training.errors import RegistryError
-from training.registry import PublishedVersion, find_newest_bundle, list_versions, promote_version, publish_bundle
+from training.registry import (
+    PublishedVersion,
+    find_newest_bundle,
+    list_versions,
+    promote_version,
+    publish_bundle,
+    rollback_version,
+    show_version,
+)
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -159,6 +167,54 @@ def test_second_of_two_promoters_is_told_who_won(
         promote_version(slow, bucket, "v1")
     pointer = read_pointer(quick, bucket)
     assert (pointer["version"], pointer["previous"]) == ("v2", start)
+
+
+def test_rollback_leads_to_the_version_before_and_back_again(
+    client: "S3Client", bucket: str, make_version: MakeVersion
+) -> None:
+    for version in ("v1", "v2"):
+        publish_bundle(client, bucket, make_version(version, "2026-01-01T00:00:00+00:00"))
+        promote_version(client, bucket, version)
+    for expected, previous in (("v1", "v2"), ("v2", "v1")):
+        assert rollback_version(client, bucket) == expected
+        assert read_pointer(client, bucket)["version"] == expected
+        assert read_pointer(client, bucket)["previous"] == previous
+
+
+def test_rollback_without_a_version_before_is_refused(client: "S3Client", bucket: str, bundle: Path) -> None:
+    with pytest.raises(RegistryError, match="no version is current yet"):
+        rollback_version(client, bucket)
+    promote_version(client, bucket, publish_bundle(client, bucket, bundle))
+    pointer = read_pointer(client, bucket)
+    with pytest.raises(RegistryError, match="there is none before it"):
+        rollback_version(client, bucket)
+    assert read_pointer(client, bucket) == pointer
+
+
+def test_rollback_to_a_version_that_is_gone_is_refused(
+    client: "S3Client", bucket: str, make_version: MakeVersion
+) -> None:
+    for version in ("v1", "v2"):
+        publish_bundle(client, bucket, make_version(version, "2026-01-01T00:00:00+00:00"))
+        promote_version(client, bucket, version)
+    client.delete_object(Bucket=bucket, Key="models/v1/model.tflite")
+    with pytest.raises(RegistryError, match=r"v1 is not whole: model\.tflite is missing"):
+        rollback_version(client, bucket)
+    assert read_pointer(client, bucket)["version"] == "v2"
+
+
+def test_show_is_the_manifest_of_the_named_or_the_current_version(
+    client: "S3Client", bucket: str, bundle: Path
+) -> None:
+    version = publish_bundle(client, bucket, bundle)
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    assert show_version(client, bucket, version) == manifest
+    with pytest.raises(RegistryError, match="no version is current yet"):
+        show_version(client, bucket, None)
+    promote_version(client, bucket, version)
+    assert show_version(client, bucket, None) == manifest
+    with pytest.raises(RegistryError, match="no version nope"):
+        show_version(client, bucket, "nope")
 
 
 def test_two_promoters_of_one_version_are_both_content(
