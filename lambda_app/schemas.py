@@ -108,6 +108,21 @@ class LiveResponse(BaseModel):
 class ProblemResponse(BaseModel):
     """A problem by RFC 9457."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:diabetes-ml:problem:invalid-input",
+                    "title": "The input was refused",
+                    "status": 422,
+                    "detail": "sex must be 1 or 2",
+                    "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
+                    "errors": [{"field": "sex", "message": "must be 1 or 2"}],
+                }
+            ]
+        }
+    )
+
     type: str
     title: str
     status: int
