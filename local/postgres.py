@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a child process on the loopback interface, with one database, that survives being killed."""
+"""The embedded PostgreSQL: a child process with one database, whose data survive its being killed."""
 
 import contextlib
 import os

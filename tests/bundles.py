@@ -21,12 +21,12 @@ def load_predictor(client: "S3Client", bucket: str, runtime_name: str) -> Predic
     return loaded.predictor
 
 
-def copy_bundle(bundle: Path, directory: Path, version: str) -> Path:
-    """The same model under another version."""
+def copy_bundle(bundle: Path, directory: Path, version: str, **changed: str) -> Path:
+    """The same model under another version, with other fields of its manifest changed too."""
     target = directory / version
     shutil.copytree(bundle, target)
     manifest = json.loads((target / "manifest.json").read_bytes())
-    (target / "manifest.json").write_text(json.dumps({**manifest, "version": version}), encoding="utf-8")
+    (target / "manifest.json").write_text(json.dumps({**manifest, "version": version, **changed}), encoding="utf-8")
     return target
 
 

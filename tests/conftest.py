@@ -23,6 +23,7 @@ from local.object_store import ObjectStore
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
+from tests.bundles import Registry
 from training.registry import promote_version, publish_bundle
 from training.train import train_model
 
@@ -52,21 +53,24 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, training_output: io.StringI
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Both servers, shared by the whole run: whoever breaks one starts their own."""
-    directory = tmp_path_factory.mktemp("stack")
-    http_port, database_port, s3_port = find_free_ports(3)
-    with (
-        Postgres(directory / "postgres", database_port) as postgres,
-        ObjectStore(directory / "object-store.log", s3_port) as object_store,
-    ):
-        yield Stack(http_port, postgres, object_store)
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """S3, shared by the whole run."""
+    [port] = find_free_ports(1)
+    with ObjectStore(tmp_path_factory.mktemp("s3") / "object-store.log", port) as store:
+        yield store
 
 
 @pytest.fixture(scope="session")
-def environment(stack: Stack, bundle: Path) -> dict[str, str]:
-    """The service's environment, with the schema in place and the trained model promoted."""
-    return prepare_service(stack, bundle)
+def environment(
+    object_store: ObjectStore, bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """The service's environment, with the schema in place and the trained model promoted.
+
+    Its database is shared by the whole run: whoever breaks one starts their own.
+    """
+    http_port, database_port = find_free_ports(2)
+    with Postgres(tmp_path_factory.mktemp("stack") / "postgres", database_port) as postgres:
+        yield prepare_service(Stack(http_port, postgres, object_store), bundle)
 
 
 def prepare_service(stack: Stack, bundle: Path) -> dict[str, str]:
@@ -76,7 +80,7 @@ def prepare_service(stack: Stack, bundle: Path) -> dict[str, str]:
     database = Database(settings)
     database.run_transaction(apply_migrations)
     database.close()
-    client = connect_s3(values)
+    client = connect_s3(stack.object_store)
     promote_version(client, settings.model_bucket, publish_bundle(client, settings.model_bucket, bundle))
     return values
 
@@ -87,16 +91,28 @@ def settings(environment: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def s3(environment: dict[str, str]) -> "S3Client":
-    return connect_s3(environment)
+def connect(object_store: ObjectStore) -> "Callable[[], S3Client]":
+    """Another person's client of the same S3."""
+    return lambda: connect_s3(object_store)
 
 
 @pytest.fixture
-def new_bucket(s3: "S3Client") -> str:
+def client(connect: "Callable[[], S3Client]") -> "S3Client":
+    return connect()
+
+
+@pytest.fixture
+def bucket(client: "S3Client") -> str:
     """An empty bucket beside the promoted one."""
     name = f"test-{uuid4()}"
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return name
+
+
+@pytest.fixture
+def registry(client: "S3Client", bucket: str, bundle: Path) -> Registry:
+    """The promoted model in a bucket of its own."""
+    return Registry(client, bucket, bundle)
 
 
 @pytest.fixture
@@ -134,13 +150,13 @@ def manifest(bundle: Path) -> dict[str, Any]:
     return document
 
 
-def connect_s3(environment: dict[str, str]) -> "S3Client":
+def connect_s3(store: ObjectStore) -> "S3Client":
     return boto3.client(
         "s3",
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        region_name=environment["AWS_DEFAULT_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        endpoint_url=store.endpoint_url,
+        region_name="eu-west-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
     )
 
 

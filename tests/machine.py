@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from local.ports import describe_port_problem, find_free_ports
+
 
 def require(condition: object, missing: str) -> None:
     """Skip the test unless the condition holds; with REQUIRE_ALL=1, as in CI, fail it."""
@@ -12,3 +14,12 @@ def require(condition: object, missing: str) -> None:
     if os.environ.get("REQUIRE_ALL") == "1":
         pytest.fail(f"REQUIRE_ALL is set, and missing is: {missing}")
     pytest.skip(f"missing: {missing}")
+
+
+def find_port_row() -> int:
+    """The first of three free ports in a row, as the local stack takes them; other tests' servers hold some."""
+    while True:
+        [first] = find_free_ports(1)
+        # Below 60000 the stack's advice names a port a thousand further on.
+        if first < 60000 and not any(describe_port_problem(first + offset) for offset in (1, 2)):
+            return first

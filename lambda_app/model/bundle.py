@@ -108,11 +108,9 @@ def fetch_pointer(client: "S3Client", bucket: str, known_etag: str | None) -> tu
         else:
             answer = client.get_object(Bucket=bucket, Key=POINTER_KEY, IfNoneMatch=known_etag)
         return parse_pointer(answer["Body"].read()), answer["ETag"]
-    except ClientError as error:
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.NOT_MODIFIED:
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and _read_status(error) == HTTPStatus.NOT_MODIFIED:
             return None
-        raise _explain(error, POINTER_KEY) from error
-    except BotoCoreError as error:
         raise _explain(error, POINTER_KEY) from error
 
 
@@ -140,6 +138,10 @@ def _fetch(client: "S3Client", bucket: str, key: str) -> bytes:
         return client.get_object(Bucket=bucket, Key=key)["Body"].read()
     except (ClientError, BotoCoreError) as error:
         raise _explain(error, key) from error
+
+
+def _read_status(error: ClientError) -> int | None:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
 
 
 def _explain(error: ClientError | BotoCoreError, key: str) -> BundleError:

@@ -62,12 +62,12 @@ def test_missing_bundle_does_not_stop_the_environment(start_emulator: Callable[.
 
 
 def test_promoted_version_is_taken_over_by_the_running_environment(
-    start_emulator: Callable[..., Emulator], s3: "S3Client", new_bucket: str, bundle: Path, tmp_path: Path
+    start_emulator: Callable[..., Emulator], client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
 ) -> None:
-    first = publish_bundle(s3, new_bucket, bundle)
-    second = publish_bundle(s3, new_bucket, copy_bundle(bundle, tmp_path, "20990101T000000Z-00000002"))
-    promote_version(s3, new_bucket, first)
-    emulator = start_emulator(MODEL_BUCKET=new_bucket, MODEL_REFRESH_SECONDS="1")
+    first = publish_bundle(client, bucket, bundle)
+    second = publish_bundle(client, bucket, copy_bundle(bundle, tmp_path, "20990101T000000Z-00000002"))
+    promote_version(client, bucket, first)
+    emulator = start_emulator(MODEL_BUCKET=bucket, MODEL_REFRESH_SECONDS="1")
 
     def predict_until(wanted: str) -> None:
         for _ in range(100):
@@ -79,9 +79,9 @@ def test_promoted_version_is_taken_over_by_the_running_environment(
         pytest.fail(f"{wanted} was never served")
 
     predict_until(first)
-    promote_version(s3, new_bucket, second)
+    promote_version(client, bucket, second)
     predict_until(second)
-    assert rollback_version(s3, new_bucket) == first
+    assert rollback_version(client, bucket) == first
     predict_until(first)
     loaded = [line["model_version"] for line in emulator.read_lines() if line.get("message") == "model loaded"]
     assert loaded == [first, second, first]

@@ -17,8 +17,8 @@ from typing import Any
 import pg8000.native
 import pytest
 
-from local.ports import LOOPBACK, find_free_ports
-from tests.machine import require
+from local.ports import LOOPBACK
+from tests.machine import find_port_row, require
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
@@ -68,19 +68,6 @@ def start(tmp_path: Path) -> Iterator[Callable[[int], Run]]:
             run.interrupt()
 
 
-@pytest.fixture
-def port() -> int:
-    """The first of three free ports in a row."""
-    while True:
-        [first] = find_free_ports(1)
-        try:
-            for offset in (1, 2):
-                socket.create_server((LOOPBACK, first + offset)).close()
-        except (OSError, OverflowError):
-            continue
-        return first
-
-
 def run_printed_curl(output: str) -> dict[str, Any]:
     """Do what the output says, once the server listens, and return the answer."""
     require(shutil.which("curl"), "curl")
@@ -99,7 +86,8 @@ def count_rows(output: str) -> int:
     return int(count)
 
 
-def test_first_run_trains_and_the_second_keeps_the_predictions(start: Callable[[int], Run], port: int) -> None:
+def test_first_run_trains_and_the_second_keeps_the_predictions(start: Callable[[int], Run]) -> None:
+    port = find_port_row()
     first = start(port)
     output = first.wait_until_ready()
     assert "There is no trained model yet: training one." in output
@@ -118,7 +106,8 @@ def test_first_run_trains_and_the_second_keeps_the_predictions(start: Callable[[
         socket.create_server((LOOPBACK, each)).close()
 
 
-def test_taken_port_is_one_line(start: Callable[[int], Run], port: int) -> None:
+def test_taken_port_is_one_line(start: Callable[[int], Run]) -> None:
+    port = find_port_row()
     with socket.create_server((LOOPBACK, port)):
         run = start(port)
         assert run.process.wait(30) == 1

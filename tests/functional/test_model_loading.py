@@ -43,9 +43,9 @@ def test_model_is_loaded_once(wire: Callable[..., LambdaHandler], monkeypatch: p
 
 
 def test_function_without_bundle_says_so_and_serves_once_there_is_one(
-    wire: Callable[..., LambdaHandler], new_bucket: str, s3: "S3Client", bundle: Path, query: Callable[..., list[Any]]
+    wire: Callable[..., LambdaHandler], bucket: str, client: "S3Client", bundle: Path, query: Callable[..., list[Any]]
 ) -> None:
-    api = wire(MODEL_BUCKET=new_bucket)
+    api = wire(MODEL_BUCKET=bucket)
     before = query("SELECT count(*) FROM predictions")
     answer = invoke(api, load_event("predict"))
     assert answer["statusCode"] == 503
@@ -57,15 +57,15 @@ def test_function_without_bundle_says_so_and_serves_once_there_is_one(
     assert health["body"]["model_loaded"] is health["body"]["scaler_loaded"] is False
     assert health["body"]["model_error"] == "models/current.json cannot be read from S3: NoSuchKey"
     assert query("SELECT count(*) FROM predictions") == before
-    promote_version(s3, new_bucket, publish_bundle(s3, new_bucket, bundle))
+    promote_version(client, bucket, publish_bundle(client, bucket, bundle))
     time.sleep(1.1)  # the service tries again at most once a second
     assert invoke(api, load_event("predict"))["statusCode"] == 200
     assert invoke(api, make_event("GET", "/health"))["statusCode"] == 200
 
 
-def test_both_runtimes_agree_on_every_patient(s3: "S3Client", environment: dict[str, str]) -> None:
+def test_both_runtimes_agree_on_every_patient(client: "S3Client", environment: dict[str, str]) -> None:
     bucket = environment["MODEL_BUCKET"]
-    litert, tensorflow = (load_predictor(s3, bucket, name) for name in ("litert", "tensorflow"))
+    litert, tensorflow = (load_predictor(client, bucket, name) for name in ("litert", "tensorflow"))
     patients = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in load_diabetes(scaled=False).data]
     assert len(patients) == 442
     ours = np.array([litert.predict(patient).value for patient in patients])

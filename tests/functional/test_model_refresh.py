@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,15 +14,7 @@ from tests.bundles import Registry, copy_bundle
 from tests.events import invoke, load_event, make_event
 from training.registry import promote_version, publish_bundle
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
 REFRESH_SECONDS = 1
-
-
-@pytest.fixture
-def registry(s3: "S3Client", new_bucket: str, bundle: Path) -> Registry:
-    return Registry(s3, new_bucket, bundle)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Bundles as S3 holds them: whatever is missing, damaged or swapped is refused by name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -12,14 +11,6 @@ from lambda_app.model.bundle import fetch_bundle, fetch_pointer
 from lambda_app.model.litert import LiteRtRuntime
 from lambda_app.model.predictor import load_model
 from tests.bundles import Registry
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
-
-@pytest.fixture
-def registry(s3: "S3Client", new_bucket: str, bundle: Path) -> Registry:
-    return Registry(s3, new_bucket, bundle)
 
 
 def test_fetched_bundle_is_the_published_one(registry: Registry, bundle: Path) -> None:

@@ -21,6 +21,7 @@ from local.object_store import ObjectStore
 from local.ports import LOOPBACK, find_free_ports
 from local.postgres import Postgres
 from local.stack import running_stack
+from tests.machine import find_port_row
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Starts the stack, says which processes it has, and waits for a signal.
@@ -198,7 +199,7 @@ def test_a_directory_that_another_run_uses_is_left_to_it(tmp_path: Path) -> None
 
 
 def test_a_taken_port_gets_one_line_that_names_the_flag(tmp_path: Path) -> None:
-    first = next(port for port in find_free_ports(20) if port < 60000)
+    first = find_port_row()
     with socket.socket() as taken:
         taken.bind((LOOPBACK, first + 1))
         taken.listen()
@@ -249,7 +250,7 @@ def test_a_signal_stops_every_process(tmp_path: Path, number: signal.Signals) ->
 
 
 def test_the_next_run_ends_what_a_killed_run_left(tmp_path: Path) -> None:
-    port = next(port for port in find_free_ports(20) if port < 60000)
+    port = find_port_row()
     with stack_program(tmp_path, port) as (process, pids):
         process.kill()
         process.wait(15)

@@ -1,21 +1,13 @@
-"""The data as `bundle` was trained on it, models trained for a moment, and S3 as moto's server plays it."""
+"""The data as `bundle` was trained on it, models trained for a moment, and copies of the trained one."""
 
-import json
-import shutil
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from tests.bundles import copy_bundle
 from training.data import Rows, Split, load_rows, split_rows
 from training.fit import Model, fit_model
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
 
 QUICK_EPOCHS = 3
 
@@ -47,45 +39,4 @@ def quick_fit(split: Split) -> Callable[[int], Model]:
 def make_version(bundle: Path, tmp_path: Path) -> Callable[[str, str], Path]:
     """Copy the trained bundle under another version and time."""
 
-    def copy(version: str, created_at: str) -> Path:
-        directory = tmp_path / version
-        shutil.copytree(bundle, directory)
-        manifest = json.loads((directory / "manifest.json").read_bytes())
-        manifest |= {"version": version, "created_at": created_at}
-        (directory / "manifest.json").write_text(json.dumps(manifest))
-        return directory
-
-    return copy
-
-
-@pytest.fixture(scope="session")
-def s3_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def connect(s3_url: str) -> "Callable[[], S3Client]":
-    """Another person's client of the same S3."""
-    return lambda: boto3.client(
-        "s3",
-        endpoint_url=s3_url,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-@pytest.fixture
-def client(connect: "Callable[[], S3Client]") -> "S3Client":
-    return connect()
-
-
-@pytest.fixture
-def bucket(client: "S3Client") -> str:
-    name = f"models-{uuid.uuid4()}"
-    client.create_bucket(Bucket=name)
-    return name
+    return lambda version, created_at: copy_bundle(bundle, tmp_path, version=version, created_at=created_at)
