@@ -9,4 +9,4 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 # Here, so that the command line can show them without importing TensorFlow.
 DEFAULT_SEED = 1
-DEFAULT_EPOCHS = 500
+DEFAULT_EPOCHS = 40

@@ -1,4 +1,4 @@
-"""The diabetes data in real units, its digest, and its split into training, validation and held-out rows."""
+"""The diabetes data in real units, its digest, and the folds that are held out in turn."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_diabetes
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold
 
 from lambda_app.features import FEATURE_NAMES
 from training.errors import DataError
 
-# Not the training seed: nobody can draw a lucky test by trying seeds, and two versions are judged on the same patients.
+# Not the training seed: nobody can draw lucky folds by trying seeds, and any two versions are judged alike.
 HELD_OUT_SEED = 20
-HELD_OUT_SHARE = 0.2
-VALIDATION_SHARE = 0.2
+HELD_OUT_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.targets)
 
-
-@dataclass(frozen=True)
-class Split:
-    """The network learns from `training`, stops by `validation`, and is judged once on `held_out`."""
-
-    training: Rows
-    validation: Rows
-    held_out: Rows
+    def take(self, positions: NDArray[np.intp]) -> "Rows":
+        """Some of the rows."""
+        return Rows(self.features[positions], self.targets[positions])
 
 
 def load_rows() -> Rows:
@@ -54,15 +48,6 @@ def digest_rows(rows: Rows) -> str:
     return digest.hexdigest()
 
 
-def split_rows(rows: Rows, seed: int) -> Split:
-    """Hold out a fifth, the same for every seed; of the rest, `seed` draws the fifth that validates."""
-    rest, held_out = _draw(rows, HELD_OUT_SHARE, HELD_OUT_SEED)
-    training, validation = _draw(rest, VALIDATION_SHARE, seed)
-    return Split(training, validation, held_out)
-
-
-def _draw(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
-    features, drawn_features, targets, drawn_targets = train_test_split(
-        rows.features, rows.targets, test_size=share, random_state=seed
-    )
-    return Rows(features, targets), Rows(drawn_features, drawn_targets)
+def hold_out(rows: Rows) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Positions of training and held-out rows, five times: each row is held out once, for every version the same way."""
+    return list(KFold(HELD_OUT_FOLDS, shuffle=True, random_state=HELD_OUT_SEED).split(rows.features))

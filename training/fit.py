@@ -1,7 +1,8 @@
-"""Fits scaler and network to the training rows; the same seed on the same machine gives the same model."""
+"""Fits ensembles to training rows, all their members side by side; the same seed on the same machine repeats them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import keras
 import numpy as np
@@ -9,48 +10,196 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from training.data import Rows, Split
-from training.network import build_network
+from lambda_app.model.interval import IntervalCalibration
+from lambda_app.model.tensorflow import FoldAnswers
+from training.calibrate import calibrate_intervals
+from training.data import Rows
+from training.network import (
+    FOLDS,
+    MEMBERS,
+    assign_members,
+    build_ensemble,
+    build_members,
+    cut_members,
+    find_lipid_fractions,
+)
 
-BATCH_ROWS = 32
+LEARNING_RATE = 1e-2
+BATCHES_PER_EPOCH = 3
 STOPPING_PATIENCE_EPOCHS = 30
 PLATEAU_PATIENCE_EPOCHS = 10
 
 
+class Schedule(StrEnum):
+    """How the learning rate falls: along a cosine to zero, or by half when the left-out rows gain no more."""
+
+    COSINE = "cosine"
+    PLATEAU = "plateau"
+
+
 @dataclass(frozen=True)
-class Model:
-    """A fitted scaler and network, and how they came to be: Keras's history by metric; `best_epoch` from 1."""
+class Ensemble:
+    """A fitted scaler and network, with what its intervals need.
+
+    `out_of_fold`, (n,), is what the members that left a training row out predict for it.
+    """
 
     scaler: StandardScaler
-    network: keras.Sequential
-    history: Mapping[str, Sequence[float]]
-    best_epoch: int
+    network: keras.Model
+    out_of_fold: NDArray[np.float64]
+    calibration: IntervalCalibration
 
-    def predict(self, rows: Rows) -> NDArray[np.float64]:
-        """Disease progression, shape (n,)."""
-        output: NDArray[np.float32] = self.network(self.scaler.transform(rows.features), training=False).numpy()
-        return output.reshape(-1).astype(np.float64)
+    def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Disease progression, (n,), of measurements in real units, (n, 10)."""
+        return self._answer(features)[0]
+
+    def predict_intervals(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Lower and upper end, (n, 2)."""
+        return self.calibration.predict(self._answer(features)[1])
+
+    def _answer(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return FoldAnswers(self.network)(self.scaler.transform(features))
 
 
-def fit_model(split: Split, seed: int, epochs: int, report_epoch: Callable[[int, float], None]) -> Model:
-    """Train for at most `epochs`, until validation stops improving; `report_epoch` gets epoch and validation MAE."""
+@dataclass(frozen=True)
+class Curves:
+    """RMSE of every member in the target's units, (epochs, members): on rows it learned, and on the fold it left out.
+
+    `learning_rates` (epochs,); `kept_epoch`, from 1, is the one whose weights the ensembles have.
+    """
+
+    learned: NDArray[np.float64]
+    left_out: NDArray[np.float64]
+    learning_rates: NDArray[np.float64]
+    kept_epoch: int
+
+
+def fit_ensembles(
+    trainings: Sequence[Rows],
+    seed: int,
+    *,
+    epochs: int,
+    schedule: Schedule = Schedule.COSINE,
+    report_epoch: Callable[[int], None] = lambda epoch: None,
+    record_curves: bool = False,
+) -> tuple[list[Ensemble], Curves | None]:
+    """Fit one ensemble to each set of rows, all in one pass; `report_epoch` gets each epoch's number, from 1.
+
+    By the cosine all `epochs` are run. By the plateau training ends 30 epochs after the one in which the left-out rows
+    fared best, and keeps that one.
+    """
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-    # Fitted on the training rows alone: what validates and judges must be as new to the scaler as a patient is.
-    scaler = StandardScaler().fit(split.training.features)
-    network = build_network(float(split.training.targets.mean()), float(split.training.targets.std()))
+    generator = np.random.default_rng(seed)
+    tasks = [_Task(rows, generator) for rows in trainings]
+    learned = _stack(tasks, generator, left_out=False)
+    left_out = _stack(tasks, generator, left_out=True)
+
+    network = build_members(MEMBERS * len(tasks))
+    batch_rows = -(-len(learned[0]) // BATCHES_PER_EPOCH)
     stopping = keras.callbacks.EarlyStopping(patience=STOPPING_PATIENCE_EPOCHS, restore_best_weights=True)
-    history = network.fit(
-        scaler.transform(split.training.features),
-        split.training.targets,
-        validation_data=(scaler.transform(split.validation.features), split.validation.targets),
-        batch_size=BATCH_ROWS,
+    recorder = _CurveRecorder(learned, left_out, np.repeat([task.target_scale for task in tasks], MEMBERS))
+    callbacks: list[keras.callbacks.Callback] = [
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_epoch(epoch + 1))
+    ]
+    if record_curves:
+        callbacks.append(recorder)
+    if schedule is Schedule.PLATEAU:
+        plateau = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=PLATEAU_PATIENCE_EPOCHS)
+        callbacks += [stopping, plateau]
+        rate: float | keras.optimizers.schedules.LearningRateSchedule = LEARNING_RATE
+    else:
+        rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, decay_steps=epochs * BATCHES_PER_EPOCH)
+    network.compile(optimizer=keras.optimizers.Adam(rate), loss=_sum_over_members)
+    network.fit(
+        *learned,
+        validation_data=left_out if schedule is Schedule.PLATEAU else None,
+        batch_size=batch_rows,
         epochs=epochs,
         verbose=0,
-        callbacks=[
-            stopping,
-            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=PLATEAU_PATIENCE_EPOCHS),
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_epoch(epoch + 1, logs["val_mae"])),
-        ],
+        callbacks=callbacks,
     )
-    return Model(scaler, network, history.history, stopping.best_epoch + 1)
+    weights = network.get_weights()
+    ensembles = [task.finish(cut_members(weights, len(tasks), position)) for position, task in enumerate(tasks)]
+    kept_epoch = stopping.best_epoch + 1 if schedule is Schedule.PLATEAU else epochs
+    return ensembles, recorder.finish(kept_epoch) if record_curves else None
+
+
+class _Task:
+    """The training rows of one ensemble: scaled by themselves, dealt into folds."""
+
+    def __init__(self, rows: Rows, generator: np.random.Generator) -> None:
+        # Fitted on the training rows alone: who is to be predicted must be as new to the scaler as a patient is.
+        self.scaler = StandardScaler().fit(rows.features)
+        scaled = self.scaler.transform(rows.features)
+        self.lipid_fractions = find_lipid_fractions(self.scaler, scaled)
+        self.target_mean, self.target_scale = float(rows.targets.mean()), float(rows.targets.std())
+        self.inputs = scaled @ self.lipid_fractions
+        self.standard_targets = (rows.targets - self.target_mean) / self.target_scale
+        self.fold_of_row = generator.permutation(np.resize(np.arange(FOLDS), len(rows)))
+        self._rows = rows
+
+    def draw(self, *, left_out: bool, generator: np.random.Generator) -> list[NDArray[np.intp]]:
+        """For each member the rows of its fold, or all others, each in an order of its own."""
+        return [
+            generator.permutation(np.flatnonzero((self.fold_of_row == fold) == left_out)) for fold in assign_members()
+        ]
+
+    def finish(self, weights: Sequence[NDArray[np.float32]]) -> Ensemble:
+        """The ensemble of the trained members."""
+        network = build_ensemble(self.lipid_fractions, self.target_mean, self.target_scale, weights)
+        _, fold_means = FoldAnswers(network)(self.scaler.transform(self._rows.features))
+        out_of_fold = fold_means[np.arange(len(self._rows)), self.fold_of_row]
+        calibration = calibrate_intervals(out_of_fold, self._rows.targets, self.fold_of_row)
+        return Ensemble(self.scaler, network, out_of_fold, calibration)
+
+
+def _stack(
+    tasks: Sequence[_Task], generator: np.random.Generator, *, left_out: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Inputs, (rows, members, 10), and targets, (rows, members), of all members of all tasks.
+
+    Where a member has fewer rows than another, some of its rows stand twice.
+    """
+    drawn = [(task, rows) for task in tasks for rows in task.draw(left_out=left_out, generator=generator)]
+    length = max(len(rows) for _, rows in drawn)
+    inputs = np.stack([task.inputs[np.resize(rows, length)] for task, rows in drawn], axis=1)
+    targets = np.stack([task.standard_targets[np.resize(rows, length)] for task, rows in drawn], axis=1)
+    return inputs.astype(np.float32), targets.astype(np.float32)
+
+
+def _sum_over_members(actual: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+    """Each row's squared errors, (n,). A sum: a member learns alike however many others there are."""
+    return tf.reduce_sum(tf.square(actual - predicted), axis=-1)
+
+
+class _CurveRecorder(keras.callbacks.Callback):
+    """Asks every member after each epoch how it does."""
+
+    def __init__(
+        self,
+        learned: tuple[NDArray[np.float32], NDArray[np.float32]],
+        left_out: tuple[NDArray[np.float32], NDArray[np.float32]],
+        target_scales: NDArray[np.float64],
+    ) -> None:
+        super().__init__()
+        self._parts = (learned, left_out)
+        self._target_scales = target_scales
+        self._errors: list[list[NDArray[np.float64]]] = []
+        self._rates: list[float] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keras calls this."""
+        self._rates.append(float(self.model.optimizer.learning_rate))
+        self._errors.append(
+            [
+                np.sqrt(np.mean((self.model(inputs, training=False).numpy() - targets) ** 2, axis=0))
+                * self._target_scales
+                for inputs, targets in self._parts
+            ]
+        )
+
+    def finish(self, kept_epoch: int) -> Curves:
+        """All that was recorded."""
+        learned, left_out = np.array(self._errors).swapaxes(0, 1)
+        return Curves(learned, left_out, np.array(self._rates), kept_epoch)

@@ -16,39 +16,41 @@ import tensorflow as tf
 
 from lambda_app.features import FEATURES
 from lambda_app.model.bundle import MANIFEST, parse_manifest, sha256_hex
-from training.data import Rows
-from training.evaluate import Evaluation
+from lambda_app.model.interval import INTERVAL
+from training.data import Rows, digest_rows
+from training.network import MEMBERS
+from training.parity import TOLERANCE
+from training.run import TrainingRun
+from training.validate import describe_validation
 
 
 def name_version(directory: Path, created_at: datetime) -> str:
     """The UTC time, so that names sort by age, and eight digits of the digest of what is served."""
     served = hashlib.sha256()
-    for name in ("model.tflite", "scaler.json"):
+    for name in ("model.tflite", "scaler.json", INTERVAL):
         served.update((directory / name).read_bytes())
     return f"{created_at:%Y%m%dT%H%M%SZ}-{served.hexdigest()[:8]}"
 
 
-def write_manifest(
-    directory: Path, *, created_at: datetime, seed: int, data_sha256: str, training: Rows, evaluation: Evaluation
-) -> str:
-    """Describe every file in `directory` and return the version; `training` are the rows that the network learned."""
-    version = name_version(directory, created_at)
-    files = {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
-    document = {
+def describe_version(version: str, created_at: datetime, run: TrainingRun, parity: float) -> dict[str, Any]:
+    """All of the manifest but its files; `parity` is the largest difference between the two forms of the model."""
+    return {
         "version": version,
         "created_at": created_at.isoformat(timespec="seconds"),
         "commit": read_commit(Path(__file__).parent),
-        "seed": seed,
-        "data_sha256": data_sha256,
-        "features": _describe_features(training),
-        "metrics": {
-            "held_out": {
-                "rows": len(evaluation.actual),
-                "rmse": evaluation.rmse,
-                "mae": evaluation.mae,
-                "r2": evaluation.r2,
-            }
+        "data_sha256": digest_rows(run.rows),
+        "training": {
+            "rows": len(run.rows),
+            "seed": run.seed,
+            "epochs": run.epochs,
+            "schedule": run.schedule.value,
+            "members": MEMBERS,
+            "seconds": round(run.seconds, 1),
         },
+        "features": _describe_features(run.rows),
+        "metrics": describe_validation(run.validation),
+        "interval": {"method": "CV+", "coverage": run.ensemble.calibration.coverage},
+        "parity": {"rows": len(run.rows), "largest_difference": parity, "tolerance": TOLERANCE},
         "libraries": {
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
@@ -57,13 +59,18 @@ def write_manifest(
             "ai-edge-litert": distribution_version("ai-edge-litert"),
             "python": platform.python_version(),
         },
-        "files": {name: {"size": len(content), "sha256": sha256_hex(content)} for name, content in files.items()},
     }
+
+
+def write_manifest(directory: Path, description: dict[str, Any]) -> None:
+    """Write manifest.json: the description, and size and digest of every file that is in `directory`."""
+    files = {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+    entries = {name: {"size": len(content), "sha256": sha256_hex(content)} for name, content in files.items()}
+    document = {**description, "files": entries}
     content = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     # The service's own reader must accept it: better refused here than by a function that will not start.
     parse_manifest(content)
     (directory / MANIFEST).write_bytes(content)
-    return version
 
 
 def read_commit(directory: Path) -> str | None:
@@ -88,8 +95,8 @@ def _ask_git(directory: Path, *arguments: str) -> str | None:
     return answer.stdout.strip()
 
 
-def _describe_features(training: Rows) -> list[dict[str, Any]]:
-    lowest, highest = training.features.min(axis=0), training.features.max(axis=0)
+def _describe_features(rows: Rows) -> list[dict[str, Any]]:
+    lowest, highest = rows.features.min(axis=0), rows.features.max(axis=0)
     return [
         {"name": feature.name, "unit": feature.unit, "minimum": float(minimum), "maximum": float(maximum)}
         for feature, minimum, maximum in zip(FEATURES, lowest, highest, strict=True)

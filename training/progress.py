@@ -1,34 +1,28 @@
-"""What a person sees while the network trains: a bar on a terminal, a line now and then elsewhere."""
+"""What a person sees while something takes its time: a bar on a terminal, a line now and then elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-LINE_EVERY_EPOCHS = 20
+LINES = 4
 
 
 @contextmanager
-def show_progress(console: Console, epochs: int) -> Iterator[Callable[[int, float], None]]:
-    """Yield what to call after each epoch with its number, from 1, and its validation MAE."""
+def show_progress(console: Console, title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield what to call after each of `total` steps with its number, from 1."""
     if not console.is_terminal:
-        yield lambda epoch, mae: _print_line(console, epoch, epochs, mae)
+        yield lambda step: _print_line(console, title, step, total)
         return
-    columns = (
-        TextColumn("Training"),
-        BarColumn(),
-        TextColumn("epoch {task.completed:.0f} of at most {task.fields[limit]}"),
-        TextColumn("validation MAE {task.fields[mae]:.2f}"),
-        TimeElapsedColumn(),
-    )
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True))
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=epochs, limit=epochs, mae=float("nan"))
-        yield lambda epoch, mae: progress.update(task, completed=epoch, mae=mae)
-        # Early stopping is the usual end, not a failure: fill the bar.
+        task = progress.add_task("", total=total)
+        yield lambda step: progress.update(task, completed=step)
+        # Training may stop early, which is no failure: fill the bar.
         progress.update(task, total=progress.tasks[task].completed)
 
 
-def _print_line(console: Console, epoch: int, epochs: int, mae: float) -> None:
-    if epoch == 1 or epoch % LINE_EVERY_EPOCHS == 0:
-        console.print(f"epoch {epoch} of at most {epochs}, validation MAE {mae:.2f}")
+def _print_line(console: Console, title: str, step: int, total: int) -> None:
+    if step % max(1, total // LINES) == 0:
+        console.print(f"{title}: {step} of {total}", highlight=False)

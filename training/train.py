@@ -1,28 +1,48 @@
 """From data to a bundle on disk: the whole of one training run."""
 
+import time
 from pathlib import Path
 
 from rich.console import Console
 
 from training import DEFAULT_EPOCHS, DEFAULT_SEED
-from training.data import load_rows, split_rows
-from training.evaluate import evaluate_model
+from training.data import load_rows
 from training.export import export_bundle
-from training.fit import fit_model
+from training.fit import Schedule, fit_ensembles
 from training.progress import show_progress
+from training.run import TrainingRun
+from training.validate import validate_training
 
 
 def train_model(
-    output: Path, seed: int = DEFAULT_SEED, epochs: int = DEFAULT_EPOCHS, console: Console | None = None
+    output: Path,
+    seed: int = DEFAULT_SEED,
+    epochs: int = DEFAULT_EPOCHS,
+    schedule: Schedule = Schedule.COSINE,
+    console: Console | None = None,
 ) -> Path:
     """Train for at most `epochs` and return the bundle's directory, `output`/<version>; progress goes to `console`."""
     console = console or Console()
     # First of all: a directory that cannot be made is better known before the training than after it.
     output.mkdir(parents=True, exist_ok=True)
     rows = load_rows()
-    split = split_rows(rows, seed)
-    with show_progress(console, epochs) as report_epoch:
-        model = fit_model(split, seed, epochs, report_epoch)
+    started = time.perf_counter()
+    with show_progress(console, "Training", epochs) as report_epoch:
+        [ensemble], curves = fit_ensembles(
+            [rows], seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch, record_curves=True
+        )
+    seconds = time.perf_counter() - started
+    with show_progress(console, "Validating", epochs) as report_epoch:
+        validation = validate_training(rows, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)
     with console.status("Exporting and comparing with the trained model"):
-        evaluation = evaluate_model(model, split.held_out)
-        return export_bundle(output, model=model, evaluation=evaluation, rows=rows, split=split, seed=seed)
+        run = TrainingRun(
+            rows=rows,
+            seed=seed,
+            epochs=epochs,
+            schedule=schedule,
+            ensemble=ensemble,
+            curves=curves,
+            validation=validation,
+            seconds=seconds,
+        )
+        return export_bundle(output, run)

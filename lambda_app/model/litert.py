@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -20,11 +21,14 @@ class LiteRtRuntime:
         # One thread: a row takes microseconds, and a Lambda of this size has less than one core.
         self._interpreter = Interpreter(model_content=files["model.tflite"], num_threads=1)
         self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        # By their width: the converter orders outputs by names that it makes up.
+        self._mean_output, self._folds_output = (
+            output["index"] for output in sorted(self._interpreter.get_output_details(), key=_read_width)
+        )
         self._allocated_rows = 0
 
-    def predict(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map measurements in real units, shape (n, 10), to disease progression, shape (n,)."""
+    def predict(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Map measurements in real units, (n, 10), to disease progression, (n,), and each fold's, (n, folds)."""
         if len(rows) != self._allocated_rows:
             self._interpreter.resize_tensor_input(self._input, rows.shape)
             self._interpreter.allocate_tensors()
@@ -32,5 +36,10 @@ class LiteRtRuntime:
         scaled = (rows - self._mean) / self._scale
         self._interpreter.set_tensor(self._input, scaled.astype(np.float32))
         self._interpreter.invoke()
-        output: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
-        return output.reshape(-1).astype(np.float64)
+        mean: NDArray[np.float32] = self._interpreter.get_tensor(self._mean_output)
+        folds: NDArray[np.float32] = self._interpreter.get_tensor(self._folds_output)
+        return mean.reshape(-1).astype(np.float64), folds.astype(np.float64)
+
+
+def _read_width(output: dict[str, Any]) -> int:
+    return int(output["shape"][-1])

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from lambda_app.errors import BundleError, PredictionError
 from lambda_app.features import FEATURES
 from lambda_app.model.bundle import Bundle, Manifest, fetch_bundle, fetch_pointer
+from lambda_app.model.interval import INTERVAL, IntervalCalibration, parse_calibration
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 
 class Runtime(Protocol):
-    """Scaler and network together; `predict` maps (n, 10) measurements in real units to (n,) progressions."""
+    """Scaler and network: (n, 10) measurements in real units to (n,) progressions, and (n, folds) of each fold's."""
 
-    def predict(self, rows: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def predict(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 
 
 @dataclass(frozen=True)
@@ -30,28 +31,41 @@ class RangeWarning:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """Holds the truth for the nominal share `coverage` of patients; the ends are in units of the prediction."""
+
+    lower: float
+    upper: float
+    coverage: float
+
+
+@dataclass(frozen=True)
 class Prediction:
     """Disease progression one year after baseline (25 to 346 in the study), with what to be careful about."""
 
     value: float
+    interval: Interval
     warnings: Sequence[RangeWarning]
 
 
 class Predictor:
     """A loaded model of one version."""
 
-    def __init__(self, manifest: Manifest, runtime: Runtime) -> None:
+    def __init__(self, manifest: Manifest, runtime: Runtime, calibration: IntervalCalibration) -> None:
         self.version = manifest.version
         self._ranges = manifest.ranges
         self._runtime = runtime
+        self._calibration = calibration
 
     def predict(self, features: Mapping[str, float]) -> Prediction:
         """Predict for one patient; `features` holds all ten by name, in the units of `features.py`."""
         row = np.array([[features[feature.name] for feature in FEATURES]], dtype=np.float64)
-        value = float(self._runtime.predict(row)[0])
-        if not np.isfinite(value):
+        values, fold_means = self._runtime.predict(row)
+        lower, upper = self._calibration.predict(fold_means)[0]
+        if not np.isfinite([values[0], lower, upper]).all():
             raise PredictionError("the model answered with a value that is not a finite number")
-        return Prediction(value, self._find_warnings(features))
+        interval = Interval(float(lower), float(upper), self._calibration.coverage)
+        return Prediction(float(values[0]), interval, self._find_warnings(features))
 
     def _find_warnings(self, features: Mapping[str, float]) -> list[RangeWarning]:
         warnings = []
@@ -85,15 +99,17 @@ def load_model(client: "S3Client", bucket: str, runtime_name: str, known_etag: s
     if found is None:
         return None
     pointer, etag = found
-    bundle = fetch_bundle(client, bucket, pointer, Selected.FILES)
-    return LoadedModel(Predictor(bundle.manifest, _load_runtime(Selected, bundle)), etag)
+    bundle = fetch_bundle(client, bucket, pointer, (*Selected.FILES, INTERVAL))
+    return LoadedModel(_load_predictor(Selected, bundle), etag)
 
 
-def _load_runtime(selected: type, bundle: Bundle) -> Runtime:
+def _load_predictor(selected: type, bundle: Bundle) -> Predictor:
     try:
-        runtime: Runtime = selected(bundle.files)
+        predictor = Predictor(bundle.manifest, selected(bundle.files), parse_calibration(bundle.files[INTERVAL]))
+        # A model that cannot answer for one patient must not take the place of one that can.
+        predictor.predict({feature.name: feature.example for feature in FEATURES})
+        return predictor
     except Exception as error:
         # Whatever the libraries raise over a file they cannot read; the digest was right, so it was published so.
         names = " and ".join(bundle.files)
         raise BundleError(f"{names} of {bundle.manifest.version} cannot be loaded: {type(error).__name__}") from error
-    return runtime

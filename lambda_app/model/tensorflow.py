@@ -14,6 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class FoldAnswers:
+    """The network with its inner answers: what the members of each fold predict, from which intervals are made."""
+
+    def __init__(self, network: keras.Model) -> None:
+        self.network = keras.Model(network.inputs[0], [network.output, network.get_layer("folds").output])
+
+    def __call__(self, scaled: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Map scaled measurements, (n, 10), to disease progression, (n,), and each fold's, (n, folds)."""
+        # Calling the network costs 3 ms where .predict() costs 70: it builds no data pipeline.
+        mean, folds = self.network(scaled.astype(np.float32), training=False)
+        return mean.numpy().reshape(-1).astype(np.float64), folds.numpy().astype(np.float64)
+
+
 class TensorFlowRuntime:
     """Scaler and network as scikit-learn and Keras run them."""
 
@@ -25,11 +38,8 @@ class TensorFlowRuntime:
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "tf_model.h5")
             path.write_bytes(files["tf_model.h5"])
-            self._network = keras.saving.load_model(path, compile=False)
+            self._answers = FoldAnswers(keras.saving.load_model(path, compile=False))
 
-    def predict(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map measurements in real units, shape (n, 10), to disease progression, shape (n,)."""
-        scaled = self._scaler.transform(rows).astype(np.float32)
-        # Calling the network costs 3 ms where .predict() costs 70: it builds no data pipeline.
-        output: NDArray[np.float32] = self._network(scaled, training=False).numpy()
-        return output.reshape(-1).astype(np.float64)
+    def predict(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Map measurements in real units, (n, 10), to disease progression, (n,), and each fold's, (n, folds)."""
+        return self._answers(self._scaler.transform(rows))

@@ -1,0 +1,69 @@
+"""Prediction intervals by cross-conformal prediction (CV+), with widths that follow the difficulty of the case.
+
+Barber, Candès, Ramdas and Tibshirani, "Predictive inference with the jackknife+", Annals of Statistics 49 (2021). Each
+member of the ensemble left out one fold of the training rows; a fold's scores are how far its members were from the
+rows they had not seen, in units of the error to be expected where they predicted.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+INTERVAL = "interval.json"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """`scores`, (m,), and the expected absolute error: a parabola over the prediction, held at its ends outside."""
+
+    lowest: float
+    highest: float
+    coefficients: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    def expect_error(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The absolute error to be expected of predictions, in the target's units; any shape."""
+        error: NDArray[np.float64] = np.polyval(self.coefficients, np.clip(predicted, self.lowest, self.highest))
+        return error
+
+
+@dataclass(frozen=True)
+class IntervalCalibration:
+    """`coverage` is the nominal share of intervals that hold the truth; the folds are in the order of the network's."""
+
+    coverage: float
+    folds: Sequence[Fold]
+
+    def predict(self, fold_means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Lower and upper end, (n, 2), from what each fold's members predict, (n, folds)."""
+        lower, upper = [], []
+        for fold, predicted in zip(self.folds, fold_means.T, strict=True):
+            margins = np.outer(fold.expect_error(predicted), fold.scores)
+            lower.append(predicted[:, np.newaxis] - margins)
+            upper.append(predicted[:, np.newaxis] + margins)
+        # The same rank from either end: with n scores, the ceil(coverage * (n + 1))-th.
+        count = sum(len(fold.scores) for fold in self.folds)
+        rank = min(int(np.ceil(self.coverage * (count + 1))), count)
+        ends = (
+            np.partition(np.hstack(lower), count - rank, axis=1)[:, count - rank],
+            np.partition(np.hstack(upper), rank - 1, axis=1)[:, rank - 1],
+        )
+        return np.column_stack(ends)
+
+
+def parse_calibration(content: bytes) -> IntervalCalibration:
+    """Read interval.json; ValueError, KeyError or TypeError when it is not one."""
+    document = json.loads(content)
+    folds = [
+        Fold(
+            float(fold["lowest"]),
+            float(fold["highest"]),
+            np.array(fold["coefficients"], dtype=np.float64),
+            np.array(fold["scores"], dtype=np.float64),
+        )
+        for fold in document["folds"]
+    ]
+    return IntervalCalibration(float(document["coverage"]), folds)

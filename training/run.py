@@ -1,0 +1,21 @@
+"""What one training run knows when it is done: what its bundle is written from."""
+
+from dataclasses import dataclass
+
+from training.data import Rows
+from training.fit import Curves, Ensemble, Schedule
+from training.validate import Validation
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """`ensemble` learned from all `rows`; `validation` is how the same training fared on patients it had not seen."""
+
+    rows: Rows
+    seed: int
+    epochs: int
+    schedule: Schedule
+    ensemble: Ensemble
+    curves: Curves
+    validation: Validation
+    seconds: float
