@@ -21,7 +21,7 @@ def load_predictor(client: "S3Client", bucket: str, runtime_name: str) -> Predic
     return loaded.predictor
 
 
-def copy_bundle(bundle: Path, directory: Path, version: str, **changed: str) -> Path:
+def copy_bundle(bundle: Path, directory: Path, version: str, **changed: Any) -> Path:
     """The same model under another version, with other fields of its manifest changed too."""
     target = directory / version
     shutil.copytree(bundle, target)

@@ -49,5 +49,5 @@ def digest_rows(rows: Rows) -> str:
 
 
 def hold_out(rows: Rows) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Positions of training and held-out rows, five times: each row is held out once, for every version the same way."""
+    """Positions of training and held-out rows, five times: each is held out once, for every version the same way."""
     return list(KFold(HELD_OUT_FOLDS, shuffle=True, random_state=HELD_OUT_SEED).split(rows.features))

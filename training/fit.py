@@ -29,6 +29,9 @@ BATCHES_PER_EPOCH = 3
 STOPPING_PATIENCE_EPOCHS = 30
 PLATEAU_PATIENCE_EPOCHS = 10
 
+ReportEpoch = Callable[[int], None]
+Stack = tuple[NDArray[np.float32], NDArray[np.float32]]
+
 
 class Schedule(StrEnum):
     """How the learning rate falls: along a cosine to zero, or by half when the left-out rows gain no more."""
@@ -74,20 +77,35 @@ class Curves:
     kept_epoch: int
 
 
+def fit_ensemble(
+    rows: Rows, seed: int, *, epochs: int, schedule: Schedule, report_epoch: ReportEpoch
+) -> tuple[Ensemble, Curves]:
+    """Fit one ensemble and follow all of its members; otherwise as `fit_ensembles`."""
+    recorder = _CurveRecorder()
+    [ensemble], kept_epoch = _fit([rows], seed, epochs, schedule, report_epoch, recorder)
+    return ensemble, recorder.finish(kept_epoch)
+
+
 def fit_ensembles(
-    trainings: Sequence[Rows],
-    seed: int,
-    *,
-    epochs: int,
-    schedule: Schedule = Schedule.COSINE,
-    report_epoch: Callable[[int], None] = lambda epoch: None,
-    record_curves: bool = False,
-) -> tuple[list[Ensemble], Curves | None]:
+    trainings: Sequence[Rows], seed: int, *, epochs: int, schedule: Schedule, report_epoch: ReportEpoch
+) -> list[Ensemble]:
     """Fit one ensemble to each set of rows, all in one pass; `report_epoch` gets each epoch's number, from 1.
 
     By the cosine all `epochs` are run. By the plateau training ends 30 epochs after the one in which the left-out rows
     fared best, and keeps that one.
     """
+    return _fit(trainings, seed, epochs, schedule, report_epoch, recorder=None)[0]
+
+
+def _fit(
+    trainings: Sequence[Rows],
+    seed: int,
+    epochs: int,
+    schedule: Schedule,
+    report_epoch: ReportEpoch,
+    recorder: "_CurveRecorder | None",
+) -> tuple[list[Ensemble], int]:
+    """The ensembles, and the epoch, from 1, whose weights they have."""
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
     generator = np.random.default_rng(seed)
@@ -96,33 +114,38 @@ def fit_ensembles(
     left_out = _stack(tasks, generator, left_out=True)
 
     network = build_members(MEMBERS * len(tasks))
-    batch_rows = -(-len(learned[0]) // BATCHES_PER_EPOCH)
-    stopping = keras.callbacks.EarlyStopping(patience=STOPPING_PATIENCE_EPOCHS, restore_best_weights=True)
-    recorder = _CurveRecorder(learned, left_out, np.repeat([task.target_scale for task in tasks], MEMBERS))
-    callbacks: list[keras.callbacks.Callback] = [
-        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_epoch(epoch + 1))
-    ]
-    if record_curves:
+    rate, callbacks, stopping = _plan(schedule, epochs)
+    callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_epoch(epoch + 1)))
+    if recorder:
+        recorder.follow(learned, left_out, np.repeat([task.target_scale for task in tasks], MEMBERS))
         callbacks.append(recorder)
-    if schedule is Schedule.PLATEAU:
-        plateau = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=PLATEAU_PATIENCE_EPOCHS)
-        callbacks += [stopping, plateau]
-        rate: float | keras.optimizers.schedules.LearningRateSchedule = LEARNING_RATE
-    else:
-        rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, decay_steps=epochs * BATCHES_PER_EPOCH)
     network.compile(optimizer=keras.optimizers.Adam(rate), loss=_sum_over_members)
     network.fit(
         *learned,
-        validation_data=left_out if schedule is Schedule.PLATEAU else None,
-        batch_size=batch_rows,
+        validation_data=left_out if stopping else None,
+        batch_size=-(-len(learned[0]) // BATCHES_PER_EPOCH),
         epochs=epochs,
         verbose=0,
         callbacks=callbacks,
     )
     weights = network.get_weights()
     ensembles = [task.finish(cut_members(weights, len(tasks), position)) for position, task in enumerate(tasks)]
-    kept_epoch = stopping.best_epoch + 1 if schedule is Schedule.PLATEAU else epochs
-    return ensembles, recorder.finish(kept_epoch) if record_curves else None
+    return ensembles, stopping.best_epoch + 1 if stopping else epochs
+
+
+def _plan(
+    schedule: Schedule, epochs: int
+) -> tuple[
+    float | keras.optimizers.schedules.LearningRateSchedule,
+    list[keras.callbacks.Callback],
+    keras.callbacks.EarlyStopping | None,
+]:
+    """The learning rate, the callbacks that change it, and the one that stops, if any does."""
+    if schedule is Schedule.COSINE:
+        return keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * BATCHES_PER_EPOCH), [], None
+    stopping = keras.callbacks.EarlyStopping(patience=STOPPING_PATIENCE_EPOCHS, restore_best_weights=True)
+    plateau = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=PLATEAU_PATIENCE_EPOCHS)
+    return LEARNING_RATE, [stopping, plateau], stopping
 
 
 class _Task:
@@ -154,9 +177,7 @@ class _Task:
         return Ensemble(self.scaler, network, out_of_fold, calibration)
 
 
-def _stack(
-    tasks: Sequence[_Task], generator: np.random.Generator, *, left_out: bool
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _stack(tasks: Sequence[_Task], generator: np.random.Generator, *, left_out: bool) -> Stack:
     """Inputs, (rows, members, 10), and targets, (rows, members), of all members of all tasks.
 
     Where a member has fewer rows than another, some of its rows stand twice.
@@ -173,20 +194,18 @@ def _sum_over_members(actual: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.square(actual - predicted), axis=-1)
 
 
-class _CurveRecorder(keras.callbacks.Callback):
+class _CurveRecorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no types
     """Asks every member after each epoch how it does."""
 
-    def __init__(
-        self,
-        learned: tuple[NDArray[np.float32], NDArray[np.float32]],
-        left_out: tuple[NDArray[np.float32], NDArray[np.float32]],
-        target_scales: NDArray[np.float64],
-    ) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._parts = (learned, left_out)
-        self._target_scales = target_scales
         self._errors: list[list[NDArray[np.float64]]] = []
         self._rates: list[float] = []
+
+    def follow(self, learned: Stack, left_out: Stack, target_scales: NDArray[np.float64]) -> None:
+        """Ask about these rows; `target_scales` (members,) bring the errors into the target's units."""
+        self._parts = (learned, left_out)
+        self._target_scales = target_scales
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keras calls this."""

@@ -18,8 +18,8 @@ from lambda_app.features import FEATURES
 from lambda_app.model.bundle import MANIFEST, parse_manifest, sha256_hex
 from lambda_app.model.interval import INTERVAL
 from training.data import Rows, digest_rows
+from training.gates import PARITY_TOLERANCE
 from training.network import MEMBERS
-from training.parity import TOLERANCE
 from training.run import TrainingRun
 from training.validate import describe_validation
 
@@ -50,7 +50,7 @@ def describe_version(version: str, created_at: datetime, run: TrainingRun, parit
         "features": _describe_features(run.rows),
         "metrics": describe_validation(run.validation),
         "interval": {"method": "CV+", "coverage": run.ensemble.calibration.coverage},
-        "parity": {"rows": len(run.rows), "largest_difference": parity, "tolerance": TOLERANCE},
+        "parity": {"rows": len(run.rows), "largest_difference": parity, "tolerance": PARITY_TOLERANCE},
         "libraries": {
             "tensorflow": tf.__version__,
             "keras": keras.__version__,

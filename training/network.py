@@ -20,8 +20,8 @@ MEMBERS_PER_FOLD = 4
 MEMBERS = FOLDS * MEMBERS_PER_FOLD
 HIDDEN_UNITS = (128, 32)
 DROPOUT = 0.5
-# L2 stands on the scales of batch normalisation and on the last layer. What goes into a normalisation has no size of its
-# own: a penalty on the kernels before it changed nothing that could be measured.
+# L2 stands on the scales of batch normalisation and on the last layer. What goes into a normalisation has no size of
+# its own: a penalty on the kernels before it changed nothing that could be measured.
 SCALE_PENALTY = 0.01
 OUTPUT_PENALTY = 0.1
 # A model learns in some hundred steps; Keras's 0.99 would still remember the beginning.
@@ -44,8 +44,8 @@ def build_ensemble(
 ) -> keras.Model:
     """Map scaled measurements, (n, 10), to disease progression, the mean over all members, (n, 1).
 
-    `weights` are those of `build_members(MEMBERS)`, in the order of `assign_members`. The layer "folds" answers with the
-    mean of each fold's members, (n, FOLDS).
+    `weights` are those of `build_members(MEMBERS)`, in the order of `assign_members`. The layer "folds" answers with
+    the mean of each fold's members, (n, FOLDS).
     """
     inputs = keras.Input((len(FEATURES),), name="measurements")
     fractions = keras.layers.Dense(len(FEATURES), use_bias=False, trainable=False, name="lipid_fractions")

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from lambda_app.model.litert import LiteRtRuntime
 from lambda_app.model.tensorflow import TensorFlowRuntime
 from training.errors import ParityError
-
-# In units of disease progression, which runs from 25 to 346 in the data; float32 alone costs about a ten-thousandth.
-TOLERANCE = 1e-3
+from training.gates import PARITY_TOLERANCE
 
 
 def check_parity(directory: Path, features: NDArray[np.float64]) -> float:
@@ -31,11 +29,11 @@ def check_parity(directory: Path, features: NDArray[np.float64]) -> float:
     # Each row's worst, over the ensemble's answer and those of its folds, which the intervals are made of.
     differences = np.abs(served - trained).max(axis=1)
     # Asked this way round, a NaN fails: it compares false with everything.
-    agrees = differences <= TOLERANCE
+    agrees = differences <= PARITY_TOLERANCE
     if not agrees.all():
         raise ParityError(
             f"{np.count_nonzero(~agrees)} of {len(agrees)} predictions of the exported model differ from the trained "
-            f"one's by more than {TOLERANCE:g}, at worst by {differences.max():g}; nothing was exported"
+            f"one's by more than {PARITY_TOLERANCE:g}, at worst by {differences.max():g}; nothing was exported"
         )
     return float(differences.max())
 

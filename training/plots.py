@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator, NullLocator
 
 from lambda_app.features import FEATURES
 from training.run import TrainingRun
@@ -21,7 +19,7 @@ def draw_plots(directory: Path, run: TrainingRun) -> None:
     """Write the plots."""
 
 
-def _start_figure(width_inches: float, height_inches: float) -> tuple[Figure, Axes]:
+def start_figure(width_inches: float, height_inches: float) -> tuple[Figure, Axes]:
     # A Figure of its own, not pyplot's: no display, no global state, nothing to close.
     figure = Figure(figsize=(width_inches, height_inches), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     axes = figure.add_subplot()

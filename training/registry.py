@@ -20,7 +20,9 @@ from lambda_app.model.bundle import (
     parse_pointer,
     sha256_hex,
 )
+from lambda_app.model.interval import INTERVAL
 from training.errors import RegistryError
+from training.gates import find_failures
 from training.storage import StoredObject, explain_failures, fetch_object, measure_object, write_object
 
 if TYPE_CHECKING:
@@ -29,30 +31,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PublishedVersion:
-    """A line of the registry; `rmse` and `r2` are those of the held-out patients."""
+    """A line of the registry. The figures are those of held-out patients; None where the manifest has none.
+
+    `forced` is the reason for which it was published although it failed a gate.
+    """
 
     version: str
     created_at: str
-    rmse: float
-    r2: float
+    rmse: float | None
+    r2: float | None
+    coverage: float | None
+    mean_width: float | None
+    forced: str | None
     is_current: bool
 
 
 def find_newest_bundle(output: Path) -> Path:
-    """The youngest bundle under `output`; RegistryError when there is none."""
-    # A version starts with its time, and an export that is under way has a name that starts with a dot.
-    bundles = sorted(path.parent for path in output.glob(f"[!.]*/{MANIFEST}"))
+    """The youngest bundle under `output` that this code serves; RegistryError when there is none."""
+    # A version starts with its time, and an export that is under way has a name that starts with a dot. Models from
+    # before there were intervals may still lie there.
+    bundles = sorted(path.parent for path in output.glob(f"[!.]*/{MANIFEST}") if path.with_name(INTERVAL).exists())
     if not bundles:
         raise RegistryError(f"no trained model under {output}: run `python -m training train` first")
     return bundles[-1]
 
 
-def publish_bundle(client: "S3Client", bucket: str, directory: Path) -> str:
+def publish_bundle(client: "S3Client", bucket: str, directory: Path, force_reason: str | None = None) -> str:
     """Upload the bundle and return its version. What is there already stays, so an interrupted publish resumes.
 
-    RegistryError when a file is not what its manifest says, or the version is there with other contents.
+    RegistryError when a file is not what its manifest says, the version is there with other contents, or it fails a
+    gate. With a reason a failed gate does not hinder it: the published manifest then tells both.
     """
     version, contents = _read_bundle(directory)
+    contents[MANIFEST] = _pass_gates(version, contents[MANIFEST], force_reason)
     with explain_failures(bucket):
         for name, content in contents.items():
             key = bundle_key(version, name)
@@ -163,6 +174,20 @@ def _read_bundle(directory: Path) -> tuple[str, dict[str, bytes]]:
     return manifest.version, contents
 
 
+def _pass_gates(version: str, manifest_content: bytes, force_reason: str | None) -> bytes:
+    """The manifest to be published: as it is, or with the reason why a failed gate was passed by."""
+    document = json.loads(manifest_content)
+    failures = find_failures(document)
+    if not failures:
+        return manifest_content
+    if force_reason is None or not force_reason.strip():
+        raise RegistryError(
+            f"{version} was not published: {'; '.join(failures)}. --force with a reason publishes it all the same"
+        )
+    forced = {**document, "forced": {"reason": force_reason.strip(), "failures": failures}}
+    return json.dumps(forced, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
 def _require_whole(client: "S3Client", bucket: str, version: str) -> str:
     """Return the manifest's SHA-256 after making sure that every file it names is there in its size."""
     key = bundle_key(version, MANIFEST)
@@ -172,6 +197,8 @@ def _require_whole(client: "S3Client", bucket: str, version: str) -> str:
     manifest = _read_manifest(found.content, key)
     if manifest.version != version:
         raise RegistryError(f"{key} says it is version {manifest.version}; nothing was promoted")
+    if INTERVAL not in manifest.files:
+        raise RegistryError(f"version {version} has no {INTERVAL}, which the service needs; nothing was promoted")
     for name, entry in manifest.files.items():
         size = measure_object(client, bucket, bundle_key(version, name))
         if size != entry.size:
@@ -184,16 +211,20 @@ def _describe_version(key: str, content: bytes, pointer: Pointer | None) -> Publ
     version = _read_manifest(content, key).version
     document: dict[str, Any] = json.loads(content)
     try:
-        held_out = document["metrics"]["held_out"]
+        held_out = document.get("metrics", {}).get("held_out", {})
+        figures = {
+            name: float(held_out[name]) if name in held_out else None
+            for name in ("rmse", "r2", "coverage", "mean_width")
+        }
         return PublishedVersion(
             version,
-            str(document["created_at"]),
-            rmse=float(held_out["rmse"]),
-            r2=float(held_out["r2"]),
+            str(document.get("created_at", "")),
+            **figures,
+            forced=document.get("forced", {}).get("reason"),
             is_current=pointer is not None and pointer.version == version,
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise RegistryError(f"{key} lacks what `list` shows: {error!r}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise RegistryError(f"{key} is damaged: {error!r}") from error
 
 
 def _read_manifest(content: bytes, source: str) -> Manifest:

@@ -8,7 +8,7 @@ from rich.console import Console
 from training import DEFAULT_EPOCHS, DEFAULT_SEED
 from training.data import load_rows
 from training.export import export_bundle
-from training.fit import Schedule, fit_ensembles
+from training.fit import Schedule, fit_ensemble
 from training.progress import show_progress
 from training.run import TrainingRun
 from training.validate import validate_training
@@ -28,9 +28,7 @@ def train_model(
     rows = load_rows()
     started = time.perf_counter()
     with show_progress(console, "Training", epochs) as report_epoch:
-        [ensemble], curves = fit_ensembles(
-            [rows], seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch, record_curves=True
-        )
+        ensemble, curves = fit_ensemble(rows, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)
     seconds = time.perf_counter() - started
     with show_progress(console, "Validating", epochs) as report_epoch:
         validation = validate_training(rows, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)

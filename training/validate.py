@@ -1,4 +1,4 @@
-"""Judges what a training makes on patients it has not seen: each is held out once and predicted by an ensemble of its own."""
+"""Judges a training on patients it has not seen: each is held out once, and an ensemble of the others predicts them."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -54,13 +54,8 @@ def validate_training(
 ) -> Validation:
     """Train an ensemble for each held-out fold, as for a version, and ask it about that fold."""
     folds = hold_out(rows)
-    ensembles, _ = fit_ensembles(
-        [rows.take(training) for training, _ in folds],
-        seed,
-        epochs=epochs,
-        schedule=schedule,
-        report_epoch=report_epoch,
-    )
+    trainings = [rows.take(training) for training, _ in folds]
+    ensembles = fit_ensembles(trainings, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)
     generator = np.random.default_rng(seed)
     predicted, ridge = np.empty(len(rows)), np.empty(len(rows))
     intervals = np.empty((len(rows), 2))
@@ -96,13 +91,26 @@ def find_covered(actual: NDArray[np.float64], intervals: NDArray[np.float64]) ->
     return covered
 
 
+def describe_intervals(
+    actual: NDArray[np.float64], predicted: NDArray[np.float64], intervals: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Coverage and mean width of intervals, (n, 2), over all and by thirds of the prediction, lowest first."""
+    covered = find_covered(actual, intervals)
+    widths = intervals[:, 1] - intervals[:, 0]
+    thirds = np.array_split(np.argsort(predicted), 3)
+    return {
+        "coverage": float(covered.mean()),
+        "coverage_by_third": [float(covered[third].mean()) for third in thirds],
+        "mean_width": float(widths.mean()),
+        "mean_width_by_third": [float(widths[third].mean()) for third in thirds],
+    }
+
+
 def describe_validation(validation: Validation) -> dict[str, Any]:
     """The figures for the manifest. Those in `confidence` are 95 % intervals over the patients."""
     held_out = score(validation.actual, validation.predicted)
     ridge = score(validation.actual, validation.ridge)
     count = len(validation.actual)
-    widths = np.diff(validation.intervals, axis=1)[:, 0]
-    thirds = np.array_split(np.argsort(validation.predicted), 3)
 
     def rmse(predicted: NDArray[np.float64], drawn: NDArray[np.intp]) -> float:
         return score(validation.actual[drawn], predicted[drawn]).rmse
@@ -112,10 +120,7 @@ def describe_validation(validation: Validation) -> dict[str, Any]:
             "rows": count,
             "folds": HELD_OUT_FOLDS,
             **asdict(held_out),
-            "coverage": float(validation.covered.mean()),
-            "coverage_by_third": [float(validation.covered[third].mean()) for third in thirds],
-            "mean_width": float(widths.mean()),
-            "mean_width_by_third": [float(widths[third].mean()) for third in thirds],
+            **describe_intervals(validation.actual, validation.predicted, validation.intervals),
         },
         "ridge": asdict(ridge),
         "confidence": {

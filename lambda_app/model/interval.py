@@ -26,8 +26,7 @@ class Fold:
 
     def expect_error(self, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
         """The absolute error to be expected of predictions, in the target's units; any shape."""
-        error: NDArray[np.float64] = np.polyval(self.coefficients, np.clip(predicted, self.lowest, self.highest))
-        return error
+        return np.asarray(np.polyval(self.coefficients, np.clip(predicted, self.lowest, self.highest)), np.float64)
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,19 @@ class IntervalCalibration:
             margins = np.outer(fold.expect_error(predicted), fold.scores)
             lower.append(predicted[:, np.newaxis] - margins)
             upper.append(predicted[:, np.newaxis] + margins)
-        # The same rank from either end: with n scores, the ceil(coverage * (n + 1))-th.
+        # The same rank from either end.
         count = sum(len(fold.scores) for fold in self.folds)
-        rank = min(int(np.ceil(self.coverage * (count + 1))), count)
+        rank = find_rank(self.coverage, count)
         ends = (
             np.partition(np.hstack(lower), count - rank, axis=1)[:, count - rank],
             np.partition(np.hstack(upper), rank - 1, axis=1)[:, rank - 1],
         )
         return np.column_stack(ends)
+
+
+def find_rank(coverage: float, count: int) -> int:
+    """Which of `count` scores in ascending order, from 1, bounds that share of the cases to come."""
+    return min(int(np.ceil(coverage * (count + 1))), count)
 
 
 def parse_calibration(content: bytes) -> IntervalCalibration:

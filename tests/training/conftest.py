@@ -1,4 +1,4 @@
-"""The data as `bundle` was trained on it, models trained for a moment, and copies of the trained one."""
+"""The data, ensembles trained for a moment, and copies of the trained bundle."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,10 +6,18 @@ from pathlib import Path
 import pytest
 
 from tests.bundles import copy_bundle
-from training.data import Rows, Split, load_rows, split_rows
-from training.fit import Model, fit_model
+from training.data import Rows, load_rows
+from training.fit import Curves, Ensemble, Schedule, fit_ensemble
+from training.run import TrainingRun
+from training.validate import validate_training
 
-QUICK_EPOCHS = 3
+QUICK_EPOCHS = 2
+
+QuickFit = Callable[[int], tuple[Ensemble, Curves]]
+
+
+def ignore(step: int) -> None:
+    """Nobody watches a test's progress."""
 
 
 @pytest.fixture(scope="session")
@@ -18,21 +26,32 @@ def rows() -> Rows:
 
 
 @pytest.fixture(scope="session")
-def split(rows: Rows) -> Split:
-    """By the seed of the fixture `bundle`."""
-    return split_rows(rows, seed=1)
+def quick_fit(rows: Rows) -> QuickFit:
+    """Train on all rows for a moment with a seed."""
+    return lambda seed: fit_ensemble(rows, seed, epochs=QUICK_EPOCHS, schedule=Schedule.COSINE, report_epoch=ignore)
 
 
 @pytest.fixture(scope="session")
-def quick_model(quick_fit: Callable[[int], Model]) -> Model:
+def quick_ensemble(quick_fit: QuickFit) -> Ensemble:
     """Trained for a moment with seed 1. Not to be changed."""
-    return quick_fit(1)
+    return quick_fit(1)[0]
 
 
 @pytest.fixture(scope="session")
-def quick_fit(split: Split) -> Callable[[int], Model]:
-    """Train for a moment with a seed."""
-    return lambda seed: fit_model(split, seed, QUICK_EPOCHS, lambda epoch, mae: None)
+def quick_run(rows: Rows, quick_fit: QuickFit) -> TrainingRun:
+    """A whole run of a moment. Not to be changed."""
+    ensemble, curves = quick_fit(1)
+    validation = validate_training(rows, 1, epochs=QUICK_EPOCHS, schedule=Schedule.COSINE, report_epoch=ignore)
+    return TrainingRun(
+        rows=rows,
+        seed=1,
+        epochs=QUICK_EPOCHS,
+        schedule=Schedule.COSINE,
+        ensemble=ensemble,
+        curves=curves,
+        validation=validation,
+        seconds=1.5,
+    )
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bundle import sha256_hex
-from tests.bundles import load_predictor
+from tests.bundles import copy_bundle, load_predictor
 from training.data import Rows
 from training.errors import RegistryError
 from training.registry import (
@@ -99,7 +99,7 @@ def test_publish_refuses_a_damaged_file_before_it_sends_any(
     assert read_objects(client, bucket) == {}
 
 
-@pytest.mark.parametrize("sent", [0, 3, 7])
+@pytest.mark.parametrize("sent", [0, 3, 12])
 def test_interrupted_publish_makes_no_version_and_resumes(
     connect: "Callable[[], S3Client]", bucket: str, bundle: Path, sent: int
 ) -> None:
@@ -121,7 +121,7 @@ def test_interrupted_publish_makes_no_version_and_resumes(
         promote_version(client, bucket, bundle.name)
 
     publish_bundle(client, bucket, bundle)
-    assert len(read_objects(client, bucket)) == 8
+    assert len(read_objects(client, bucket)) == 13
     assert [entry.version for entry in list_versions(client, bucket)] == [bundle.name]
 
 
@@ -258,14 +258,63 @@ def test_list_is_newest_first_and_marks_the_current(
 ) -> None:
     assert list_versions(client, bucket) == []
     held_out = json.loads((bundle / "manifest.json").read_bytes())["metrics"]["held_out"]
+    figures = {name: held_out[name] for name in ("rmse", "r2", "coverage", "mean_width")}
     times = {"v1": "2026-01-02T00:00:00+00:00", "v2": "2026-01-03T00:00:00+00:00", "v3": "2026-01-01T00:00:00+00:00"}
     for version, created_at in times.items():
         publish_bundle(client, bucket, make_version(version, created_at))
     promote_version(client, bucket, "v1")
     assert list_versions(client, bucket) == [
-        PublishedVersion(version, times[version], held_out["rmse"], held_out["r2"], is_current=version == "v1")
+        PublishedVersion(version, times[version], **figures, forced=None, is_current=version == "v1")
         for version in ("v2", "v1", "v3")
     ]
+
+
+def test_list_shows_a_version_from_before_there_were_intervals(
+    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
+) -> None:
+    held_out = {"rows": 89, "rmse": 59.8, "mae": 48.0, "r2": 0.4}
+    old = copy_bundle(bundle, tmp_path, version="old", metrics={"held_out": held_out}, interval={})
+    publish_bundle(client, bucket, old, "kept for comparison")
+    [entry] = list_versions(client, bucket)
+    assert (entry.rmse, entry.r2, entry.coverage, entry.mean_width) == (59.8, 0.4, None, None)
+    assert entry.forced == "kept for comparison"
+
+
+def test_list_names_a_manifest_whose_figures_are_none(
+    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
+) -> None:
+    odd = copy_bundle(bundle, tmp_path, version="odd", metrics={"held_out": {"rmse": "good"}})
+    publish_bundle(client, bucket, odd, "to see")
+    with pytest.raises(RegistryError, match=r"models/odd/manifest\.json is damaged"):
+        list_versions(client, bucket)
+
+
+def test_promote_refuses_a_version_that_the_service_cannot_serve(
+    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
+) -> None:
+    files = json.loads((bundle / "manifest.json").read_bytes())["files"]
+    del files["interval.json"]
+    publish_bundle(client, bucket, copy_bundle(bundle, tmp_path, version="old", files=files))
+    with pytest.raises(RegistryError, match=r"version old has no interval\.json, which the service needs"):
+        promote_version(client, bucket, "old")
+
+
+def test_forced_manifest_is_the_one_that_the_pointer_vouches_for(
+    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
+) -> None:
+    worse = copy_bundle(bundle, tmp_path, version="worse", parity={"largest_difference": 1.0})
+    publish_bundle(client, bucket, worse, "the network cannot be converted better")
+    promote_version(client, bucket, "worse")
+    published = read_objects(client, bucket)["models/worse/manifest.json"]
+    assert read_pointer(client, bucket)["manifest_sha256"] == sha256_hex(published)
+    assert load_predictor(client, bucket, "litert").version == "worse"
+    with pytest.raises(RegistryError, match="published already with other contents"):
+        publish_bundle(client, bucket, worse, "another reason")
+
+
+def test_reason_is_not_kept_where_none_was_needed(client: "S3Client", bucket: str, bundle: Path) -> None:
+    publish_bundle(client, bucket, bundle, "just in case")
+    assert "forced" not in show_version(client, bucket, bundle.name)
 
 
 def test_bucket_that_does_not_exist_is_named(client: "S3Client", bundle: Path) -> None:
@@ -284,5 +333,9 @@ def test_newest_bundle_is_the_last_whole_one(tmp_path: Path) -> None:
     for name in ("20260101T000000Z-ffffffff", "20260102T000000Z-00000000", ".partial-x"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").touch()
+        (tmp_path / name / "interval.json").touch()
     (tmp_path / "20260103T000000Z-00000000").mkdir()
+    # From before there were intervals.
+    (tmp_path / "20260104T000000Z-00000000").mkdir()
+    (tmp_path / "20260104T000000Z-00000000" / "manifest.json").touch()
     assert find_newest_bundle(tmp_path) == tmp_path / "20260102T000000Z-00000000"

@@ -1,5 +1,7 @@
 """The command line as a person meets it: what it prints, where, and with which exit code."""
 
+import json
+import re
 import socket
 import subprocess
 import sys
@@ -10,9 +12,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from local.object_store import ObjectStore
+from tests.bundles import copy_bundle
 from training.__main__ import app
 from training.export import write_serving_artifacts
-from training.fit import Model
+from training.fit import Ensemble
 
 PROJECT = Path(__file__).parents[2]
 
@@ -49,15 +52,15 @@ def test_help_names_the_commands_without_loading_tensorflow() -> None:
         "    print('exit', end.code, sorted({'tensorflow', 'keras', 'sklearn', 'matplotlib'} & set(sys.modules)))\n"
     )
     answer = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
-    for command in ("train", "publish", "promote", "list"):
+    for command in ("train", "evaluate", "publish", "promote", "rollback", "list", "show"):
         assert command in answer.stdout
     assert "exit 0 []" in answer.stdout
     assert answer.stderr == ""
 
 
-def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(quick_model: Model, tmp_path: Path) -> None:
+def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(quick_ensemble: Ensemble, tmp_path: Path) -> None:
     answer = subprocess.run(
-        [sys.executable, "-m", "training", "train", "--seed=1", "--epochs=3", f"--output={tmp_path / 'models'}"],
+        [sys.executable, "-m", "training", "train", "--seed=1", "--epochs=2", f"--output={tmp_path / 'models'}"],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -65,14 +68,18 @@ def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(quick_mode
     )
     assert answer.stderr == ""
     assert "\x1b" not in answer.stdout
-    first, held_out, trained = answer.stdout.splitlines()
-    assert first.startswith("epoch 1 of at most 3, validation MAE ")
-    assert held_out.startswith("Held out, 89 patients: RMSE ")
+    *progress, held_out, trained = answer.stdout.splitlines()
+    assert progress == ["Training: 1 of 2", "Training: 2 of 2", "Validating: 1 of 2", "Validating: 2 of 2"]
+    assert re.fullmatch(
+        r"Held out, 442 patients: RMSE \d+\.\d\d, MAE \d+\.\d\d, R² -?\d\.\d{3}; "
+        r"\d+\.\d% lie in their interval, \d+\.\d wide on average",
+        held_out,
+    )
     directory = Path(trained.removeprefix("Trained "))
     assert directory.parent == tmp_path / "models"
 
-    write_serving_artifacts(tmp_path, quick_model)
-    for name in ("model.tflite", "scaler.json"):
+    write_serving_artifacts(tmp_path, quick_ensemble)
+    for name in ("model.tflite", "scaler.json", "interval.json"):
         assert (directory / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
@@ -92,9 +99,12 @@ def test_publish_promote_and_list(
 
     listed = run("list", "--bucket", bucket)
     assert listed.exit_code == 0
-    version, created_at, _, _, mark = listed.stdout.removesuffix("\n").split("\t")
-    assert (version, mark) == (bundle.name, "current")
+    version, created_at, *figures, forced, mark = listed.stdout.removesuffix("\n").split("\t")
+    assert (version, forced, mark) == (bundle.name, "-", "current")
     assert created_at.endswith("+00:00")
+    held_out = json.loads((bundle / "manifest.json").read_bytes())["metrics"]["held_out"]
+    rmse, r2, coverage, width = (held_out[name] for name in ("rmse", "r2", "coverage", "mean_width"))
+    assert figures == [f"{rmse:.2f}", f"{r2:.3f}", f"{coverage:.1%}", f"{width:.1f}"]
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
@@ -103,6 +113,26 @@ def test_publish_promote_and_list(
     assert f"Models in {bucket}" in table
     assert bundle.name in table
     assert "current" in table
+
+
+def test_publish_of_a_model_that_fails_a_gate_needs_a_reason(
+    run: Callable[..., Result], bucket: str, bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MODEL_BUCKET", bucket)
+    metrics = json.loads((bundle / "manifest.json").read_bytes())["metrics"]
+    metrics["ridge"]["rmse"] = 40.0
+    worse = str(copy_bundle(bundle, tmp_path, version="worse", metrics=metrics))
+
+    assert_refused(run("publish", worse), "worse was not published: its RMSE of")
+    assert_refused(run("publish", worse, "--force", " "), "--force with a reason publishes it all the same")
+    assert run("list").stdout == ""
+
+    assert run("publish", worse, "--force", "the old one is broken").stdout == "Published worse\n"
+    assert "\tthe old one is broken\t-\n" in run("list").stdout
+    shown = json.loads(run("show", "worse").stdout)
+    assert shown["forced"]["reason"] == "the old one is broken"
+    assert len(shown["forced"]["failures"]) == 1
+    assert run("promote", "worse").exit_code == 0
 
 
 @pytest.mark.parametrize("command", [["publish", "."], ["promote", "v1"], ["list"]])

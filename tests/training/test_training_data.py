@@ -1,10 +1,10 @@
-"""The data: its contract with the service, its digest, its split."""
+"""The data: its contract with the service, its digest."""
 
 import numpy as np
 import pytest
 
 from lambda_app.features import FEATURE_NAMES, FEATURES
-from training.data import Rows, Split, digest_rows, load_rows, split_rows
+from training.data import Rows, digest_rows, load_rows
 from training.errors import DataError
 
 
@@ -33,16 +33,7 @@ def test_digest_changes_with_one_value(rows: Rows) -> None:
     assert digest_rows(Rows(rows.features, targets)) != digest_rows(rows)
 
 
-def test_split_puts_every_patient_in_one_part(rows: Rows, split: Split) -> None:
-    parts = (split.training, split.validation, split.held_out)
-    assert [len(part) for part in parts] == [282, 71, 89]
-    together = np.vstack([np.column_stack([part.features, part.targets]) for part in parts])
-    everyone = np.column_stack([rows.features, rows.targets])
-    assert sorted(map(tuple, together)) == sorted(map(tuple, everyone))
-
-
-def test_seed_draws_validation_and_leaves_the_held_out_patients(rows: Rows, split: Split) -> None:
-    again, other = split_rows(rows, seed=1), split_rows(rows, seed=2)
-    np.testing.assert_array_equal(again.training.features, split.training.features)
-    np.testing.assert_array_equal(other.held_out.features, split.held_out.features)
-    assert not np.array_equal(other.validation.features, split.validation.features)
+def test_take_keeps_features_and_targets_together(rows: Rows) -> None:
+    some = rows.take(np.array([7, 3]))
+    np.testing.assert_array_equal(some.features, rows.features[[7, 3]])
+    assert some.targets.tolist() == [rows.targets[7], rows.targets[3]]

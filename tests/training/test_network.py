@@ -1,0 +1,103 @@
+"""The network: members that see nothing of each other, the layers that each has, lipid fractions that lose nothing."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from lambda_app.model.tensorflow import FoldAnswers
+from training.data import Rows
+from training.network import (
+    DROPOUT,
+    FOLDS,
+    HIDDEN_UNITS,
+    MEMBERS,
+    MEMBERS_PER_FOLD,
+    assign_members,
+    build_ensemble,
+    build_members,
+    cut_members,
+    find_lipid_fractions,
+)
+
+
+@pytest.fixture
+def members() -> keras.Model:
+    """Twice forty members, their weights and running statistics all different."""
+    network = build_members(2 * MEMBERS)
+    generator = np.random.default_rng(0)
+    network.set_weights(
+        [generator.uniform(0.5, 1.5, weights.shape).astype(np.float32) for weights in network.get_weights()]
+    )
+    return network
+
+
+def test_each_member_has_the_layers_that_were_promised() -> None:
+    layers = build_members(MEMBERS).layers
+    hidden = [layer for layer in layers if layer.name.startswith("hidden")]
+    assert [layer.kernel.shape for layer in hidden] == [(MEMBERS, 10, HIDDEN_UNITS[0]), (MEMBERS, *HIDDEN_UNITS)]
+    assert all(layer.activation is keras.activations.relu for layer in hidden)
+    normalisations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert [layer.gamma.shape for layer in normalisations] == [(MEMBERS * units,) for units in HIDDEN_UNITS]
+    assert all(layer.gamma_regularizer.l2 > 0 for layer in normalisations)
+    dropouts = [layer for layer in layers if isinstance(layer, keras.layers.Dropout)]
+    assert [layer.rate for layer in dropouts] == [DROPOUT] * 2
+    assert next(layer for layer in layers if layer.name == "nonlinear").kernel_regularizer.l2 > 0
+
+
+def test_a_member_sees_nothing_of_the_others(members: keras.Model) -> None:
+    inputs = np.random.default_rng(1).normal(size=(5, 2 * MEMBERS, 10)).astype(np.float32)
+    before = members(inputs, training=False).numpy()
+    inputs[:, 7] += 1
+    after = members(inputs, training=False).numpy()
+    changed = np.flatnonzero((before != after).any(axis=0))
+    assert changed.tolist() == [7]
+
+
+def test_members_start_as_if_each_stood_alone() -> None:
+    kernels = build_members(MEMBERS).get_layer("hidden_1").kernel.numpy()
+    limit = np.sqrt(6 / (10 + HIDDEN_UNITS[0]))
+    assert np.abs(kernels).max() == pytest.approx(limit, rel=0.01)
+    assert kernels.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
+
+
+def test_ensemble_answers_with_the_mean_of_its_own_members(members: keras.Model) -> None:
+    generator = np.random.default_rng(2)
+    scaled = generator.normal(size=(6, 10))
+    fractions = generator.normal(size=(10, 10))
+    weights = cut_members(members.get_weights(), 2, 1)
+    ensemble = build_ensemble(fractions, 152.0, 77.0, weights)
+    mean, folds = FoldAnswers(ensemble)(scaled)
+
+    inputs = np.repeat((scaled @ fractions)[:, np.newaxis], 2 * MEMBERS, axis=1).astype(np.float32)
+    by_member = 152 + 77 * members(inputs, training=False).numpy()[:, MEMBERS:]
+    np.testing.assert_allclose(mean, by_member.mean(axis=1), rtol=1e-5)
+    for fold in range(FOLDS):
+        np.testing.assert_allclose(folds[:, fold], by_member[:, assign_members() == fold].mean(axis=1), rtol=1e-5)
+    assert ensemble.input_shape == (None, 10)
+    assert ensemble.output_shape == (None, 1)
+
+
+def test_as_many_members_leave_out_each_fold() -> None:
+    assert np.bincount(assign_members()).tolist() == [MEMBERS_PER_FOLD] * FOLDS
+
+
+def test_lipid_fractions_put_standardised_vldl_in_the_place_of_total_cholesterol(rows: Rows) -> None:
+    scaler = StandardScaler().fit(rows.features)
+    scaled = scaler.transform(rows.features)
+    fractions = find_lipid_fractions(scaler, scaled)
+    answered = scaled @ fractions
+
+    total, ldl, hdl = rows.features[:, 4:7].T
+    vldl = total - ldl - hdl
+    np.testing.assert_allclose(answered[:, 4], (vldl - vldl.mean()) / vldl.std(), atol=1e-9)
+    others = [position for position in range(10) if position != 4]
+    np.testing.assert_array_equal(answered[:, others], scaled[:, others])
+    np.testing.assert_allclose(answered @ np.linalg.inv(fractions), scaled, atol=1e-9)
+
+
+def test_the_data_holds_vldl_twice(rows: Rows) -> None:
+    # Why the total can be exchanged: it is the sum of its fractions, VLDL being a fifth of the triglycerides.
+    total, ldl, hdl = rows.features[:, 4:7].T
+    triglycerides = np.exp(rows.features[:, 8])
+    assert np.corrcoef(total - ldl - hdl, triglycerides / 5)[0, 1] > 0.99999

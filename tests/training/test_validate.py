@@ -1,0 +1,86 @@
+"""Validation: every patient held out once, figures that are what they say, importance that finds what matters."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import RidgeCV
+
+from tests.training.conftest import ignore
+from training.data import Rows, hold_out
+from training.fit import Schedule
+from training.validate import (
+    Validation,
+    build_ridge,
+    describe_intervals,
+    describe_validation,
+    score,
+    validate_training,
+)
+
+
+@pytest.fixture(scope="module")
+def validation(rows: Rows) -> Validation:
+    """Of a training of a moment."""
+    return validate_training(rows, 1, epochs=15, schedule=Schedule.COSINE, report_epoch=ignore)
+
+
+def test_every_patient_is_held_out_once_the_same_way_each_time(rows: Rows) -> None:
+    held_out = np.concatenate([positions for _, positions in hold_out(rows)])
+    assert sorted(held_out) == list(range(442))
+    assert [len(positions) for _, positions in hold_out(rows)] == [89, 89, 88, 88, 88]
+    for (training, positions), (again, _) in zip(hold_out(rows), hold_out(rows), strict=True):
+        assert not set(training) & set(positions)
+        np.testing.assert_array_equal(training, again)
+
+
+def test_held_out_patients_are_predicted_better_than_by_the_mean(validation: Validation, rows: Rows) -> None:
+    assert 0.3 < score(rows.targets, validation.predicted).r2 < 0.7
+    assert (
+        (validation.intervals[:, 0] < validation.predicted) & (validation.predicted < validation.intervals[:, 1])
+    ).all()
+
+
+def test_ridge_is_fitted_on_the_same_folds(validation: Validation, rows: Rows) -> None:
+    training, held_out = hold_out(rows)[2]
+    ridge = build_ridge().fit(rows.features[training], rows.targets[training])
+    assert isinstance(ridge[-1], RidgeCV)
+    np.testing.assert_allclose(validation.ridge[held_out], ridge.predict(rows.features[held_out]))
+
+
+def test_importance_is_largest_for_body_mass_index_and_triglycerides(validation: Validation) -> None:
+    importance = validation.importance.mean(axis=1)
+    assert validation.importance.shape == (10, 20)
+    assert set(np.argsort(importance)[-2:]) == {2, 8}
+    assert importance.max() > 2
+
+
+def test_figures_are_those_of_the_predictions() -> None:
+    generator = np.random.default_rng(0)
+    actual = generator.normal(150, 50, 90)
+    predicted, ridge = actual + 10, actual - 20
+    intervals = np.column_stack([predicted - 30, predicted + 5])
+    intervals[:9] -= 100
+    figures = describe_validation(Validation(actual, predicted, intervals, ridge, np.zeros((10, 1))))
+    held_out = figures["held_out"]
+    assert (held_out["rows"], held_out["folds"]) == (90, 5)
+    assert held_out["rmse"] == pytest.approx(10)
+    assert held_out["mae"] == pytest.approx(10)
+    assert held_out["r2"] == pytest.approx(1 - 100 / actual.var())
+    assert held_out["coverage"] == pytest.approx(0.9)
+    assert held_out["mean_width"] == pytest.approx(35)
+    assert figures["ridge"]["rmse"] == pytest.approx(20)
+    assert figures["confidence"]["rmse"] == pytest.approx([10, 10])
+    assert figures["confidence"]["rmse_less_ridge"] == pytest.approx([-10, -10])
+    lower, upper = figures["confidence"]["coverage"]
+    # What the binomial distribution says of 90 patients and 90 %.
+    assert lower == pytest.approx(0.838, abs=0.03)
+    assert upper == pytest.approx(0.962, abs=0.03)
+
+
+def test_thirds_go_by_the_prediction_lowest_first() -> None:
+    predicted = np.array([3.0, 1.0, 2.0])
+    intervals = np.array([[2.0, 5.0], [0.0, 1.0], [0.0, 2.0]])
+    figures = describe_intervals(np.array([3.0, 5.0, 1.0]), predicted, intervals)
+    assert figures["coverage_by_third"] == [0, 1, 1]
+    assert figures["mean_width_by_third"] == [1, 2, 3]
+    assert figures["coverage"] == pytest.approx(2 / 3)
+    assert figures["mean_width"] == pytest.approx(2)

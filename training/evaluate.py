@@ -1,0 +1,150 @@
+"""Compares the ensemble with the baselines on the same folds, several times over, and measures its intervals there."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.model_selection import RepeatedKFold
+
+from lambda_app.model.interval import find_rank
+from training.baselines import Regressor, SingleNetwork
+from training.calibrate import COVERAGE
+from training.data import Rows
+from training.fit import Schedule, fit_ensembles
+from training.validate import CONFIDENCE, describe_intervals, score
+
+SPLITS, REPEATS = 5, 3
+# Nothing was chosen on these folds: the network, its training and the baselines' grids come from other seeds.
+SEED = 0
+ENSEMBLE = "ensemble"
+
+# Positions of the training rows and of the held-out ones.
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Predictions by model, the ensemble's first, one array per fold; `actual` in the same order.
+
+    `intervals` (n, 2) per fold are the ensemble's; `constant_margins`, one per fold, is half the width of the
+    conformal interval that is as wide for everybody.
+    """
+
+    folds: Sequence[Fold]
+    actual: Sequence[NDArray[np.float64]]
+    predicted: Mapping[str, Sequence[NDArray[np.float64]]]
+    intervals: Sequence[NDArray[np.float64]]
+    constant_margins: Sequence[float]
+
+
+def draw_folds(rows: Rows, repeats: int = REPEATS, seed: int = SEED) -> list[Fold]:
+    """Every row is held out once in each repeat."""
+    return list(RepeatedKFold(n_splits=SPLITS, n_repeats=repeats, random_state=seed).split(rows.features))
+
+
+def compare_models(
+    rows: Rows,
+    folds: Sequence[Fold],
+    baselines: Mapping[str, Callable[[], Regressor]],
+    *,
+    seed: int,
+    epochs: int,
+    schedule: Schedule,
+    show_progress: Callable[[str, int], Any],
+) -> Comparison:
+    """Fit every model to each fold's training rows and ask it about the others.
+
+    `show_progress` gets a title and a number of steps, and gives a context that yields what to call after each.
+    """
+    with show_progress(ENSEMBLE, epochs) as report:
+        trainings = [rows.take(training) for training, _ in folds]
+        ensembles = fit_ensembles(trainings, seed, epochs=epochs, schedule=schedule, report_epoch=report)
+    tests = [rows.take(held_out) for _, held_out in folds]
+    predicted = {ENSEMBLE: [ensemble.predict(test.features) for ensemble, test in zip(ensembles, tests, strict=True)]}
+    for name, build in baselines.items():
+        with show_progress(name, len(folds)) as report:
+            predicted[name] = _predict_folds(rows, folds, build, report)
+    return Comparison(
+        folds=folds,
+        actual=[test.targets for test in tests],
+        predicted=predicted,
+        intervals=[ensemble.predict_intervals(test.features) for ensemble, test in zip(ensembles, tests, strict=True)],
+        constant_margins=[
+            _find_margin(np.abs(ensemble.out_of_fold - training.targets))
+            for ensemble, training in zip(ensembles, trainings, strict=True)
+        ],
+    )
+
+
+def describe_comparison(comparison: Comparison) -> dict[str, Any]:
+    """The figures of evaluation.json; a model's `less_ensemble` is its figure less the ensemble's, paired by fold."""
+    actual = np.concatenate(comparison.actual)
+    models: dict[str, Any] = {}
+    for name, predicted in comparison.predicted.items():
+        models[name] = asdict(score(actual, np.concatenate(predicted)))
+        if name != ENSEMBLE:
+            models[name]["less_ensemble"] = _compare_folds(comparison, name)
+    own = np.concatenate(comparison.predicted[ENSEMBLE])
+    margins = np.concatenate(
+        [
+            np.full(len(fold), margin)
+            for fold, margin in zip(comparison.actual, comparison.constant_margins, strict=True)
+        ]
+    )
+    constant = describe_intervals(actual, own, np.column_stack([own - margins, own + margins]))
+    return {
+        "folds": {"splits": SPLITS, "repeats": len(comparison.folds) // SPLITS, "rows": len(actual)},
+        "models": models,
+        "intervals": {
+            "nominal": COVERAGE,
+            **describe_intervals(actual, own, np.concatenate(comparison.intervals)),
+            **{f"constant_{name.removeprefix('mean_')}": figure for name, figure in constant.items()},
+        },
+    }
+
+
+def _predict_folds(
+    rows: Rows, folds: Sequence[Fold], build: Callable[[], Regressor], report: Callable[[int], None]
+) -> list[NDArray[np.float64]]:
+    # The network uses every core by itself, and TensorFlow does not outlive a fork.
+    parallel = Parallel(n_jobs=1 if build is SingleNetwork else -1, return_as="generator")
+    answers = []
+    for answer in parallel(delayed(_fit_and_predict)(build, rows, fold) for fold in folds):
+        answers.append(answer)
+        report(len(answers))
+    return answers
+
+
+def _fit_and_predict(build: Callable[[], Regressor], rows: Rows, fold: Fold) -> NDArray[np.float64]:
+    training, held_out = rows.take(fold[0]), rows.take(fold[1])
+    return build().fit(training.features, training.targets).predict(held_out.features)
+
+
+def _find_margin(errors: NDArray[np.float64]) -> float:
+    return float(np.sort(errors)[find_rank(COVERAGE, len(errors)) - 1])
+
+
+def _compare_folds(comparison: Comparison, name: str) -> dict[str, Any]:
+    """Mean difference over the folds and its confidence interval.
+
+    Folds share training rows, so that their differences vary together: the variance is corrected for that as by Nadeau
+    and Bengio, "Inference for the generalization error", Machine Learning 52 (2003).
+    """
+    share = np.mean([len(held_out) / len(training) for training, held_out in comparison.folds])
+    differences: dict[str, Any] = {}
+    for figure in ("rmse", "mae", "r2"):
+        by_fold = [
+            getattr(score(actual, other), figure) - getattr(score(actual, own), figure)
+            for actual, own, other in zip(
+                comparison.actual, comparison.predicted[ENSEMBLE], comparison.predicted[name], strict=True
+            )
+        ]
+        error = np.std(by_fold, ddof=1) * np.sqrt(1 / len(by_fold) + share)
+        reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(by_fold) - 1) * error
+        mean = float(np.mean(by_fold))
+        differences[figure] = {"mean": mean, "lower": mean - float(reach), "upper": mean + float(reach)}
+    return differences
