@@ -16,6 +16,7 @@ from lambda_app.schemas import (
     DatabaseHealth,
     FieldMessage,
     HealthResponse,
+    IntervalResponse,
     LiveResponse,
     PredictionRequest,
     PredictionResponse,
@@ -62,10 +63,15 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
         },
     )
     async def predict(request: Request, body: PredictionRequest) -> PredictionResponse:
-        """Answers with the predicted disease progression, once its record is durable."""
+        """Answers with the predicted disease progression and its interval, once their record is durable."""
         answer = service.predict(body.model_dump(), request.state.request_id, request.state.arrived_at)
         return PredictionResponse(
             prediction=answer.record.prediction,
+            interval=IntervalResponse(
+                lower=answer.record.interval_lower,
+                upper=answer.record.interval_upper,
+                coverage=answer.record.interval_coverage,
+            ),
             model_version=answer.record.model_version,
             timestamp=answer.record.created_at,
             request_id=answer.record.request_id,

@@ -50,6 +50,16 @@ class FieldMessage(BaseModel):
     message: str
 
 
+class IntervalResponse(BaseModel):
+    """Where the true progression lies for most patients: a prediction interval, not the uncertainty of a mean."""
+
+    lower: float = Field(description="Its lower end, in units of the prediction")
+    upper: float = Field(description="Its upper end")
+    coverage: float = Field(
+        description="The interval holds the true progression for this share of patients like those of the study"
+    )
+
+
 class PredictionResponse(BaseModel):
     """The answer; its record is durable."""
 
@@ -58,7 +68,8 @@ class PredictionResponse(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "prediction": 181.3,
+                    "prediction": 207.8,
+                    "interval": {"lower": 104.8, "upper": 311.1, "coverage": 0.9},
                     "model_version": "20261123T104500Z-0f3a9c1e",
                     "timestamp": "2026-11-23T11:00:00.123456Z",
                     "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
@@ -71,6 +82,7 @@ class PredictionResponse(BaseModel):
     prediction: float = Field(
         description="Disease progression one year after baseline, a score (25 to 346 in the study)"
     )
+    interval: IntervalResponse = Field(description="Where the true progression lies for most patients")
     model_version: str = Field(description="The version of the model that answered")
     timestamp: datetime = Field(description="When the prediction was made, UTC")
     request_id: UUID = Field(description="The key of this answer's record")

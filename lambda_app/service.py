@@ -64,6 +64,9 @@ class PredictionService:
             created_at=datetime.now(UTC),
             features=features,
             prediction=prediction.value,
+            interval_lower=prediction.interval.lower,
+            interval_upper=prediction.interval.upper,
+            interval_coverage=prediction.interval.coverage,
             model_version=predictor.version,
             latency_ms=(time.perf_counter() - arrived_at) * 1000,
         )

@@ -63,5 +63,11 @@ class Registry:
         entry = {"size": len(content), "sha256": sha256_hex(content)}
         self.rewrite_manifest(lambda document: document["files"].update({name: entry}))
 
+    def rewrite_file(self, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+        """Change a JSON file and the digest that the manifest has of it."""
+        document = json.loads(self.read(self.key(name)))
+        change(document)
+        self.replace_file(name, json.dumps(document).encode())
+
     def load(self) -> Predictor:
         return load_predictor(self.client, self.bucket, "litert")

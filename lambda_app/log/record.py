@@ -14,5 +14,8 @@ class PredictionRecord:
     created_at: datetime
     features: Mapping[str, float]
     prediction: float
+    interval_lower: float
+    interval_upper: float
+    interval_coverage: float
     model_version: str
     latency_ms: float

@@ -5,7 +5,17 @@ import pg8000.native
 from lambda_app.features import FEATURE_NAMES, SEX
 from lambda_app.log.record import PredictionRecord
 
-_COLUMNS = ("request_id", "created_at", *FEATURE_NAMES, "prediction", "model_version", "latency_ms")
+_COLUMNS = (
+    "request_id",
+    "created_at",
+    *FEATURE_NAMES,
+    "prediction",
+    "interval_lower",
+    "interval_upper",
+    "interval_coverage",
+    "model_version",
+    "latency_ms",
+)
 
 # A retry or a replay of the same request id leaves the first row as it is.
 _INSERT_PREDICTION = (
@@ -24,6 +34,9 @@ def insert_prediction(connection: pg8000.native.Connection, record: PredictionRe
         # pg8000 sends text for the server to read, and "2.0" is no smallint.
         **{**record.features, SEX: int(record.features[SEX])},
         prediction=record.prediction,
+        interval_lower=record.interval_lower,
+        interval_upper=record.interval_upper,
+        interval_coverage=record.interval_coverage,
         model_version=record.model_version,
         latency_ms=record.latency_ms,
     )

@@ -70,4 +70,21 @@ def parse_calibration(content: bytes) -> IntervalCalibration:
         )
         for fold in document["folds"]
     ]
-    return IntervalCalibration(float(document["coverage"]), folds)
+    coverage = float(document["coverage"])
+    # Below a half the lower end may lie above the upper one; certainty would need an interval without ends.
+    if not 0.5 <= coverage < 1:
+        raise ValueError(f"the coverage {coverage} is not from a half to below one")
+    for fold in folds:
+        _require_sound(fold)
+    return IntervalCalibration(coverage, folds)
+
+
+def _require_sound(fold: Fold) -> None:
+    """ValueError for what would make intervals that are wrong and look right: json reads NaN, NumPy any shape."""
+    numbers = np.concatenate([[fold.lowest, fold.highest], fold.coefficients, fold.scores])
+    if not np.isfinite(numbers).all() or fold.lowest > fold.highest:
+        raise ValueError("a fold holds what is not finite, or a range that ends before it begins")
+    if not fold.scores.size or fold.scores.min() < 0:
+        raise ValueError("a fold has no score, or a negative one")
+    if fold.expect_error(np.linspace(fold.lowest, fold.highest)).min() <= 0:
+        raise ValueError("a fold expects no error somewhere, or less than none")

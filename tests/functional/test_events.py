@@ -46,8 +46,11 @@ def test_answered_prediction_is_the_stored_row(
         "request_id": context.aws_request_id,
         **FEATURES,
         "prediction": body["prediction"],
+        **{f"interval_{name}": value for name, value in body["interval"].items()},
         "model_version": manifest["version"],
     }
+    assert row["interval_lower"] < row["prediction"] < row["interval_upper"]
+    assert row["interval_coverage"] == manifest["interval"]["coverage"]
     assert created_at == datetime.fromisoformat(body["timestamp"])
     assert before <= created_at <= recorded_at <= after
     assert 0 < latency_ms < (after - before).total_seconds() * 1000

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.datasets import load_diabetes
 
 import lambda_app.handler
 from lambda_app.errors import SettingsError
 from lambda_app.features import FEATURE_NAMES
-from lambda_app.model.predictor import LoadedModel, load_model
+from lambda_app.model.predictor import LoadedModel, Predictor, load_model
+from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
-from tests.bundles import load_predictor
+from tests.bundles import Registry, load_predictor
 from tests.events import Context, invoke, load_event, make_event
 from training.registry import promote_version, publish_bundle
 
@@ -68,10 +70,15 @@ def test_both_runtimes_agree_on_every_patient(client: "S3Client", environment: d
     litert, tensorflow = (load_predictor(client, bucket, name) for name in ("litert", "tensorflow"))
     patients = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in load_diabetes(scaled=False).data]
     assert len(patients) == 442
-    ours = np.array([litert.predict(patient).value for patient in patients])
-    theirs = np.array([tensorflow.predict(patient).value for patient in patients])
+
+    def predict(predictor: Predictor) -> NDArray[np.float64]:
+        predictions = [predictor.predict(patient) for patient in patients]
+        return np.array([(p.value, p.interval.lower, p.interval.upper) for p in predictions])
+
+    ours, theirs = predict(litert), predict(tensorflow)
     assert np.abs(ours - theirs).max() <= 1e-3
-    assert ours.std() > 20  # they do not agree on a constant
+    assert ours.std(axis=0).min() > 20  # they do not agree on a constant
+    assert ((ours[:, 1] < ours[:, 0]) & (ours[:, 0] < ours[:, 2])).all()
 
 
 def test_tensorflow_runtime_serves_through_the_handler(wire: Callable[..., LambdaHandler]) -> None:
@@ -79,7 +86,26 @@ def test_tensorflow_runtime_serves_through_the_handler(wire: Callable[..., Lambd
         invoke(wire(MODEL_RUNTIME=runtime), load_event("predict"))["body"] for runtime in ("litert", "tensorflow")
     )
     assert theirs["prediction"] == pytest.approx(ours["prediction"], abs=1e-3)
+    assert theirs["interval"] == pytest.approx(ours["interval"], abs=1e-3)
     assert theirs["model_version"] == ours["model_version"]
+
+
+def test_patient_whom_the_model_cannot_answer_gets_an_error_and_no_row(
+    wire: Callable[..., LambdaHandler], registry: Registry, query: Callable[..., list[Any]]
+) -> None:
+    def overflow_but_at_age_59(scaler: dict[str, Any]) -> None:
+        scaler["mean"][0], scaler["scale"][0] = 59, 1e-37
+
+    registry.rewrite_file("scaler.json", overflow_but_at_age_59)
+    api = wire(MODEL_BUCKET=registry.bucket)
+    assert invoke(api, load_event("predict"))["statusCode"] == 200
+    before = query("SELECT count(*) FROM predictions")
+    answer = invoke(api, make_event("POST", "/predict", json.dumps({**EXAMPLE_REQUEST, "age": 90})))
+    assert answer["statusCode"] == 500
+    assert answer["body"]["type"] == "urn:diabetes-ml:problem:internal-error"
+    assert answer["body"]["detail"] == "the model answered with a value that is not a finite number"
+    assert query("SELECT count(*) FROM predictions") == before
+    assert invoke(api, load_event("predict"))["statusCode"] == 200
 
 
 def test_default_runtime_imports_nothing_heavy(environment: dict[str, str]) -> None:

@@ -66,6 +66,22 @@ def spoil_model(registry: Registry) -> None:
     registry.replace_file("model.tflite", b"not a model")
 
 
+def answer_nan(registry: Registry) -> None:
+    registry.rewrite_file("scaler.json", lambda scaler: scaler.update(mean=[float("nan")] * 10))
+
+
+def leave_out_intervals(registry: Registry) -> None:
+    registry.rewrite_manifest(lambda document: document["files"].pop("interval.json"))
+
+
+def spoil_intervals(registry: Registry) -> None:
+    registry.replace_file("interval.json", b"{")
+
+
+def drop_a_fold(registry: Registry) -> None:
+    registry.rewrite_file("interval.json", lambda interval: interval["folds"].pop())
+
+
 def change_a_byte(registry: Registry) -> None:
     registry.rewrite_manifest(lambda document: document.update(seed=2))
     registry.write(registry.key("scaler.json"), registry.read(registry.key("scaler.json")) + b" ")
@@ -75,7 +91,20 @@ def remove_pointer(registry: Registry) -> None:
     registry.client.delete_object(Bucket=registry.bucket, Key=POINTER_KEY)
 
 
-@pytest.mark.parametrize("damage", [spoil_pointer, point_to_nothing, spoil_model, change_a_byte, remove_pointer])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        spoil_pointer,
+        point_to_nothing,
+        spoil_model,
+        answer_nan,
+        leave_out_intervals,
+        spoil_intervals,
+        drop_a_fold,
+        change_a_byte,
+        remove_pointer,
+    ],
+)
 def test_bad_successor_is_refused_and_the_model_that_works_stays(
     damage: Callable[[Registry], None], following: LambdaHandler, registry: Registry
 ) -> None:
@@ -86,5 +115,6 @@ def test_bad_successor_is_refused_and_the_model_that_works_stays(
     assert answer["statusCode"] == 200
     assert answer["body"]["model_version"] == before["model_version"]
     assert answer["body"]["prediction"] == before["prediction"]
+    assert answer["body"]["interval"] == before["interval"]
     assert count_failures(following) >= 1
     assert invoke(following, make_event("GET", "/health"))["statusCode"] == 200

@@ -96,8 +96,9 @@ def test_crash_is_logged_without_its_text_and_answered_as_a_problem(
     def crash(*_: object) -> None:
         raise ValueError("the patient of 61.8703 years")
 
-    monkeypatch.setattr("lambda_app.model.predictor.Predictor.predict", crash)
     api = wire()
+    # Not before: loading asks the model once.
+    monkeypatch.setattr("lambda_app.model.predictor.Predictor.predict", crash)
     capsys.readouterr()
     answer = invoke(api, make_event("POST", "/predict", json.dumps(EXAMPLE_REQUEST)))
     assert answer["statusCode"] == 500

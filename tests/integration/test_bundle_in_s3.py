@@ -1,6 +1,8 @@
 """Bundles as S3 holds them: whatever is missing, damaged or swapped is refused by name."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -10,7 +12,7 @@ from lambda_app.errors import BundleError
 from lambda_app.model.bundle import fetch_bundle, fetch_pointer
 from lambda_app.model.litert import LiteRtRuntime
 from lambda_app.model.predictor import load_model
-from tests.bundles import Registry
+from tests.bundles import Registry, load_predictor
 
 
 def test_fetched_bundle_is_the_published_one(registry: Registry, bundle: Path) -> None:
@@ -23,7 +25,7 @@ def test_fetched_bundle_is_the_published_one(registry: Registry, bundle: Path) -
     assert fetched.files == {name: (bundle / name).read_bytes() for name in ("model.tflite", "scaler.json")}
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "model.tflite", "scaler.json"])
+@pytest.mark.parametrize("name", ["manifest.json", "model.tflite", "scaler.json", "interval.json"])
 def test_changed_byte_is_refused(registry: Registry, name: str) -> None:
     content = registry.read(registry.key(name))
     registry.write(registry.key(name), content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
@@ -31,7 +33,7 @@ def test_changed_byte_is_refused(registry: Registry, name: str) -> None:
         registry.load()
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "model.tflite", "scaler.json"])
+@pytest.mark.parametrize("name", ["manifest.json", "model.tflite", "scaler.json", "interval.json"])
 def test_truncated_and_missing_files_are_refused(registry: Registry, name: str) -> None:
     registry.write(registry.key(name), registry.read(registry.key(name))[:100])
     with pytest.raises(BundleError, match="SHA-256"):
@@ -47,16 +49,59 @@ def test_manifest_of_another_version_is_refused(registry: Registry) -> None:
         registry.load()
 
 
-def test_file_that_the_manifest_does_not_list_is_not_fetched(registry: Registry) -> None:
-    registry.rewrite_manifest(lambda document: document["files"].pop("scaler.json"))
-    with pytest.raises(BundleError, match=r"lists no scaler\.json"):
+@pytest.mark.parametrize("name", ["scaler.json", "interval.json"])
+def test_file_that_the_manifest_does_not_list_is_not_fetched(registry: Registry, name: str) -> None:
+    registry.rewrite_manifest(lambda document: document["files"].pop(name))
+    with pytest.raises(BundleError, match=f"lists no {name}"):
         registry.load()
 
 
-@pytest.mark.parametrize(("name", "content"), [("model.tflite", b"not a model"), ("scaler.json", b'{"mean": []}')])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.tflite", b"not a model"),
+        ("scaler.json", b'{"mean": []}'),
+        ("interval.json", b"{"),
+        ("interval.json", b'{"coverage": 0.9, "folds": []}'),
+    ],
+)
 def test_file_that_was_published_broken_is_refused_at_loading(registry: Registry, name: str, content: bytes) -> None:
     registry.replace_file(name, content)
-    with pytest.raises(BundleError, match=f"model.tflite and scaler.json of {registry.version} cannot be loaded"):
+    files = "model.tflite and scaler.json and interval.json"
+    with pytest.raises(BundleError, match=f"{files} of {registry.version} cannot be loaded"):
+        registry.load()
+
+
+def drop_a_fold(interval: dict[str, Any]) -> None:
+    interval["folds"].pop()
+
+
+def add_a_fold(interval: dict[str, Any]) -> None:
+    interval["folds"].append(interval["folds"][0])
+
+
+def drop_every_score(interval: dict[str, Any]) -> None:
+    for fold in interval["folds"]:
+        fold["scores"] = []
+
+
+@pytest.mark.parametrize("change", [drop_a_fold, add_a_fold, drop_every_score])
+@pytest.mark.parametrize("runtime_name", ["litert", "tensorflow"])
+def test_calibration_that_does_not_fit_the_network_is_refused(
+    registry: Registry, change: Callable[[dict[str, Any]], None], runtime_name: str
+) -> None:
+    registry.rewrite_file("interval.json", change)
+    with pytest.raises(BundleError, match="cannot be loaded: ValueError"):
+        load_predictor(registry.client, registry.bucket, runtime_name)
+
+
+def spoil_mean(scaler: dict[str, Any]) -> None:
+    scaler["mean"][0] = float("nan")
+
+
+def test_model_without_an_answer_for_the_example_patient_is_refused(registry: Registry) -> None:
+    registry.rewrite_file("scaler.json", spoil_mean)
+    with pytest.raises(BundleError, match="cannot be loaded: PredictionError"):
         registry.load()
 
 

@@ -16,7 +16,7 @@ import pytest
 from lambda_app.errors import RecordError
 from lambda_app.features import FEATURE_NAMES
 from lambda_app.log.database import DATABASE_ERRORS, Database
-from lambda_app.log.migrations import MigrationError, apply_migrations
+from lambda_app.log.migrations import MigrationError, _read_scripts, apply_migrations
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.store import ping
 from lambda_app.log.writer import RecordWriter
@@ -61,6 +61,9 @@ def make_record() -> PredictionRecord:
         created_at=datetime.now(UTC),
         features=EXAMPLE_REQUEST,
         prediction=151.0,
+        interval_lower=60.5,
+        interval_upper=241.25,
+        interval_coverage=0.9,
         model_version="v1",
         latency_ms=1.5,
     )
@@ -147,7 +150,11 @@ def test_refused_statement_is_not_repeated_and_leaves_no_transaction_open(
     with pytest.raises(pg8000.native.DatabaseError):
         database.run_transaction(insert_wrong)
     assert len(attempts) == 1
-    assert query("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == [[0]]
+    # The server ends the session a moment after it was hung up.
+    deadline = time.monotonic() + 5
+    while query("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") != [[0]]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_wrong_password_and_plain_server_are_refused(settings: Settings) -> None:
@@ -202,7 +209,63 @@ def test_migrations_run_once_however_many_start_at_once(empty_database: Settings
     for thread in threads:
         thread.join()
     assert sorted(results)[:-1] == [[]] * 5
-    assert sorted(results)[-1] == ["0001_predictions.sql"]
+    assert sorted(results)[-1] == ["0001_predictions.sql", "0002_intervals.sql"]
+
+
+def test_rows_from_before_the_intervals_are_kept_without_one(
+    empty_database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(empty_database)
+    first = dict(list(_read_scripts().items())[:1])
+    with monkeypatch.context() as earlier:
+        earlier.setattr("lambda_app.log.migrations._read_scripts", lambda: first)
+        assert database.run_transaction(apply_migrations) == ["0001_predictions.sql"]
+    old, older_code = uuid4(), uuid4()
+    insert = (
+        f"INSERT INTO predictions (request_id, created_at, {', '.join(FEATURE_NAMES)}, prediction, model_version,"
+        " latency_ms) VALUES (:id, now(), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 151, 'v', 0)"
+    )
+    database.run_transaction(lambda c: c.run(insert, id=old))
+    assert database.run_transaction(apply_migrations) == ["0002_intervals.sql"]
+    # The function that was deployed before goes on writing until the new one takes its place.
+    database.run_transaction(lambda c: c.run(insert, id=older_code))
+    record = make_record()
+    RecordWriter(database).write(record)
+    rows = database.run_transaction(
+        lambda c: c.run(
+            "SELECT request_id, prediction, interval_lower, interval_upper, interval_coverage FROM predictions"
+            " ORDER BY recorded_at"
+        )
+    )
+    assert rows == [
+        [old, 151.0, None, None, None],
+        [older_code, 151.0, None, None, None],
+        [record.request_id, 151.0, 60.5, 241.25, 0.9],
+    ]
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"interval_lower": 241.5},
+        {"interval_coverage": 0.0},
+        {"interval_coverage": 1.0},
+        {"interval_coverage": float("nan")},
+        {"interval_lower": None},
+        {"interval_upper": None},
+        {"interval_coverage": None},
+        {"interval_lower": None, "interval_upper": None},
+        {"interval_upper": None, "interval_coverage": None},
+    ],
+)
+def test_what_is_no_interval_is_not_stored(change: dict[str, Any], database: Database) -> None:
+    with pytest.raises(RecordError, match="DatabaseError 23514"):
+        RecordWriter(database).write(dataclasses.replace(make_record(), **change))
+
+
+def test_interval_of_no_width_is_stored(database: Database) -> None:
+    RecordWriter(database).write(dataclasses.replace(make_record(), interval_lower=241.25))
 
 
 @pytest.mark.parametrize(
