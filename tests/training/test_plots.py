@@ -1,6 +1,7 @@
 """The plots show the numbers of the run."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,19 +12,23 @@ from matplotlib.container import BarContainer
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle, StepPatch
 from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 
 from lambda_app.features import FEATURE_NAMES, FEATURES
+from lambda_app.model.interval import IntervalCalibration
 from training.coverage import draw_interval_coverage, estimate_share, measure_constant_width
 from training.data import load_rows
-from training.fit import Curves
+from training.fit import Curves, Ensemble, Schedule
 from training.network import MEMBERS, build_ensemble, build_members
 from training.plots import (
     draw_feature_importance,
     draw_learning_curves,
+    draw_plots,
     draw_predictions,
     draw_residuals,
     measure_weights,
 )
+from training.run import TrainingRun
 from training.validate import Validation, score
 
 PATIENTS, PERMUTATIONS, EPOCHS = 100, 4, 6
@@ -54,6 +59,23 @@ def network() -> keras.Model:
 def errors() -> NDArray[np.float64]:
     """RMSE by part, epoch and member."""
     return np.random.default_rng(3).uniform(50, 80, (2, EPOCHS, MEMBERS))
+
+
+def test_a_run_gets_five_pictures(
+    validation: Validation, network: keras.Model, errors: NDArray[np.float64], tmp_path: Path
+) -> None:
+    ensemble = Ensemble(StandardScaler(), network, validation.predicted, IntervalCalibration(NOMINAL, []))
+    curves = Curves(errors[0], errors[1], np.full(EPOCHS, 0.01), EPOCHS)
+    draw_plots(tmp_path, TrainingRun(load_rows(), 1, EPOCHS, Schedule.COSINE, ensemble, curves, validation, 1.0))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "feature_importance.png",
+        "interval_coverage.png",
+        "learning_curves.png",
+        "predicted_vs_actual.png",
+        "residuals.png",
+    }
+    for path in tmp_path.iterdir():
+        assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_importance_is_the_mean_over_the_permutations_in_order(validation: Validation, network: keras.Model) -> None:
