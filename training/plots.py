@@ -115,7 +115,7 @@ def draw_learning_curves(curves: Curves) -> Figure:
     rate_axes.set_ylim(0, curves.learning_rates.max() * 1.05)
     rate_axes.tick_params(colors=GREEN)
     rate_axes.spines[["top", "left"]].set_visible(False)
-    rate_axes.legend(handles=handles, loc="upper right", **BARE_LEGEND)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     return figure
 
 

@@ -1,6 +1,5 @@
 """The plots show the numbers of the run."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -9,6 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.container import BarContainer
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle, StepPatch
 from numpy.typing import NDArray
@@ -121,19 +121,20 @@ def test_weights_carry_over_to_what_the_first_layer_computes() -> None:
 
 def test_learning_curves_show_every_member_their_mean_and_the_rate(errors: NDArray[np.float64]) -> None:
     rates = np.linspace(0.01, 0, EPOCHS)
-    axes, rate_axes = draw_learning_curves(Curves(errors[0], errors[1], rates, kept_epoch=EPOCHS)).axes
+    figure = draw_learning_curves(Curves(errors[0], errors[1], rates, kept_epoch=EPOCHS))
+    axes, rate_axes = figure.axes
     lines = [np.asarray(line.get_ydata()) for line in axes.get_lines()]
     np.testing.assert_allclose(lines[: 2 * MEMBERS], errors.transpose(0, 2, 1).reshape(-1, EPOCHS))
     np.testing.assert_allclose(lines[2 * MEMBERS :], errors.mean(axis=2))
     np.testing.assert_allclose(np.asarray(rate_axes.get_lines()[0].get_ydata()), rates)
-    assert _legend(rate_axes) == ["Rows it learned", "Fold it left out", "Learning rate"]
+    assert _read_legend(figure.legends[0]) == ["Rows it learned", "Fold it left out", "Learning rate"]
     assert f"{MEMBERS} members" in axes.get_title()
 
 
 def test_learning_curves_mark_the_kept_epoch_when_it_is_not_the_last(errors: NDArray[np.float64]) -> None:
-    axes, rate_axes = draw_learning_curves(Curves(errors[0], errors[1], np.full(EPOCHS, 0.01), kept_epoch=2)).axes
-    assert list(np.asarray(axes.get_lines()[-1].get_xdata())) == [2, 2]
-    assert "Epoch 2, kept" in _legend(rate_axes)
+    figure = draw_learning_curves(Curves(errors[0], errors[1], np.full(EPOCHS, 0.01), kept_epoch=2))
+    assert list(np.asarray(figure.axes[0].get_lines()[-1].get_xdata())) == [2, 2]
+    assert "Epoch 2, kept" in _read_legend(figure.legends[0])
 
 
 def test_patients_are_drawn_with_their_intervals_by_whether_they_hold_the_truth(validation: Validation) -> None:
@@ -143,7 +144,7 @@ def test_patients_are_drawn_with_their_intervals_by_whether_they_hold_the_truth(
         np.testing.assert_allclose(bars[:, :, 0], np.repeat(validation.predicted[chosen, np.newaxis], 2, axis=1))
         np.testing.assert_allclose(bars[:, :, 1], validation.intervals[chosen])
     np.testing.assert_array_equal(*axes.get_lines()[0].get_data())
-    assert _legend(axes) == [
+    assert _read_legend(axes.get_legend()) == [
         "90 % interval holds the truth: 85 patients",
         "90 % interval misses the truth: 15 patients",
         "Perfect prediction",
@@ -231,7 +232,6 @@ def _heights_of_line(axes: Axes, marker: str) -> NDArray[np.float64]:
     return np.asarray(line.get_ydata())
 
 
-def _legend(axes: Axes) -> Sequence[str]:
-    legend = axes.get_legend()
+def _read_legend(legend: Legend | None) -> list[str]:
     assert legend is not None
     return [text.get_text() for text in legend.get_texts()]
