@@ -119,7 +119,7 @@ def _fit(
     if recorder:
         recorder.follow(learned, left_out, np.repeat([task.target_scale for task in tasks], MEMBERS))
         callbacks.append(recorder)
-    network.compile(optimizer=keras.optimizers.Adam(rate), loss=_sum_over_members)
+    network.compile(optimizer=keras.optimizers.Adam(rate), loss=_sum_over_members, metrics=["mse"])
     network.fit(
         *learned,
         validation_data=left_out if stopping else None,
@@ -143,8 +143,10 @@ def _plan(
     """The learning rate, the callbacks that change it, and the one that stops, if any does."""
     if schedule is Schedule.COSINE:
         return keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * BATCHES_PER_EPOCH), [], None
-    stopping = keras.callbacks.EarlyStopping(patience=STOPPING_PATIENCE_EPOCHS, restore_best_weights=True)
-    plateau = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=PLATEAU_PATIENCE_EPOCHS)
+    # Not the loss, in which the penalties keep falling when the errors no longer do.
+    watched = "val_mse"
+    stopping = keras.callbacks.EarlyStopping(watched, patience=STOPPING_PATIENCE_EPOCHS, restore_best_weights=True)
+    plateau = keras.callbacks.ReduceLROnPlateau(watched, factor=0.5, patience=PLATEAU_PATIENCE_EPOCHS)
     return LEARNING_RATE, [stopping, plateau], stopping
 
 

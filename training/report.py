@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluate import ENSEMBLE
-from training.plots import BLUE, DOTS_PER_INCH, GREY, ORANGE, TITLE_POINTS, start_figure
+from training.figure import BLUE, DOTS_PER_INCH, GREY, ORANGE, TITLE_POINTS, start_figure
 
 
 def write_report(directory: Path, figures: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ def print_report(console: Console, figures: dict[str, Any]) -> None:
 def draw_comparison(figures: dict[str, Any]) -> Figure:
     """How far each baseline's RMSE is from the ensemble's, with its confidence interval."""
     models = [(name, model) for name, model in _sort_models(figures)[::-1] if name != ENSEMBLE]
-    figure, axes = start_figure(8.5, 5)
+    figure, [axes] = start_figure(8.5, 5)
     for position, (_, model) in enumerate(models):
         difference = model["less_ensemble"]["rmse"]
         color = BLUE if difference["lower"] > 0 else ORANGE

@@ -108,43 +108,36 @@ def describe_intervals(
 
 def describe_validation(validation: Validation) -> dict[str, Any]:
     """The figures for the manifest. Those in `confidence` are 95 % intervals over the patients."""
-    held_out = score(validation.actual, validation.predicted)
-    ridge = score(validation.actual, validation.ridge)
     count = len(validation.actual)
-
-    def rmse(predicted: NDArray[np.float64], drawn: NDArray[np.intp]) -> float:
-        return score(validation.actual[drawn], predicted[drawn]).rmse
-
     return {
         "held_out": {
             "rows": count,
             "folds": HELD_OUT_FOLDS,
-            **asdict(held_out),
+            **asdict(score(validation.actual, validation.predicted)),
             **describe_intervals(validation.actual, validation.predicted, validation.intervals),
         },
-        "ridge": asdict(ridge),
-        "confidence": {
-            "rmse": _estimate_confidence(lambda drawn: rmse(validation.predicted, drawn), count),
-            "r2": _estimate_confidence(
-                lambda drawn: score(validation.actual[drawn], validation.predicted[drawn]).r2, count
-            ),
-            "rmse_less_ridge": _estimate_confidence(
-                lambda drawn: rmse(validation.predicted, drawn) - rmse(validation.ridge, drawn), count
-            ),
-            "coverage": _estimate_confidence(lambda drawn: float(validation.covered[drawn].mean()), count),
-        },
+        "ridge": asdict(score(validation.actual, validation.ridge)),
+        "confidence": _estimate_confidence(validation),
     }
 
 
-def _estimate_confidence(statistic: Callable[[NDArray[np.intp]], float], count: int) -> list[float]:
-    """Lower and upper end for a figure over `count` patients, by drawing them again with replacement.
-
-    `statistic` gets the positions of the patients drawn.
-    """
-    generator = np.random.default_rng(0)
-    figures = [statistic(generator.integers(0, count, count)) for _ in range(RESAMPLES)]
-    ends: list[float] = np.quantile(figures, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
-    return ends
+def _estimate_confidence(validation: Validation) -> dict[str, list[float]]:
+    """Lower and upper end of each figure, by drawing the patients again with replacement."""
+    count = len(validation.actual)
+    drawn = np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
+    errors, ridge_errors = (
+        np.abs(predicted - validation.actual)[drawn] for predicted in (validation.predicted, validation.ridge)
+    )
+    squared = (errors**2).mean(axis=1)
+    figures = {
+        "rmse": np.sqrt(squared),
+        "mae": errors.mean(axis=1),
+        "r2": 1 - squared / validation.actual[drawn].var(axis=1),
+        "rmse_less_ridge": np.sqrt(squared) - np.sqrt((ridge_errors**2).mean(axis=1)),
+        "coverage": validation.covered[drawn].mean(axis=1),
+    }
+    ends = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+    return {name: np.quantile(figure, ends).tolist() for name, figure in figures.items()}
 
 
 def _permute(ensemble: Ensemble, features: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:

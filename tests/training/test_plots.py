@@ -1,39 +1,237 @@
 """The plots show the numbers of the run."""
 
+from pathlib import Path
+
+import keras
 import numpy as np
-from matplotlib.patches import Rectangle
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.container import BarContainer
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle, StepPatch
+from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 
-from training.data import Split
-from training.evaluate import evaluate_model
-from training.fit import Model
-from training.plots import draw_feature_importance, draw_learning_curves, draw_predictions
+from lambda_app.features import FEATURE_NAMES, FEATURES
+from lambda_app.model.interval import IntervalCalibration
+from training.coverage import draw_interval_coverage, estimate_share, measure_constant_width
+from training.data import load_rows
+from training.fit import Curves, Ensemble, Schedule
+from training.network import MEMBERS, build_ensemble, build_members
+from training.plots import (
+    draw_feature_importance,
+    draw_learning_curves,
+    draw_plots,
+    draw_predictions,
+    draw_residuals,
+    measure_weights,
+)
+from training.run import TrainingRun
+from training.validate import Validation, score
+
+PATIENTS, PERMUTATIONS, EPOCHS = 100, 4, 6
+NOMINAL = 0.9
 
 
-def test_importance_bars_are_the_mean_absolute_weights_in_order(quick_model: Model) -> None:
-    axes = draw_feature_importance(quick_model).axes[0]
-    widths = [patch.get_width() for patch in axes.patches if isinstance(patch, Rectangle)]
-    weights = np.abs(quick_model.network.get_weights()[0]).mean(axis=1)
-    np.testing.assert_allclose(widths, sorted(weights))
-    labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert len(set(labels)) == 10
-    assert labels[0].endswith(f"({['age', 'sex', 'bmi', 'bp', *(f's{n}' for n in range(1, 7))][weights.argmin()]})")
+@pytest.fixture(scope="module")
+def validation() -> Validation:
+    """Patients whose errors grow with the prediction; every seventh is outside an interval of his own width."""
+    generator = np.random.default_rng(7)
+    predicted = generator.permutation(np.linspace(60, 280, PATIENTS))
+    residuals = generator.normal(0, predicted / 5)
+    margins = np.abs(residuals) * np.where(np.arange(PATIENTS) % 7 == 0, 0.5, 1.5)
+    intervals = predicted[:, np.newaxis] + np.column_stack([-margins, margins])
+    importance = generator.normal(np.arange(10)[::-1, np.newaxis] * 2, 0.1, (10, PERMUTATIONS))
+    return Validation(predicted + residuals, predicted, intervals, predicted, importance)
 
 
-def test_learning_curves_show_both_errors_the_rate_and_the_best_epoch(quick_model: Model) -> None:
-    errors, rates = draw_learning_curves(quick_model).axes
-    training, validation, best = errors.get_lines()
-    np.testing.assert_allclose(np.asarray(training.get_ydata()), quick_model.history["mae"])
-    np.testing.assert_allclose(np.asarray(validation.get_ydata()), quick_model.history["val_mae"])
-    assert list(np.asarray(best.get_xdata())) == [quick_model.best_epoch] * 2
-    np.testing.assert_allclose(np.asarray(rates.get_lines()[0].get_ydata()), quick_model.history["learning_rate"])
-    assert rates.get_yscale() == "log"
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """Not trained, with lipid fractions that mix s2 into the members' place of s1."""
+    fractions = np.eye(len(FEATURES))
+    fractions[FEATURE_NAMES.index("s2"), FEATURE_NAMES.index("s1")] = -3
+    return build_ensemble(fractions, 150.0, 77.0, build_members(MEMBERS).get_weights())
 
 
-def test_predictions_are_drawn_against_the_diagonal_with_their_errors(quick_model: Model, split: Split) -> None:
-    evaluation = evaluate_model(quick_model, split.held_out)
-    axes = draw_predictions(evaluation).axes[0]
-    points = np.asarray(axes.collections[0].get_offsets())
-    np.testing.assert_allclose(points, np.column_stack([evaluation.actual, evaluation.predicted]))
+@pytest.fixture(scope="module")
+def errors() -> NDArray[np.float64]:
+    """RMSE by part, epoch and member."""
+    return np.random.default_rng(3).uniform(50, 80, (2, EPOCHS, MEMBERS))
+
+
+def test_a_run_gets_five_pictures(
+    validation: Validation, network: keras.Model, errors: NDArray[np.float64], tmp_path: Path
+) -> None:
+    ensemble = Ensemble(StandardScaler(), network, validation.predicted, IntervalCalibration(NOMINAL, []))
+    curves = Curves(errors[0], errors[1], np.full(EPOCHS, 0.01), EPOCHS)
+    draw_plots(tmp_path, TrainingRun(load_rows(), 1, EPOCHS, Schedule.COSINE, ensemble, curves, validation, 1.0))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "feature_importance.png",
+        "interval_coverage.png",
+        "learning_curves.png",
+        "predicted_vs_actual.png",
+        "residuals.png",
+    }
+    for path in tmp_path.iterdir():
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_importance_is_the_mean_over_the_permutations_in_order(validation: Validation, network: keras.Model) -> None:
+    left, right = draw_feature_importance(validation.importance, network).axes
+    means = validation.importance.mean(axis=1)
+    np.testing.assert_allclose(_widths(left), np.sort(means))
+    np.testing.assert_allclose(_widths(right), measure_weights(network)[np.argsort(means)])
+    assert "held-out patients" in left.get_title()
+    names = [label.get_text().rsplit("(", 1)[1].rstrip(")") for label in left.get_yticklabels()]
+    assert names == [FEATURE_NAMES[position] for position in np.argsort(means)]
+
+
+def test_every_permutation_is_a_dot_beside_its_bar(validation: Validation, network: keras.Model) -> None:
+    axes = draw_feature_importance(validation.importance, network).axes[0]
+    across, rows = _points(axes)[0].reshape(10, PERMUTATIONS, 2).transpose(2, 0, 1)
+    np.testing.assert_allclose(across, validation.importance[np.argsort(validation.importance.mean(axis=1))])
+    np.testing.assert_array_equal(rows, np.tile(np.arange(10)[:, np.newaxis], PERMUTATIONS))
+
+
+def test_weights_are_those_of_the_measurements_not_of_what_the_members_are_given(network: keras.Model) -> None:
+    given = network.get_layer("hidden_1").kernel.numpy()
+    weights = measure_weights(network)
+    s1, s2 = FEATURE_NAMES.index("s1"), FEATURE_NAMES.index("s2")
+    np.testing.assert_allclose(weights[s2], np.abs(given[:, s2] - 3 * given[:, s1]).mean(), rtol=1e-5)
+    others = np.arange(10) != s2
+    np.testing.assert_allclose(weights[others], np.abs(given).mean(axis=(0, 2))[others], rtol=1e-5)
+
+
+def test_weights_carry_over_to_what_the_first_layer_computes() -> None:
+    """With one unit's kernel known, the product of the kernels is what a change of a measurement changes in it."""
+    rows = load_rows()
+    fractions = np.eye(len(FEATURES))
+    fractions[:, 4] = np.linspace(-1, 1, 10)
+    network = build_ensemble(fractions, 0.0, 1.0, build_members(MEMBERS).get_weights())
+    given = keras.Model(network.inputs[0], network.get_layer("lipid_fractions").output)
+    scaled = (rows.features[:2] - rows.features.mean(axis=0)).astype(np.float32)
+    changed = scaled.copy()
+    changed[:, 7] += 1
+    kernels = network.get_layer("hidden_1").kernel.numpy()
+    change = (given(changed) - given(scaled)).numpy()[0] @ kernels
+    np.testing.assert_allclose(np.abs(change).mean(), measure_weights(network)[7], rtol=1e-3)
+
+
+def test_learning_curves_show_every_member_their_mean_and_the_rate(errors: NDArray[np.float64]) -> None:
+    rates = np.linspace(0.01, 0, EPOCHS)
+    figure = draw_learning_curves(Curves(errors[0], errors[1], rates, kept_epoch=EPOCHS))
+    axes, rate_axes = figure.axes
+    lines = [np.asarray(line.get_ydata()) for line in axes.get_lines()]
+    np.testing.assert_allclose(lines[: 2 * MEMBERS], errors.transpose(0, 2, 1).reshape(-1, EPOCHS))
+    np.testing.assert_allclose(lines[2 * MEMBERS :], errors.mean(axis=2))
+    np.testing.assert_allclose(np.asarray(rate_axes.get_lines()[0].get_ydata()), rates)
+    assert _read_legend(figure.legends[0]) == ["Rows it learned", "Fold it left out", "Learning rate"]
+    assert f"{MEMBERS} members" in axes.get_title()
+
+
+def test_learning_curves_mark_the_kept_epoch_when_it_is_not_the_last(errors: NDArray[np.float64]) -> None:
+    figure = draw_learning_curves(Curves(errors[0], errors[1], np.full(EPOCHS, 0.01), kept_epoch=2))
+    assert list(np.asarray(figure.axes[0].get_lines()[-1].get_xdata())) == [2, 2]
+    assert "Epoch 2, kept" in _read_legend(figure.legends[0])
+
+
+def test_patients_are_drawn_with_their_intervals_by_whether_they_hold_the_truth(validation: Validation) -> None:
+    axes = draw_predictions(validation, NOMINAL).axes[0]
+    for points, bars, chosen in zip(_points(axes), _bars(axes), (validation.covered, ~validation.covered), strict=True):
+        np.testing.assert_allclose(points, np.column_stack([validation.predicted, validation.actual])[chosen])
+        np.testing.assert_allclose(bars[:, :, 0], np.repeat(validation.predicted[chosen, np.newaxis], 2, axis=1))
+        np.testing.assert_allclose(bars[:, :, 1], validation.intervals[chosen])
     np.testing.assert_array_equal(*axes.get_lines()[0].get_data())
-    for number in (f"RMSE {evaluation.rmse:.1f}", f"MAE {evaluation.mae:.1f}", f"R² {evaluation.r2:.2f}"):
-        assert number in axes.get_title()
+    assert _read_legend(axes.get_legend()) == [
+        "90 % interval holds the truth: 85 patients",
+        "90 % interval misses the truth: 15 patients",
+        "Perfect prediction",
+    ]
+
+
+def test_title_of_the_predictions_has_their_scores(validation: Validation) -> None:
+    scores = score(validation.actual, validation.predicted)
+    title = draw_predictions(validation, NOMINAL).axes[0].get_title()
+    assert title == (f"100 held-out patients\nRMSE {scores.rmse:.1f} · MAE {scores.mae:.1f} · R² {scores.r2:.2f}")
+
+
+def test_residuals_have_a_band_that_holds_the_middle_of_each_fifth(validation: Validation) -> None:
+    axes = draw_residuals(validation).axes[0]
+    residuals = validation.actual - validation.predicted
+    np.testing.assert_allclose(_points(axes)[0], np.column_stack([validation.predicted, residuals]))
+    [band] = [patch for patch in axes.patches if isinstance(patch, StepPatch)]
+    upper, edges, baseline = band.get_data()
+    lower = np.asarray(baseline)
+    for fifth, positions in enumerate(np.argsort(validation.predicted).reshape(5, 20)):
+        assert edges[fifth] == validation.predicted[positions].min()
+        assert np.count_nonzero((lower[fifth] <= residuals[positions]) & (residuals[positions] <= upper[fifth])) == 18
+    assert edges[-1] == validation.predicted.max()
+
+
+def test_histogram_counts_every_residual_and_the_title_says_how_far_off(validation: Validation) -> None:
+    figure = draw_residuals(validation)
+    assert sum(_widths(figure.axes[1])) == PATIENTS
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+    half, most = np.quantile(np.abs(validation.actual - validation.predicted), (0.5, 0.9))
+    assert figure.get_suptitle() == (
+        f"100 held-out patients: half predicted to within {half:.0f}, nine in ten to within {most:.0f}"
+    )
+
+
+def test_coverage_and_width_are_drawn_by_thirds_of_the_prediction(validation: Validation) -> None:
+    figure = draw_interval_coverage(validation, NOMINAL)
+    left, right = figure.axes
+    thirds = np.array_split(np.argsort(validation.predicted), 3)
+    shares = [validation.covered[third].mean() for third in thirds]
+    np.testing.assert_allclose(_heights_of_line(left, "o"), shares)
+    widths = np.diff(validation.intervals, axis=1)[:, 0]
+    [bars] = [container for container in right.containers if isinstance(container, BarContainer)]
+    np.testing.assert_allclose([bar.get_height() for bar in bars], [widths[third].mean() for third in thirds])
+    segments = _bars(left)[0]
+    np.testing.assert_allclose(
+        segments[:, :, 1], [estimate_share(s, len(t)) for s, t in zip(shares, thirds, strict=True)]
+    )
+    assert list(np.asarray(left.get_lines()[0].get_ydata())) == [NOMINAL] * 2
+    assert figure.get_suptitle() == "85.0 % of 100 held-out patients are inside their 90 % interval"
+
+
+def test_constant_width_keeps_the_promise_overall_but_not_for_each_third(validation: Validation) -> None:
+    width, rank = measure_constant_width(validation, NOMINAL)
+    errors = np.abs(validation.actual - validation.predicted)
+    assert rank == 91
+    assert width == 2 * np.sort(errors)[90]
+    left, right = draw_interval_coverage(validation, NOMINAL).axes
+    assert list(np.asarray(right.get_lines()[-1].get_ydata())) == [width] * 2
+    thirds = np.array_split(np.argsort(validation.predicted), 3)
+    np.testing.assert_allclose(_heights_of_line(left, "D"), [(errors[third] <= width / 2).mean() for third in thirds])
+
+
+def test_share_has_wilsons_interval() -> None:
+    # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998).
+    np.testing.assert_allclose(estimate_share(81 / 263, 263), (0.2553, 0.3662), atol=5e-5)
+    np.testing.assert_allclose(estimate_share(1, 29), (0.8830, 1), atol=5e-5)
+
+
+def _widths(axes: Axes) -> list[float]:
+    return [patch.get_width() for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
+def _points(axes: Axes) -> list[NDArray[np.float64]]:
+    return [np.asarray(group.get_offsets()) for group in axes.collections if isinstance(group, PathCollection)]
+
+
+def _bars(axes: Axes) -> list[NDArray[np.float64]]:
+    """Ends of vertical lines, (lines, 2, 2), group by group."""
+    return [np.array(group.get_segments()) for group in axes.collections if isinstance(group, LineCollection)]
+
+
+def _heights_of_line(axes: Axes, marker: str) -> NDArray[np.float64]:
+    [line] = [line for line in axes.get_lines() if isinstance(line, Line2D) and line.get_marker() == marker]
+    return np.asarray(line.get_ydata())
+
+
+def _read_legend(legend: Legend | None) -> list[str]:
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]

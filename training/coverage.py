@@ -1,0 +1,87 @@
+"""The picture of what the intervals are worth, and the figures in it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+
+from lambda_app.model.interval import find_rank
+from training.figure import BLUE, GREY, ORANGE, TITLE_POINTS, start_figure
+from training.validate import Validation, find_covered
+
+STANDARD_ERRORS = 1.96  # to either side, for 95 %
+
+
+def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
+    """Whether intervals keep their promise for low and high predictions alike, and what width that takes.
+
+    For comparison one width for all, by split conformal prediction on the same residuals.
+    """
+    thirds = split_by_prediction(validation, 3)
+    places = np.arange(float(len(thirds)))
+    constant, rank = measure_constant_width(validation, nominal)
+    around = validation.predicted[:, np.newaxis] + [-constant / 2, constant / 2]
+    figure, (left, right) = start_figure(10, 5.4, (1, 1))
+    left.axhline(nominal, color="black", linestyle="--", linewidth=1, label=f"Promised: {100 * nominal:.0f} %")
+    _draw_shares(left, places - 0.1, validation.covered, thirds, BLUE, "o", "The model's intervals")
+    label = f"One width for all: {constant:.0f}, twice no. {rank} of the {len(around)} absolute errors by size"
+    _draw_shares(left, places + 0.1, find_covered(validation.actual, around), thirds, ORANGE, "D", label)
+    left.set(xlim=(-0.5, len(thirds) - 0.5), ylim=(None, 1))
+    left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    left.set_title("Share that hold the truth, with 95 % bars")
+    widths = np.diff(validation.intervals, axis=1)[:, 0]
+    bars = right.bar(places, [widths[third].mean() for third in thirds], color=BLUE, width=0.6)
+    right.bar_label(bars, fmt="%.0f", padding=3, color=GREY)
+    right.axhline(constant, color=ORANGE, linewidth=2)
+    right.margins(y=0.1)
+    right.set_title("Mean width (units of disease progression)")
+    ends = [f"{validation.predicted[third].min():.0f} to {validation.predicted[third].max():.0f}" for third in thirds]
+    for axes in (left, right):
+        axes.set_xticks(places, ends)
+        axes.grid(visible=False, axis="x")
+        axes.set_xlabel("Thirds of the patients, by their prediction")
+    covered = float(validation.covered.mean())
+    figure.suptitle(
+        f"{100 * covered:.1f} % of {len(widths)} held-out patients are inside their {100 * nominal:.0f} % interval",
+        fontsize=TITLE_POINTS,
+    )
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def measure_constant_width(validation: Validation, nominal: float) -> tuple[float, int]:
+    """The width that keeps the promise overall, and the rank of the absolute residual that is its half."""
+    errors = np.sort(np.abs(validation.actual - validation.predicted))
+    rank = find_rank(nominal, len(errors))
+    return 2 * float(errors[rank - 1]), rank
+
+
+def estimate_share(share: float, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval for a share of `count` patients."""
+    square = STANDARD_ERRORS**2 / count
+    centre = share + square / 2
+    margin = STANDARD_ERRORS * float(np.sqrt(share * (1 - share) / count + square / (4 * count)))
+    return (centre - margin) / (1 + square), (centre + margin) / (1 + square)
+
+
+def split_by_prediction(validation: Validation, parts: int) -> list[NDArray[np.intp]]:
+    """Positions of the patients with the lowest predictions, the next, and so on."""
+    return np.array_split(np.argsort(validation.predicted), parts)
+
+
+def _draw_shares(
+    axes: Axes,
+    places: NDArray[np.float64],
+    held: NDArray[np.bool_],
+    groups: Sequence[NDArray[np.intp]],
+    color: str,
+    marker: str,
+    label: str,
+) -> None:
+    """What share of each group is held, with its 95 % interval."""
+    shares = np.array([held[group].mean() for group in groups])
+    ends = np.array([estimate_share(share, len(group)) for share, group in zip(shares, groups, strict=True)])
+    axes.errorbar(places, shares, np.abs(ends.T - shares), fmt=marker, color=color, capsize=4, label=label)
