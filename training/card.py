@@ -7,7 +7,7 @@ from typing import Any
 
 from lambda_app.features import FEATURES
 from training.fit import BATCHES_PER_EPOCH, LEARNING_RATE, Schedule
-from training.network import DROPOUT, FOLDS, HIDDEN_UNITS, MEMBERS_PER_FOLD, OUTPUT_PENALTY, SCALE_PENALTY
+from training.network import DROPOUT, FOLDS, HIDDEN_UNITS, MEMBERS_PER_FOLD, OUTPUT_PENALTY, RATIO_SHARE, SCALE_PENALTY
 
 MODEL_CARD = "model_card.md"
 SCHEDULES = {
@@ -78,7 +78,7 @@ def describe_model(description: dict[str, Any]) -> str:
   normalisation and dropout of {DROPOUT:g}, and a linear skip connection from its inputs to its output.
 - L2 penalties of {SCALE_PENALTY:g} on the scales of the normalisation and of {OUTPUT_PENALTY:g} on the last layer.
 - In place of total cholesterol the members get VLDL: s1 = s2 + s3 + VLDL in this data, so beside s2 and s3 both say the
-  same, and VLDL is easier to learn from.
+  same, and VLDL is easier to learn from. They get s4, which is s1 / s3, at {RATIO_SHARE:g} of its scale.
 - Adam in {BATCHES_PER_EPOCH} batches an epoch, for at most {training["epochs"]} epochs, by the schedule
   {training["schedule"]}: the learning rate starts at {LEARNING_RATE:g} and {SCHEDULES[training["schedule"]]}.
   It took {training["seconds"]:.1f} seconds.

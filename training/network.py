@@ -27,7 +27,8 @@ OUTPUT_PENALTY = 0.1
 # A model learns in some hundred steps; Keras's 0.99 would still remember the beginning.
 NORMALIZATION_MOMENTUM = 0.9
 
-VLDL_TAKES_PLACE_OF = FEATURE_NAMES.index("s1")
+# The share of its scale at which members get s4, which is s1 / s3: what repeats others shall weigh little.
+RATIO_SHARE = 0.3
 
 
 def build_members(count: int) -> keras.Model:
@@ -72,18 +73,18 @@ def cut_members(weights: Sequence[NDArray[np.float32]], ensembles: int, position
 
 
 def find_lipid_fractions(scaler: StandardScaler, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The matrix, (10, 10), that puts VLDL in the place of total cholesterol; `scaled` are the rows to standardise by.
+    """The matrix, (10, 10), from scaled measurements to the members' inputs; `scaled` are the rows to standardise by.
 
     Cholesterol is carried by LDL, HDL and VLDL, and the data's total (s1) is the sum of the three. Beside s2 and s3 the
-    total says only what VLDL is, in a direction of little variance that every penalty on weights shrinks. With VLDL of
-    its own variance one the same information is easier to learn; the map is invertible, so nothing is lost.
+    total says only what VLDL is, in a direction of little variance that every penalty on weights shrinks. So VLDL, with
+    a variance of one, takes its place, and s4 steps back. The map can be inverted: no measurement is lost.
     """
-    fractions = np.eye(len(FEATURES))
+    s1, s2, s3, s4 = (FEATURE_NAMES.index(name) for name in ("s1", "s2", "s3", "s4"))
     vldl = np.zeros(len(FEATURES))
-    for name, sign in (("s1", 1), ("s2", -1), ("s3", -1)):
-        position = FEATURE_NAMES.index(name)
-        vldl[position] = sign * scaler.scale_[position]
-    fractions[:, VLDL_TAKES_PLACE_OF] = vldl / (scaled @ vldl).std()
+    vldl[[s1, s2, s3]] = np.array([1, -1, -1]) * scaler.scale_[[s1, s2, s3]]
+    fractions = np.eye(len(FEATURES))
+    fractions[:, s1] = vldl / (scaled @ vldl).std()
+    fractions[s4, s4] = RATIO_SHARE
     return fractions
 
 
