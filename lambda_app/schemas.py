@@ -68,8 +68,8 @@ class PredictionResponse(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "prediction": 207.8,
-                    "interval": {"lower": 104.8, "upper": 311.1, "coverage": 0.9},
+                    "prediction": 208.4,
+                    "interval": {"lower": 107.0, "upper": 311.5, "coverage": 0.9},
                     "model_version": "20261123T104500Z-0f3a9c1e",
                     "timestamp": "2026-11-23T11:00:00.123456Z",
                     "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",

@@ -174,16 +174,17 @@ def list_command(bucket: Bucket = "") -> None:
             mark = "current" if entry.is_current else "-"
             print(entry.version, entry.created_at, *_format_figures(entry), entry.forced or "-", mark, sep="\t")
         return
-    table = Table("Version", "Created", title=f"Models in {bucket}")
-    for title in ("RMSE", "R²", "Coverage", "Mean width"):
+    table = Table(title=f"Models in {bucket}")
+    # Whole on a narrow terminal too: it is there to be copied, and begins with the time.
+    table.add_column("Version", min_width=max((len(entry.version) for entry in versions), default=0))
+    for title in ("RMSE", "R²", "Coverage", "Width"):
         table.add_column(title, justify="right")
-    table.add_column("Forced")
-    table.add_column("")
+    table.add_column("Note")
     for entry in versions:
+        marks = ["current"] if entry.is_current else []
+        marks += [f"forced: {entry.forced}"] if entry.forced else []
         style = "bold green" if entry.is_current else None
-        mark = "current" if entry.is_current else ""
-        forced = Text(entry.forced or "")
-        table.add_row(entry.version, entry.created_at, *_format_figures(entry), forced, mark, style=style)
+        table.add_row(entry.version, *_format_figures(entry), Text(", ".join(marks)), style=style)
     console.print(table)
 
 

@@ -112,7 +112,7 @@ def draw_learning_curves(curves: Curves) -> Figure:
         epochs, curves.learning_rates, color=GREEN, linestyle=":", linewidth=2, label="Learning rate"
     )
     rate_axes.set_ylabel("Learning rate", color=GREEN, fontsize=LABEL_POINTS)
-    rate_axes.set_ylim(0, curves.learning_rates.max() * 1.05)
+    rate_axes.set_ylim(bottom=0)
     rate_axes.tick_params(colors=GREEN)
     rate_axes.spines[["top", "left"]].set_visible(False)
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)

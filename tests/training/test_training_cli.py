@@ -107,7 +107,7 @@ def test_publish_promote_and_list(
     assert figures == [f"{rmse:.2f}", f"{r2:.3f}", f"{coverage:.1%}", f"{width:.1f}"]
 
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "80")
     table = run("list").stdout
     assert "\x1b[" in table
     assert f"Models in {bucket}" in table
