@@ -176,9 +176,9 @@ def list_command(bucket: Bucket = "") -> None:
         return
     table = Table(title=f"Models in {bucket}")
     # Whole on a narrow terminal too: it is there to be copied, and begins with the time.
-    table.add_column("Version", min_width=max((len(entry.version) for entry in versions), default=0))
+    table.add_column("Version", no_wrap=True)
     for title in ("RMSE", "R²", "Coverage", "Width"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("Note")
     for entry in versions:
         marks = ["current"] if entry.is_current else []
