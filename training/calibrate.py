@@ -1,5 +1,7 @@
 """Calibrates the prediction intervals on what each fold's members said of the rows that they had not seen."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,10 +25,8 @@ def calibrate_intervals(
         own = fold_of_row == number
         lowest, highest = np.quantile(predicted[~own], ENDS)
         coefficients = _fit_parabola(np.clip(predicted[~own], lowest, highest), errors[~own])
-        fold = Fold(float(lowest), float(highest), coefficients, np.empty(0))
-        folds.append(
-            Fold(fold.lowest, fold.highest, fold.coefficients, np.sort(errors[own] / fold.expect_error(predicted[own])))
-        )
+        fold = Fold(float(lowest), float(highest), coefficients, scores=errors[own])
+        folds.append(replace(fold, scores=np.sort(errors[own] / fold.expect_error(predicted[own]))))
     return IntervalCalibration(COVERAGE, folds)
 
 

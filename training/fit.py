@@ -154,7 +154,8 @@ class _Task:
     """The training rows of one ensemble: scaled by themselves, dealt into folds."""
 
     def __init__(self, rows: Rows, generator: np.random.Generator) -> None:
-        # Fitted on the training rows alone: who is to be predicted must be as new to the scaler as a patient is.
+        # Fitted on the training rows alone: who is to be predicted must be as new to the scaler as a patient is. The
+        # members share it, so those who leave a fold out know its part in mean and spread, and nothing else of it.
         self.scaler = StandardScaler().fit(rows.features)
         scaled = self.scaler.transform(rows.features)
         self.lipid_fractions = find_lipid_fractions(self.scaler, scaled)
