@@ -8,6 +8,7 @@ rows they had not seen, in units of the error to be expected where they predicte
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,19 +39,28 @@ class IntervalCalibration:
 
     def predict(self, fold_means: NDArray[np.float64]) -> NDArray[np.float64]:
         """Lower and upper end, (n, 2), from what each fold's members predict, (n, folds)."""
-        lower, upper = [], []
-        for fold, predicted in zip(self.folds, fold_means.T, strict=True):
-            margins = np.outer(fold.expect_error(predicted), fold.scores)
-            lower.append(predicted[:, np.newaxis] - margins)
-            upper.append(predicted[:, np.newaxis] + margins)
+        errors = np.column_stack(
+            [fold.expect_error(predicted) for fold, predicted in zip(self.folds, fold_means.T, strict=True)]
+        )
+        centres = fold_means[:, self._fold_of_score]
+        margins = errors[:, self._fold_of_score] * self._scores
         # The same rank from either end.
-        count = sum(len(fold.scores) for fold in self.folds)
+        count = len(self._scores)
         rank = find_rank(self.coverage, count)
         ends = (
-            np.partition(np.hstack(lower), count - rank, axis=1)[:, count - rank],
-            np.partition(np.hstack(upper), rank - 1, axis=1)[:, rank - 1],
+            np.partition(centres - margins, count - rank)[:, count - rank],
+            np.partition(centres + margins, rank - 1)[:, rank - 1],
         )
         return np.column_stack(ends)
+
+    # All folds' scores in one array, and whose each is: less than half the time that fold by fold takes.
+    @cached_property
+    def _scores(self) -> NDArray[np.float64]:
+        return np.concatenate([fold.scores for fold in self.folds])
+
+    @cached_property
+    def _fold_of_score(self) -> NDArray[np.intp]:
+        return np.repeat(np.arange(len(self.folds)), [len(fold.scores) for fold in self.folds])
 
 
 def find_rank(coverage: float, count: int) -> int:

@@ -16,6 +16,7 @@ from tests.bundles import copy_bundle
 from training.__main__ import app
 from training.export import write_serving_artifacts
 from training.fit import Ensemble
+from training.validate import build_ridge
 
 PROJECT = Path(__file__).parents[2]
 
@@ -81,6 +82,24 @@ def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(quick_ense
     write_serving_artifacts(tmp_path, quick_ensemble)
     for name in ("model.tflite", "scaler.json", "interval.json"):
         assert (directory / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_evaluate_prints_the_table_and_writes_the_figures(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("training.baselines.BASELINES", {"ridge": build_ridge})
+    result = run("evaluate", "--epochs", "1", "--output", str(tmp_path / "figures"))
+    assert result.exit_code == 0
+    assert "ensemble: 1 of 1\n" in result.stdout
+    assert "ridge: 15 of 15\n" in result.stdout
+    figures = json.loads((tmp_path / "figures" / "evaluation.json").read_bytes())
+    assert set(figures["models"]) == {"ensemble", "ridge"}
+    for model in figures["models"].values():
+        assert f"{model['rmse']:.2f}" in result.stdout
+        assert {"rmse", "mae", "r2"} <= set(model)
+    assert {"coverage", "mean_width", "constant_width"} <= set(figures["intervals"])
+    assert f"{figures['intervals']['coverage']:.1%}" in result.stdout
+    assert (tmp_path / "figures" / "evaluation.png").exists()
 
 
 def test_publish_promote_and_list(
