@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lambda_app.model.interval import Fold, IntervalCalibration
+from lambda_app.model.interval import Fold, IntervalCalibration, find_rank
 
 COVERAGE = 0.9
 # The parabola of the expected error is not followed beyond these shares of the predictions, nor below this part of the
@@ -28,6 +28,11 @@ def calibrate_intervals(
         fold = Fold(float(lowest), float(highest), coefficients, scores=errors[own])
         folds.append(replace(fold, scores=np.sort(errors[own] / fold.expect_error(predicted[own]))))
     return IntervalCalibration(COVERAGE, folds)
+
+
+def find_constant_margin(errors: NDArray[np.float64], coverage: float) -> float:
+    """Half the width of the conformal interval that is as wide for everybody; `errors`, (n,), are absolute."""
+    return float(np.sort(errors)[find_rank(coverage, len(errors)) - 1])
 
 
 def _fit_parabola(predicted: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,8 +9,9 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from lambda_app.model.interval import find_rank
+from training.calibrate import find_constant_margin
 from training.figure import BLUE, GREY, ORANGE, TITLE_POINTS, start_figure
-from training.validate import Validation, find_covered
+from training.validate import Validation, find_covered, split_by_prediction
 
 STANDARD_ERRORS = 1.96  # to either side, for 95 %
 
@@ -20,7 +21,7 @@ def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
 
     For comparison one width for all, by split conformal prediction on the same residuals.
     """
-    thirds = split_by_prediction(validation, 3)
+    thirds = split_by_prediction(validation.predicted, 3)
     places = np.arange(float(len(thirds)))
     constant, rank = measure_constant_width(validation, nominal)
     around = validation.predicted[:, np.newaxis] + [-constant / 2, constant / 2]
@@ -54,9 +55,8 @@ def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
 
 def measure_constant_width(validation: Validation, nominal: float) -> tuple[float, int]:
     """The width that keeps the promise overall, and the rank of the absolute residual that is its half."""
-    errors = np.sort(np.abs(validation.actual - validation.predicted))
-    rank = find_rank(nominal, len(errors))
-    return 2 * float(errors[rank - 1]), rank
+    errors = np.abs(validation.actual - validation.predicted)
+    return 2 * find_constant_margin(errors, nominal), find_rank(nominal, len(errors))
 
 
 def estimate_share(share: float, count: int) -> tuple[float, float]:
@@ -65,11 +65,6 @@ def estimate_share(share: float, count: int) -> tuple[float, float]:
     centre = share + square / 2
     margin = STANDARD_ERRORS * float(np.sqrt(share * (1 - share) / count + square / (4 * count)))
     return (centre - margin) / (1 + square), (centre + margin) / (1 + square)
-
-
-def split_by_prediction(validation: Validation, parts: int) -> list[NDArray[np.intp]]:
-    """Positions of the patients with the lowest predictions, the next, and so on."""
-    return np.array_split(np.argsort(validation.predicted), parts)
 
 
 def _draw_shares(

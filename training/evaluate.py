@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.model_selection import RepeatedKFold
 
-from lambda_app.model.interval import find_rank
 from training.baselines import Regressor, SingleNetwork
-from training.calibrate import COVERAGE
+from training.calibrate import COVERAGE, find_constant_margin
 from training.data import Rows
 from training.fit import Schedule, fit_ensembles
-from training.validate import CONFIDENCE, describe_intervals, score
+from training.validate import CONFIDENCE, Scores, describe_intervals, score
 
 SPLITS, REPEATS = 5, 3
 # Nothing was chosen on these folds: the network, its training and the baselines' grids come from other seeds.
@@ -41,9 +40,9 @@ class Comparison:
     constant_margins: Sequence[float]
 
 
-def draw_folds(rows: Rows, repeats: int = REPEATS, seed: int = SEED) -> list[Fold]:
+def draw_folds(rows: Rows) -> list[Fold]:
     """Every row is held out once in each repeat."""
-    return list(RepeatedKFold(n_splits=SPLITS, n_repeats=repeats, random_state=seed).split(rows.features))
+    return list(RepeatedKFold(n_splits=SPLITS, n_repeats=REPEATS, random_state=SEED).split(rows.features))
 
 
 def compare_models(
@@ -74,7 +73,7 @@ def compare_models(
         predicted=predicted,
         intervals=[ensemble.predict_intervals(test.features) for ensemble, test in zip(ensembles, tests, strict=True)],
         constant_margins=[
-            _find_margin(np.abs(ensemble.out_of_fold - training.targets))
+            find_constant_margin(np.abs(ensemble.out_of_fold - training.targets), COVERAGE)
             for ensemble, training in zip(ensembles, trainings, strict=True)
         ],
     )
@@ -83,11 +82,16 @@ def compare_models(
 def describe_comparison(comparison: Comparison) -> dict[str, Any]:
     """The figures of evaluation.json; a model's `less_ensemble` is its figure less the ensemble's, paired by fold."""
     actual = np.concatenate(comparison.actual)
+    by_fold = {
+        name: [score(*pair) for pair in zip(comparison.actual, predicted, strict=True)]
+        for name, predicted in comparison.predicted.items()
+    }
+    share = float(np.mean([len(held_out) / len(training) for training, held_out in comparison.folds]))
     models: dict[str, Any] = {}
     for name, predicted in comparison.predicted.items():
         models[name] = asdict(score(actual, np.concatenate(predicted)))
         if name != ENSEMBLE:
-            models[name]["less_ensemble"] = _compare_folds(comparison, name)
+            models[name]["less_ensemble"] = _compare_folds(by_fold[ENSEMBLE], by_fold[name], share)
     own = np.concatenate(comparison.predicted[ENSEMBLE])
     margins = np.concatenate(
         [
@@ -124,25 +128,15 @@ def _fit_and_predict(build: Callable[[], Regressor], rows: Rows, fold: Fold) -> 
     return build().fit(training.features, training.targets).predict(held_out.features)
 
 
-def _find_margin(errors: NDArray[np.float64]) -> float:
-    return float(np.sort(errors)[find_rank(COVERAGE, len(errors)) - 1])
-
-
-def _compare_folds(comparison: Comparison, name: str) -> dict[str, Any]:
-    """Mean difference over the folds and its confidence interval.
+def _compare_folds(own: Sequence[Scores], others: Sequence[Scores], share: float) -> dict[str, Any]:
+    """Mean difference over the folds and its confidence interval; `share` is held-out rows per training row.
 
     Folds share training rows, so that their differences vary together: the variance is corrected for that as by Nadeau
     and Bengio, "Inference for the generalization error", Machine Learning 52 (2003).
     """
-    share = np.mean([len(held_out) / len(training) for training, held_out in comparison.folds])
     differences: dict[str, Any] = {}
     for figure in ("rmse", "mae", "r2"):
-        by_fold = [
-            getattr(score(actual, other), figure) - getattr(score(actual, own), figure)
-            for actual, own, other in zip(
-                comparison.actual, comparison.predicted[ENSEMBLE], comparison.predicted[name], strict=True
-            )
-        ]
+        by_fold = [getattr(other, figure) - getattr(mine, figure) for mine, other in zip(own, others, strict=True)]
         error = np.std(by_fold, ddof=1) * np.sqrt(1 / len(by_fold) + share)
         reach = stats.t.ppf((1 + CONFIDENCE) / 2, len(by_fold) - 1) * error
         mean = float(np.mean(by_fold))

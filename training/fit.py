@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -61,7 +62,11 @@ class Ensemble:
         return self.calibration.predict(self._answer(features)[1])
 
     def _answer(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return FoldAnswers(self.network)(self.scaler.transform(features))
+        return self._fold_answers(self.scaler.transform(features))
+
+    @cached_property
+    def _fold_answers(self) -> FoldAnswers:
+        return FoldAnswers(self.network)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from lambda_app.features import FEATURES
-from training.coverage import draw_interval_coverage, split_by_prediction
+from training.coverage import draw_interval_coverage
 from training.figure import (
     BARE_LEGEND,
     BLUE,
@@ -25,7 +25,7 @@ from training.figure import (
 )
 from training.fit import Curves
 from training.run import TrainingRun
-from training.validate import Validation, score
+from training.validate import Validation, score, split_by_prediction
 
 TARGET = "disease progression after one year"
 BIN_WIDTH = 20
@@ -153,7 +153,7 @@ def draw_predictions(validation: Validation, nominal: float) -> Figure:
 def draw_residuals(validation: Validation) -> Figure:
     """How far off the predictions are: by the prediction, with the middle 90 % of each fifth, and how often."""
     residuals = validation.actual - validation.predicted
-    fifths = split_by_prediction(validation, 5)
+    fifths = split_by_prediction(validation.predicted, 5)
     lower, upper = np.array([np.quantile(residuals[fifth], (0.05, 0.95)) for fifth in fifths]).T
     edges = [*(validation.predicted[fifth].min() for fifth in fifths), validation.predicted.max()]
     figure, (left, right) = start_figure(10, 5.2, (3, 1), share_y=True)

@@ -91,13 +91,18 @@ def find_covered(actual: NDArray[np.float64], intervals: NDArray[np.float64]) ->
     return covered
 
 
+def split_by_prediction(predicted: NDArray[np.float64], parts: int) -> list[NDArray[np.intp]]:
+    """Positions of the patients with the lowest predictions, the next, and so on."""
+    return np.array_split(np.argsort(predicted), parts)
+
+
 def describe_intervals(
     actual: NDArray[np.float64], predicted: NDArray[np.float64], intervals: NDArray[np.float64]
 ) -> dict[str, Any]:
     """Coverage and mean width of intervals, (n, 2), over all and by thirds of the prediction, lowest first."""
     covered = find_covered(actual, intervals)
     widths = intervals[:, 1] - intervals[:, 0]
-    thirds = np.array_split(np.argsort(predicted), 3)
+    thirds = split_by_prediction(predicted, 3)
     return {
         "coverage": float(covered.mean()),
         "coverage_by_third": [float(covered[third].mean()) for third in thirds],
