@@ -14,6 +14,7 @@ from training.validate import validate_training
 QUICK_EPOCHS = 2
 
 QuickFit = Callable[[int], tuple[Ensemble, Curves]]
+MakeVersion = Callable[[str, str], Path]
 
 
 def ignore(step: int) -> None:
@@ -55,7 +56,7 @@ def quick_run(rows: Rows, quick_fit: QuickFit) -> TrainingRun:
 
 
 @pytest.fixture
-def make_version(bundle: Path, tmp_path: Path) -> Callable[[str, str], Path]:
+def make_version(bundle: Path, tmp_path: Path) -> MakeVersion:
     """Copy the trained bundle under another version and time."""
 
     return lambda version, created_at: copy_bundle(bundle, tmp_path, version=version, created_at=created_at)

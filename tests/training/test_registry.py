@@ -11,11 +11,10 @@ from botocore.exceptions import EndpointConnectionError
 from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bundle import sha256_hex
 from tests.bundles import copy_bundle, load_predictor
+from tests.training.conftest import MakeVersion
 from training.data import Rows
 from training.errors import RegistryError
 from training.registry import (
-    PublishedVersion,
-    find_newest_bundle,
     list_versions,
     promote_version,
     publish_bundle,
@@ -25,8 +24,6 @@ from training.registry import (
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-
-MakeVersion = Callable[[str, str], Path]
 
 
 def read_objects(client: "S3Client", bucket: str) -> dict[str, bytes]:
@@ -203,20 +200,6 @@ def test_rollback_to_a_version_that_is_gone_is_refused(
     assert read_pointer(client, bucket)["version"] == "v2"
 
 
-def test_show_is_the_manifest_of_the_named_or_the_current_version(
-    client: "S3Client", bucket: str, bundle: Path
-) -> None:
-    version = publish_bundle(client, bucket, bundle)
-    manifest = json.loads((bundle / "manifest.json").read_bytes())
-    assert show_version(client, bucket, version) == manifest
-    with pytest.raises(RegistryError, match="no version is current yet"):
-        show_version(client, bucket, None)
-    promote_version(client, bucket, version)
-    assert show_version(client, bucket, None) == manifest
-    with pytest.raises(RegistryError, match="no version nope"):
-        show_version(client, bucket, "nope")
-
-
 def test_two_promoters_of_one_version_are_both_content(
     connect: "Callable[[], S3Client]", bucket: str, bundle: Path
 ) -> None:
@@ -251,42 +234,6 @@ def test_damaged_pointer_is_reported_and_kept(client: "S3Client", bucket: str, b
     with pytest.raises(RegistryError, match=r"the registry is damaged: .* is not JSON"):
         promote_version(client, bucket, bundle.name)
     assert read_objects(client, bucket)["models/current.json"] == b"nonsense"
-
-
-def test_list_is_newest_first_and_marks_the_current(
-    client: "S3Client", bucket: str, bundle: Path, make_version: MakeVersion
-) -> None:
-    assert list_versions(client, bucket) == []
-    held_out = json.loads((bundle / "manifest.json").read_bytes())["metrics"]["held_out"]
-    figures = {name: held_out[name] for name in ("rmse", "r2", "coverage", "mean_width")}
-    times = {"v1": "2026-01-02T00:00:00+00:00", "v2": "2026-01-03T00:00:00+00:00", "v3": "2026-01-01T00:00:00+00:00"}
-    for version, created_at in times.items():
-        publish_bundle(client, bucket, make_version(version, created_at))
-    promote_version(client, bucket, "v1")
-    assert list_versions(client, bucket) == [
-        PublishedVersion(version, times[version], **figures, forced=None, is_current=version == "v1")
-        for version in ("v2", "v1", "v3")
-    ]
-
-
-def test_list_shows_a_version_from_before_there_were_intervals(
-    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
-) -> None:
-    held_out = {"rows": 89, "rmse": 59.8, "mae": 48.0, "r2": 0.4}
-    old = copy_bundle(bundle, tmp_path, version="old", metrics={"held_out": held_out}, interval={})
-    publish_bundle(client, bucket, old, "kept for comparison")
-    [entry] = list_versions(client, bucket)
-    assert (entry.rmse, entry.r2, entry.coverage, entry.mean_width) == (59.8, 0.4, None, None)
-    assert entry.forced == "kept for comparison"
-
-
-def test_list_names_a_manifest_whose_figures_are_none(
-    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
-) -> None:
-    odd = copy_bundle(bundle, tmp_path, version="odd", metrics={"held_out": {"rmse": "good"}})
-    publish_bundle(client, bucket, odd, "to see")
-    with pytest.raises(RegistryError, match=r"models/odd/manifest\.json is damaged"):
-        list_versions(client, bucket)
 
 
 def test_promote_refuses_a_version_that_the_service_cannot_serve(
@@ -325,17 +272,3 @@ def test_bucket_that_does_not_exist_is_named(client: "S3Client", bundle: Path) -
     ):
         with pytest.raises(RegistryError, match="there is no bucket nowhere"):
             action()
-
-
-def test_newest_bundle_is_the_last_whole_one(tmp_path: Path) -> None:
-    with pytest.raises(RegistryError, match="no trained model"):
-        find_newest_bundle(tmp_path / "models")
-    for name in ("20260101T000000Z-ffffffff", "20260102T000000Z-00000000", ".partial-x"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "manifest.json").touch()
-        (tmp_path / name / "interval.json").touch()
-    (tmp_path / "20260103T000000Z-00000000").mkdir()
-    # From before there were intervals.
-    (tmp_path / "20260104T000000Z-00000000").mkdir()
-    (tmp_path / "20260104T000000Z-00000000" / "manifest.json").touch()
-    assert find_newest_bundle(tmp_path) == tmp_path / "20260102T000000Z-00000000"
