@@ -23,6 +23,8 @@ class Settings:
     database_user: str
     database_password: str | None = field(repr=False)
     database_tls: str
+    queue_url: str
+    dead_letter_queue_url: str
     service_name: str
     metrics_namespace: str
     log_level: str
@@ -42,11 +44,15 @@ class Settings:
             database_user=reader.text("DATABASE_USER"),
             database_password=environment.get("DATABASE_PASSWORD") or None,
             database_tls=reader.choice("DATABASE_TLS", TLS_MODES, default="verify"),
+            queue_url=reader.text("QUEUE_URL"),
+            dead_letter_queue_url=reader.text("DEAD_LETTER_QUEUE_URL"),
             service_name=reader.text("SERVICE_NAME", default="diabetes-ml"),
             metrics_namespace=reader.text("METRICS_NAMESPACE", default="DiabetesMl"),
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, default="INFO"),
             aws_lambda_log_stream_name=reader.text("AWS_LAMBDA_LOG_STREAM_NAME", default="local"),
         )
+        if settings.database_tls == "off" and settings.database_password is None:
+            reader.faults.append("DATABASE_PASSWORD is not set: an IAM token in its place needs DATABASE_TLS=verify")
         if reader.faults:
             raise SettingsError("; ".join(reader.faults))
         return settings
