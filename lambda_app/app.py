@@ -1,33 +1,57 @@
 """The HTTP interface: routes, problem details, documentation."""
 
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Annotated, Any, cast
+from uuid import UUID
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from lambda_app import VERSION
-from lambda_app.errors import INVALID_INPUT, MALFORMED_JSON
-from lambda_app.middleware import RequestMiddleware
+from lambda_app.caller import find_caller, parse_idempotency_key
+from lambda_app.errors import INVALID_INPUT, MALFORMED_JSON, RecordNotFoundError
+from lambda_app.log.record import PredictionRecord
+from lambda_app.log.writer import Written
+from lambda_app.middleware import BATCH_PATH, RequestMiddleware
 from lambda_app.problems import MEDIA_TYPE, list_field_errors, make_framework_problem, make_problem_response
 from lambda_app.schemas import (
+    BatchRequest,
+    BatchResponse,
     DatabaseHealth,
-    FieldMessage,
+    DependencyHealth,
     HealthResponse,
-    IntervalResponse,
     LiveResponse,
     PredictionRequest,
     PredictionResponse,
     ProblemResponse,
+    StoredPredictionResponse,
 )
-from lambda_app.service import PredictionService
+from lambda_app.service import Call, Dependency, PredictionService
 from lambda_app.telemetry import Telemetry
 
 DESCRIPTION = """Predicts the progression of diabetes one year after ten clinical measurements were taken,
 from a model trained on the 442 patients of Efron et al. (2004). Every answer is recorded before it is sent.
 For study and engineering; not a medical device."""
+
+# Declared for the documentation; `_describe_call` reads it.
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    Header(description="Marks a request as the same one again: it gets the stored answer instead of a new one"),
+]
+RecordId = Annotated[str, Path(description="The request_id of a prediction", json_schema_extra={"format": "uuid"})]
+
+ANSWER_HEADERS = {
+    "X-Prediction-Record": {
+        "description": "Where the record is: `database`, or `queue` on its way there",
+        "schema": {"type": "string", "enum": ["database", "queue"]},
+    },
+    "Idempotency-Replayed": {
+        "description": "`true` when the answer is that of an earlier request with the same key",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+}
 
 
 def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
@@ -56,52 +80,85 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
         tags=["prediction"],
         response_model=PredictionResponse,
         responses={
-            400: _describe_problem("The body is not JSON"),
+            200: {"headers": ANSWER_HEADERS},
+            400: _describe_problem("The body is not JSON, or the Idempotency-Key is malformed"),
             413: _describe_problem("The body is over 64 KB"),
-            422: _describe_problem("A field was refused; each is named with its limit"),
+            422: _describe_problem("A field was refused, each named with its limit; or the key was used before"),
             503: _describe_problem("No model is loaded, or the record could not be made durable"),
         },
     )
-    async def predict(request: Request, body: PredictionRequest) -> PredictionResponse:
+    async def predict(
+        request: Request, response: Response, body: PredictionRequest, idempotency_key: IdempotencyKeyHeader = None
+    ) -> dict[str, Any]:
         """Answers with the predicted disease progression and its interval, once their record is durable."""
-        answer = service.predict(body.model_dump(), request.state.request_id, request.state.arrived_at)
-        return PredictionResponse(
-            prediction=answer.record.prediction,
-            interval=IntervalResponse(
-                lower=answer.record.interval_lower,
-                upper=answer.record.interval_upper,
-                coverage=answer.record.interval_coverage,
-            ),
-            model_version=answer.record.model_version,
-            timestamp=answer.record.created_at,
-            request_id=answer.record.request_id,
-            warnings=[FieldMessage(field=w.field, message=w.message) for w in answer.prediction.warnings],
-        )
+        written = service.predict(body.model_dump(), _describe_call(request))
+        _set_answer_headers(response, written)
+        [record] = written.records
+        return {**_show_prediction(record), **_show_origin(record)}
+
+    @app.post(
+        BATCH_PATH,
+        summary="Predict for up to a thousand patients",
+        tags=["prediction"],
+        response_model=BatchResponse,
+        responses={
+            200: {"headers": ANSWER_HEADERS},
+            400: _describe_problem("The body is not JSON, or the Idempotency-Key is malformed"),
+            413: _describe_problem("The body is over 512 KB"),
+            422: _describe_problem("A field was refused, each named with its patient; or the key was used before"),
+            503: _describe_problem("No model is loaded, or the records could not be made durable"),
+        },
+    )
+    async def predict_batch(
+        request: Request, response: Response, body: BatchRequest, idempotency_key: IdempotencyKeyHeader = None
+    ) -> dict[str, Any]:
+        """Answers for all patients, once all of their records are durable, or for none."""
+        written = service.predict_batch(body.model_dump()["patients"], _describe_call(request))
+        _set_answer_headers(response, written)
+        first = written.records[0]
+        predictions = [_show_prediction(record) for record in written.records]
+        return {"predictions": predictions, "batch_id": first.batch_id, **_show_origin(first)}
+
+    @app.get(
+        "/predictions/{request_id}",
+        summary="An earlier prediction of yours",
+        tags=["prediction"],
+        response_model=StoredPredictionResponse,
+        responses={
+            404: _describe_problem("You made no prediction with this id, or its record is still in the queue"),
+            503: _describe_problem("The database could not be asked"),
+        },
+    )
+    async def find_prediction(request: Request, request_id: RecordId) -> dict[str, Any]:
+        """The record as it was made; only who made a prediction can see it."""
+        try:
+            wanted = UUID(request_id)
+        except ValueError:
+            raise RecordNotFoundError from None
+        record = service.find(wanted, find_caller(request.scope.get("aws.event", {})))
+        return {"features": record.features, **_show_prediction(record), **_show_origin(record)}
 
     @app.get(
         "/health",
         summary="Whether the service can do its work",
         tags=["operations"],
         response_model=HealthResponse,
-        responses={503: {"model": HealthResponse, "description": "The model or the database is missing"}},
+        responses={503: {"model": HealthResponse, "description": "No prediction can be given"}},
     )
     async def health(response: Response) -> HealthResponse:
-        """Loads the model if there is none yet and asks the database for a sign of life."""
+        """Loads the model if there is none yet, and asks database and queue for a sign of life."""
         found = service.check_health()
-        if not found.ok:
+        if found.status == "unavailable":
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         loaded = found.model_error is None
         return HealthResponse(
-            status=_name_status(found.ok),
+            status=found.status,
             model_loaded=loaded,
             scaler_loaded=loaded,
             model_version=found.model_version,
             model_error=found.model_error,
-            database=DatabaseHealth(
-                status=_name_status(found.database_error is None),
-                response_time_ms=round(found.database_response_ms, 2),
-                reason=found.database_error,
-            ),
+            database=DatabaseHealth(**_show_dependency(found.database), circuit=found.circuit),
+            queue=DependencyHealth(**_show_dependency(found.queue)),
             version=VERSION,
         )
 
@@ -154,5 +211,43 @@ def _label_problems(schema: dict[str, Any]) -> None:
                     content[MEDIA_TYPE] = content.pop("application/json")
 
 
-def _name_status(ok: bool) -> str:
-    return "ok" if ok else "unavailable"
+def _describe_call(request: Request) -> Call:
+    """Raises IdempotencyKeyError."""
+    return Call(
+        request_id=request.state.request_id,
+        arrived_at=request.state.arrived_at,
+        caller=find_caller(request.scope.get("aws.event", {})),
+        # All of the headers, where FastAPI hands over the last: two keys are none.
+        idempotency_key=parse_idempotency_key(request.headers.getlist("idempotency-key")),
+    )
+
+
+def _set_answer_headers(response: Response, written: Written) -> None:
+    response.headers["x-prediction-record"] = written.destination
+    if written.replayed:
+        response.headers["idempotency-replayed"] = "true"
+
+
+def _show_prediction(record: PredictionRecord) -> dict[str, Any]:
+    interval = None
+    if record.interval_coverage is not None:
+        ends = {"lower": record.interval_lower, "upper": record.interval_upper}
+        interval = {**ends, "coverage": record.interval_coverage}
+    return {
+        "prediction": record.prediction,
+        "interval": interval,
+        "request_id": record.request_id,
+        "warnings": record.warnings,
+    }
+
+
+def _show_origin(record: PredictionRecord) -> dict[str, Any]:
+    return {"model_version": record.model_version, "timestamp": record.created_at}
+
+
+def _show_dependency(dependency: Dependency) -> dict[str, Any]:
+    return {
+        "status": "ok" if dependency.error is None else "unavailable",
+        "response_time_ms": round(dependency.response_ms, 2),
+        "reason": dependency.error,
+    }

@@ -55,4 +55,33 @@ class RecordError(ServiceError):
     """The prediction could not be recorded, so it is not given."""
 
     problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "record-unavailable", "The prediction could not be recorded")
-    retry_after_seconds = 2
+    # As long as the database is left alone after a failure.
+    retry_after_seconds = 10
+
+
+class LookupFailedError(ServiceError):
+    """The database could not be asked for a record."""
+
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "lookup-unavailable", "The record could not be looked up")
+    retry_after_seconds = 10
+
+
+class RecordNotFoundError(ServiceError):
+    """There is no such record for this caller; of others' records it tells nothing."""
+
+    problem = Problem(HTTPStatus.NOT_FOUND, "record-not-found", "There is no such prediction")
+
+    def __init__(self) -> None:
+        super().__init__("No prediction of yours has this id.")
+
+
+class IdempotencyKeyError(ServiceError):
+    """The Idempotency-Key header cannot be read."""
+
+    problem = Problem(HTTPStatus.BAD_REQUEST, "malformed-idempotency-key", "The Idempotency-Key is malformed")
+
+
+class IdempotencyConflictError(ServiceError):
+    """The caller's Idempotency-Key belongs to another request."""
+
+    problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The Idempotency-Key was used before")

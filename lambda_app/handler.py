@@ -1,4 +1,4 @@
-"""The Lambda functions api and migrate, wired once per execution environment.
+"""The Lambda functions api, replay and migrate, wired once per execution environment.
 
 Lambda looks the function up by name while it initialises, and `__getattr__` wires it then: in the phase that has a
 full CPU, and only the function that was asked for: migrate needs no model and may not read one.
@@ -18,6 +18,9 @@ from lambda_app.app import create_app
 from lambda_app.errors import ModelUnavailableError
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
+from lambda_app.log.queue import CLIENT_CONFIG, RecordQueue
+from lambda_app.log.replay import RecordReplayer, ReplayError
+from lambda_app.log.token import make_auth_token
 from lambda_app.log.writer import RecordWriter
 from lambda_app.model.current import CurrentModel
 from lambda_app.model.predictor import load_model
@@ -27,14 +30,15 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 
 # Building an index may take minutes, and a second migration waits for the first; Lambda ends at fifteen.
-MIGRATION_TIMEOUT_SECONDS = 600.0
+MIGRATION_SECONDS = 600.0
 
 
 def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     """The ASGI application with everything behind it, and a first try at loading the model."""
+    session = boto3.Session()
     # Lambda gives initialisation ten seconds: a fetch that hangs must end well before.
     config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-    client = boto3.client("s3", config=config)
+    client = session.client("s3", config=config)
     model = CurrentModel(
         lambda etag: load_model(client, settings.model_bucket, settings.model_runtime, etag),
         refresh_seconds=settings.model_refresh_seconds,
@@ -44,9 +48,16 @@ def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     # A failure was told to telemetry; the next request tries again.
     with contextlib.suppress(ModelUnavailableError):
         model.get()
-    database = Database(settings)
-    service = PredictionService(model, database, RecordWriter(database), telemetry.prediction_recorded)
+    database = _build_database(settings, session)
+    queue = RecordQueue(lambda: session.client("sqs", config=CLIENT_CONFIG), settings.queue_url)
+    writer = RecordWriter(database, queue, telemetry.database_failed)
+    service = PredictionService(model, database, queue, writer, telemetry.predictions_recorded)
     return create_app(service, telemetry)
+
+
+def _build_database(settings: Settings, session: boto3.Session, **limits: float) -> Database:
+    host, port, user = settings.database_host, settings.database_port, settings.database_user
+    return Database(settings, lambda: make_auth_token(session, host, port, user), **limits)
 
 
 def _wire_api() -> LambdaHandler:
@@ -58,13 +69,46 @@ def _wire_api() -> LambdaHandler:
     return telemetry.wrap_handler(adapter)
 
 
+def _wire_replay() -> LambdaHandler:
+    # Only this function pays for it.
+    from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415
+        BatchProcessor,
+        EventType,
+        process_partial_response,
+    )
+
+    settings = Settings.from_env(os.environ)
+    telemetry = Telemetry(settings, emit_emf=True)
+    session = boto3.Session()
+    dead_letters = RecordQueue(lambda: session.client("sqs", config=CLIENT_CONFIG), settings.dead_letter_queue_url)
+    replayer = RecordReplayer(
+        _build_database(settings, session), dead_letters, telemetry.records_replayed, telemetry.message_dead_lettered
+    )
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+
+    def store(message: Any) -> None:
+        try:
+            replayer.replay(message.message_id, message.body)
+        except ReplayError as error:
+            telemetry.replay_failed(message.message_id, str(error))
+            raise
+
+    def replay(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Store the records of SQS messages; the answer names those that SQS must deliver again."""
+        answer = process_partial_response(event, record_handler=store, processor=processor, context=context)
+        return dict(answer)
+
+    return telemetry.wrap_handler(replay)
+
+
 def _wire_migrate() -> LambdaHandler:
     settings = Settings.from_env(os.environ)
     telemetry = Telemetry(settings, emit_emf=True)
 
     def migrate(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
         """Bring the schema up to date; the answer names the migrations that were applied."""
-        database = Database(settings, timeout_seconds=MIGRATION_TIMEOUT_SECONDS)
+        limits = {"wait_seconds": MIGRATION_SECONDS, "deadline_seconds": MIGRATION_SECONDS}
+        database = _build_database(settings, boto3.Session(), **limits)
         try:
             applied = database.run_transaction(apply_migrations)
         finally:
@@ -75,7 +119,7 @@ def _wire_migrate() -> LambdaHandler:
     return migrate
 
 
-_WIRING = {"api": _wire_api, "migrate": _wire_migrate}
+_WIRING = {"api": _wire_api, "replay": _wire_replay, "migrate": _wire_migrate}
 
 
 def __getattr__(name: str) -> LambdaHandler:

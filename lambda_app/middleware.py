@@ -12,6 +12,9 @@ from lambda_app.problems import make_problem_response, make_service_problem
 from lambda_app.telemetry import Telemetry
 
 MAX_BODY_BYTES = 64 * 1024
+# A thousand patients with every number written out in full take half of it.
+MAX_BATCH_BODY_BYTES = 512 * 1024
+BATCH_PATH = "/predict/batch"
 
 
 class RequestMiddleware:
@@ -28,6 +31,7 @@ class RequestMiddleware:
         arrived_at = time.perf_counter()
         request_id = _choose_request_id(scope)
         scope.setdefault("state", {}).update(request_id=request_id, arrived_at=arrived_at)
+        limit_bytes = MAX_BATCH_BODY_BYTES if scope["path"] == BATCH_PATH else MAX_BODY_BYTES
         received_bytes = 0
         status: int | None = None
 
@@ -36,8 +40,8 @@ class RequestMiddleware:
             nonlocal received_bytes
             message = await receive()
             received_bytes += len(message.get("body", b""))
-            if received_bytes > MAX_BODY_BYTES:
-                raise HTTPException(413, f"The body is over {MAX_BODY_BYTES} bytes.")
+            if received_bytes > limit_bytes:
+                raise HTTPException(413, f"The body is over {limit_bytes} bytes.")
             return message
 
         async def send_labelled(message: Message) -> None:
@@ -52,7 +56,8 @@ class RequestMiddleware:
         try:
             await self._app(scope, receive_limited, send_labelled)
         except ServiceError as error:
-            self._telemetry.request_refused(str(request_id), str(error))
+            if error.problem.status >= 500:
+                self._telemetry.request_refused(str(request_id), str(error))
             await make_service_problem(error, request_id)(scope, receive, send_labelled)
         except Exception as error:
             # Mangum would log it with its text, and answer in plain text.

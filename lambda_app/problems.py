@@ -17,10 +17,12 @@ from lambda_app.errors import (
     ServiceError,
 )
 from lambda_app.features import FEATURES
+from lambda_app.schemas import MAX_BATCH
 
 MEDIA_TYPE = "application/problem+json"
 
-# A 64 KB body has room for thousands of unknown fields; naming some of them is enough.
+# A body has room for thousands of faults; naming some of them is enough.
+MAX_REFUSED_FIELDS = 100
 MAX_UNKNOWN_FIELDS = 10
 MAX_NAME_LENGTH = 64
 
@@ -28,6 +30,9 @@ MAX_NAME_LENGTH = 64
 _FRAMEWORK_PROBLEMS = {
     problem.status: problem for problem in (MALFORMED_JSON, NOT_FOUND, METHOD_NOT_ALLOWED, BODY_TOO_LARGE)
 }
+
+_NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
+_NO_PATIENT = "must be a JSON object with the ten features"
 
 _LIMITS = {feature.name: feature.limits for feature in FEATURES}
 
@@ -81,23 +86,37 @@ def make_framework_problem(error: HTTPException, request_id: UUID) -> ProblemJSO
 def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Turn pydantic's errors into field and message: every bad feature with its limit, then unknown fields.
 
-    The values are left out: they are health data, and the caller has them.
+    In a batch the field names its patient: "patients[3].bmi". The values are left out: they are health data, and the
+    caller has them.
     """
     refused: dict[str, str] = {}
     unknown: list[str] = []
     for error in errors:
-        name = str(error["loc"][1]) if len(error["loc"]) > 1 else "body"
+        parents, name = _split_location(error["loc"])
         if error["type"] == "extra_forbidden":
-            unknown.append(name)
-        elif error["type"] == "missing" and name in _LIMITS:
-            refused[name] = f"is missing: {_LIMITS[name]} is required"
-        elif name in _LIMITS:
-            refused[name] = f"must be {_LIMITS[name]}"
+            unknown.append(f"{parents}{name[:MAX_NAME_LENGTH]}")
+        elif name == "patients":
+            refused[name] = f"must be a list of 1 to {MAX_BATCH} patients"
+        elif name not in _LIMITS:
+            refused[parents or "body"] = _NO_PATIENT if parents else _NO_OBJECT
+        elif error["type"] == "missing":
+            refused[parents + name] = f"is missing: {_LIMITS[name]} is required"
         else:
-            refused[name] = "must be a JSON object, sent with Content-Type: application/json"
-    listed = [{"field": name, "message": message} for name, message in refused.items()]
-    for name in unknown[:MAX_UNKNOWN_FIELDS]:
-        listed.append({"field": name[:MAX_NAME_LENGTH], "message": "is not one of the ten features"})
+            refused[parents + name] = f"must be {_LIMITS[name]}"
+    listed = [{"field": name, "message": message} for name, message in refused.items()][:MAX_REFUSED_FIELDS]
+    if len(refused) > MAX_REFUSED_FIELDS:
+        listed.append({"field": "body", "message": f"has {len(refused) - MAX_REFUSED_FIELDS} more refused fields"})
+    listed += [{"field": name, "message": "is not a field of this request"} for name in unknown[:MAX_UNKNOWN_FIELDS]]
     if len(unknown) > MAX_UNKNOWN_FIELDS:
         listed.append({"field": "body", "message": f"has {len(unknown) - MAX_UNKNOWN_FIELDS} more unknown fields"})
     return listed
+
+
+def _split_location(location: Sequence[str | int]) -> tuple[str, str]:
+    """pydantic's ("body", "patients", 3, "bmi") as "patients[3]." and "bmi"; the last is empty for a whole patient."""
+    match location:
+        case ("body", "patients", int(index), *rest):
+            return f"patients[{index}].", str(rest[0]) if rest else ""
+        case ("body", str(name), *_):
+            return "", name
+    return "", ""

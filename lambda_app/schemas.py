@@ -9,6 +9,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from lambda_app.features import FEATURES, SEX, Feature
 
 EXAMPLE_REQUEST: dict[str, Any] = {feature.name: feature.example for feature in FEATURES}
+EXAMPLE_ANSWER: dict[str, Any] = {
+    "prediction": 208.4,
+    "interval": {"lower": 107.0, "upper": 311.5, "coverage": 0.9},
+    "model_version": "20261123T104500Z-0f3a9c1e",
+    "timestamp": "2026-11-23T11:00:00.123456Z",
+    "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
+    "warnings": [],
+}
 
 
 def _require_sex_code(value: float) -> float:
@@ -43,6 +51,20 @@ PredictionRequest = create_model(  # type: ignore[call-overload] # it cannot see
 )
 
 
+MAX_BATCH = 1000
+
+
+class BatchRequest(BaseModel):
+    """Patients to predict for together."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"patients": [EXAMPLE_REQUEST]}]})
+
+    # The type is made above, where mypy cannot see it.
+    patients: list[PredictionRequest] = Field(  # type: ignore[valid-type]
+        min_length=1, max_length=MAX_BATCH, description=f"The measurements of 1 to {MAX_BATCH} patients"
+    )
+
+
 class FieldMessage(BaseModel):
     """Something to know about one field."""
 
@@ -65,18 +87,7 @@ class PredictionResponse(BaseModel):
 
     model_config = ConfigDict(
         protected_namespaces=(),
-        json_schema_extra={
-            "examples": [
-                {
-                    "prediction": 208.4,
-                    "interval": {"lower": 107.0, "upper": 311.5, "coverage": 0.9},
-                    "model_version": "20261123T104500Z-0f3a9c1e",
-                    "timestamp": "2026-11-23T11:00:00.123456Z",
-                    "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
-                    "warnings": [],
-                }
-            ]
-        },
+        json_schema_extra={"examples": [EXAMPLE_ANSWER]},
     )
 
     prediction: float = Field(
@@ -89,12 +100,65 @@ class PredictionResponse(BaseModel):
     warnings: list[FieldMessage] = Field(description="Features outside what the model saw in training")
 
 
-class DatabaseHealth(BaseModel):
-    """Whether the database answers, and how fast."""
+class StoredPredictionResponse(PredictionResponse):
+    """A record: the measurements and what was answered."""
+
+    model_config = ConfigDict(
+        protected_namespaces=(),
+        json_schema_extra={"examples": [{"features": EXAMPLE_REQUEST, **EXAMPLE_ANSWER}]},
+    )
+
+    features: dict[str, float] = Field(description="The measurements that the prediction was made from")
+    # Predictions from before there were intervals have none.
+    interval: IntervalResponse | None = Field(description="Where the true progression lies for most patients")  # type: ignore[assignment]
+
+
+class BatchPrediction(BaseModel):
+    """One prediction of a batch."""
+
+    prediction: float = Field(description="Disease progression one year after baseline")
+    interval: IntervalResponse = Field(description="Where the true progression lies for most patients")
+    request_id: UUID = Field(description="The key of this prediction's record")
+    warnings: list[FieldMessage] = Field(description="Features outside what the model saw in training")
+
+
+class BatchResponse(BaseModel):
+    """The answers, in the order of the patients; all of their records are durable."""
+
+    model_config = ConfigDict(
+        protected_namespaces=(),
+        json_schema_extra={
+            "examples": [
+                {
+                    "predictions": [
+                        {name: EXAMPLE_ANSWER[name] for name in ("prediction", "interval", "request_id", "warnings")}
+                    ],
+                    "model_version": EXAMPLE_ANSWER["model_version"],
+                    "timestamp": EXAMPLE_ANSWER["timestamp"],
+                    "batch_id": "0d9d5c56-20c5-4f8a-9a55-2f5f5e7f1c3b",
+                }
+            ]
+        },
+    )
+
+    predictions: list[BatchPrediction]
+    model_version: str = Field(description="The version of the model that answered")
+    timestamp: datetime = Field(description="When the predictions were made, UTC")
+    batch_id: UUID = Field(description="The id of this request, which all of its records carry")
+
+
+class DependencyHealth(BaseModel):
+    """Whether a dependency answers, and how fast."""
 
     status: str = Field(description='"ok" or "unavailable"')
     response_time_ms: float
     reason: str | None = Field(description="What kind of error it is, if any")
+
+
+class DatabaseHealth(DependencyHealth):
+    """The same of the database, with the state of its circuit breaker."""
+
+    circuit: str = Field(description='"closed", "open" (nobody asks the database for some seconds) or "half-open"')
 
 
 class HealthResponse(BaseModel):
@@ -102,12 +166,15 @@ class HealthResponse(BaseModel):
 
     model_config = ConfigDict(protected_namespaces=())
 
-    status: str = Field(description='"ok" or "unavailable"')
+    status: str = Field(
+        description='"ok", "degraded" while one of database and queue is away, or "unavailable": no predictions'
+    )
     model_loaded: bool
     scaler_loaded: bool
     model_version: str | None
     model_error: str | None = Field(description="Why no model is loaded, if none is")
     database: DatabaseHealth
+    queue: DependencyHealth
     version: str = Field(description="The version of this service")
 
 

@@ -1,89 +1,161 @@
 """The use case: predict, record, answer."""
 
+import hashlib
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from lambda_app.errors import ModelUnavailableError
+from lambda_app.errors import LookupFailedError, ModelUnavailableError, RecordNotFoundError
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
-from lambda_app.log.record import PredictionRecord
-from lambda_app.log.store import ping
-from lambda_app.log.writer import RecordWriter
+from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
+from lambda_app.log.record import IdempotencyKey, PredictionRecord
+from lambda_app.log.store import find_prediction, ping
+from lambda_app.log.writer import RecordWriter, Written
 from lambda_app.model.current import CurrentModel
 from lambda_app.model.predictor import Prediction
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A prediction whose record is durable."""
+class Call:
+    """A request: its id, its arrival by `time.perf_counter`, who sent it, and their Idempotency-Key, if any."""
 
-    record: PredictionRecord
-    prediction: Prediction
+    request_id: UUID
+    arrived_at: float
+    caller: str | None
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """What asking a dependency gave. The error is None where there is none."""
+
+    error: str | None
+    response_ms: float
 
 
 @dataclass(frozen=True)
 class Health:
-    """What the service found when it looked at itself. An error is None where there is none."""
+    """What the service found when it looked at itself; `circuit` is the state of the database's breaker."""
 
     model_version: str | None
     model_error: str | None
-    database_error: str | None
-    database_response_ms: float
+    database: Dependency
+    circuit: str
+    queue: Dependency
 
     @property
-    def ok(self) -> bool:
-        return self.model_error is None and self.database_error is None
+    def status(self) -> str:
+        """ "ok", "degraded" while one of database and queue is away, "unavailable" when no prediction can be given."""
+        missing = [dependency for dependency in (self.database, self.queue) if dependency.error is not None]
+        if self.model_error is not None or len(missing) == 2:
+            return "unavailable"
+        return "degraded" if missing else "ok"
 
 
 class PredictionService:
-    """Answers with a prediction only once its record is durable."""
+    """Answers with predictions only once their records are durable."""
 
     def __init__(
         self,
         model: CurrentModel,
         database: Database,
+        queue: RecordQueue,
         writer: RecordWriter,
-        on_recorded: Callable[[str], None],
+        on_recorded: Callable[[str, str, int], None],
     ) -> None:
         self._model = model
         self._database = database
+        self._queue = queue
         self._writer = writer
         self._on_recorded = on_recorded
 
-    def predict(self, features: Mapping[str, float], request_id: UUID, arrived_at: float) -> Answer:
-        """Predict for one patient and record it. `arrived_at` is the request's arrival by `time.perf_counter`.
+    def predict(self, features: Mapping[str, float], call: Call) -> Written:
+        """Predict for one patient; the record's id is the call's.
 
-        Raises ModelUnavailableError, PredictionError or RecordError.
+        Raises ModelUnavailableError, PredictionError, RecordError or IdempotencyConflictError.
         """
-        predictor = self._model.get()
-        prediction = predictor.predict(features)
-        record = PredictionRecord(
-            request_id=request_id,
-            created_at=datetime.now(UTC),
-            features=features,
-            prediction=prediction.value,
-            interval_lower=prediction.interval.lower,
-            interval_upper=prediction.interval.upper,
-            interval_coverage=prediction.interval.coverage,
-            model_version=predictor.version,
-            latency_ms=(time.perf_counter() - arrived_at) * 1000,
-        )
-        self._writer.write(record)
-        self._on_recorded(predictor.version)
-        return Answer(record, prediction)
+        return self._answer([features], call, is_batch=False)
+
+    def predict_batch(self, patients: Sequence[Mapping[str, float]], call: Call) -> Written:
+        """Predict for patients in one inference; all of their records become durable, or there is no answer.
+
+        Raises as `predict` does.
+        """
+        return self._answer(patients, call, is_batch=True)
+
+    def find(self, request_id: UUID, caller: str | None) -> PredictionRecord:
+        """The record with this id that the caller made; raises RecordNotFoundError or LookupFailedError."""
+        try:
+            record = self._database.run_transaction(lambda connection: find_prediction(connection, request_id, caller))
+        except DATABASE_ERRORS as error:
+            raise LookupFailedError(f"the database did not answer: {describe_error(error)}") from error
+        if record is None:
+            raise RecordNotFoundError
+        return record
 
     def check_health(self) -> Health:
-        """Look for the model, loading it if there is none, and ask the database for a sign of life."""
-        model_version = model_error = database_error = None
+        """Look for the model, loading it if there is none, and ask database and queue for a sign of life."""
+        model_version = model_error = None
         try:
             model_version = self._model.get().version
         except ModelUnavailableError as error:
             model_error = str(error)
-        started = time.perf_counter()
-        try:
-            self._database.run_transaction(ping)
-        except DATABASE_ERRORS as error:
-            database_error = describe_error(error)
-        return Health(model_version, model_error, database_error, (time.perf_counter() - started) * 1000)
+        database = _ask(lambda: self._database.run_transaction(ping), DATABASE_ERRORS, describe_error)
+        queue = _ask(self._queue.check, QUEUE_ERRORS, describe_queue_error)
+        return Health(model_version, model_error, database, self._database.breaker.state, queue)
+
+    def _answer(self, patients: Sequence[Mapping[str, float]], call: Call, *, is_batch: bool) -> Written:
+        predictor = self._model.get()
+        predictions = predictor.predict(patients)
+        created_at = datetime.now(UTC)
+        latency_ms = (time.perf_counter() - call.arrived_at) * 1000
+
+        def make_record(index: int, features: Mapping[str, float], prediction: Prediction) -> PredictionRecord:
+            return PredictionRecord(
+                # From the call's id, so that the same call makes the same rows.
+                request_id=uuid5(call.request_id, str(index)) if is_batch else call.request_id,
+                created_at=created_at,
+                features=features,
+                prediction=prediction.value,
+                interval_lower=prediction.interval.lower,
+                interval_upper=prediction.interval.upper,
+                interval_coverage=prediction.interval.coverage,
+                model_version=predictor.version,
+                latency_ms=latency_ms,
+                caller=call.caller,
+                batch_id=call.request_id if is_batch else None,
+                batch_index=index if is_batch else None,
+                warnings=[{"field": warning.field, "message": warning.message} for warning in prediction.warnings],
+            )
+
+        records = [make_record(index, *pair) for index, pair in enumerate(zip(patients, predictions, strict=True))]
+        written = self._writer.write(records, _make_key(patients, call, is_batch=is_batch))
+        if not written.replayed:
+            self._on_recorded(predictor.version, written.destination, len(records))
+        return written
+
+
+def _make_key(patients: Sequence[Mapping[str, float]], call: Call, *, is_batch: bool) -> IdempotencyKey | None:
+    if call.idempotency_key is None:
+        return None
+    # Of what was asked and not of the bytes: a client may write the same request down anew.
+    asked = json.dumps([is_batch, [sorted(patient.items()) for patient in patients]])
+    fingerprint = hashlib.sha256(asked.encode()).digest()
+    return IdempotencyKey(call.caller, call.idempotency_key, fingerprint, call.request_id)
+
+
+def _ask(
+    question: Callable[[], None],
+    errors: tuple[type[Exception], ...],
+    describe: Callable[[BaseException], str],
+) -> Dependency:
+    started = time.perf_counter()
+    error = None
+    try:
+        question()
+    except errors as failure:
+        error = describe(failure)
+    return Dependency(error, (time.perf_counter() - started) * 1000)

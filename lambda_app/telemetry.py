@@ -30,8 +30,9 @@ class Telemetry:
         self._emit_emf = emit_emf
         self._instance = settings.aws_lambda_log_stream_name
         self._requests: Counter[tuple[str, str]] = Counter()
-        self._predictions: Counter[str] = Counter()
+        self._predictions: Counter[tuple[str, str]] = Counter()
         self._model_load_failures = 0
+        self._database_failures = 0
         self._buckets: Counter[float] = Counter()
         self._latency_sum_seconds = 0.0
 
@@ -60,10 +61,31 @@ class Telemetry:
             duration_ms=round(seconds * 1000, 2),
         )
 
-    def prediction_recorded(self, model_version: str) -> None:
-        """An answer's record is durable."""
-        self._predictions[model_version] += 1
-        self._add_metric("Predictions", MetricUnit.Count, 1)
+    def predictions_recorded(self, model_version: str, destination: str, count: int) -> None:
+        """The records of that many answers are durable in "database" or "queue"."""
+        self._predictions[(model_version, destination)] += count
+        self._add_metric("Predictions", MetricUnit.Count, count)
+        self._add_metric(f"RecordsTo{destination.capitalize()}", MetricUnit.Count, count)
+
+    def database_failed(self, reason: str) -> None:
+        """The database did not take records."""
+        self._database_failures += 1
+        self._add_metric("DatabaseFailures", MetricUnit.Count, 1)
+        self._logger.warning("database failed", reason=reason)
+
+    def records_replayed(self, count: int) -> None:
+        """That many records of the queue are in the table."""
+        self._add_metric("RecordsReplayed", MetricUnit.Count, count)
+
+    def replay_failed(self, message_id: str, reason: str) -> None:
+        """A message of the queue could not be stored now; it stays there."""
+        self._add_metric("ReplayFailures", MetricUnit.Count, 1)
+        self._logger.warning("replay failed", message_id=message_id, reason=reason)
+
+    def message_dead_lettered(self, message_id: str, reason: str) -> None:
+        """A message of the queue can never be stored."""
+        self._add_metric("MessagesDeadLettered", MetricUnit.Count, 1)
+        self._logger.error("message dead-lettered", message_id=message_id, reason=reason)
 
     def model_loaded(self, version: str) -> None:
         """A model is ready to serve."""
@@ -109,12 +131,16 @@ class Telemetry:
         for (route, status), count in self._requests.items():
             requests.add_metric([self._instance, route, status], count)
         predictions = CounterMetricFamily(
-            "diabetes_predictions", "Predictions recorded.", labels=["instance", "model_version"]
+            "diabetes_predictions", "Predictions recorded.", labels=["instance", "model_version", "destination"]
         )
-        for version, count in self._predictions.items():
-            predictions.add_metric([self._instance, version], count)
-        failures = CounterMetricFamily("diabetes_model_load_failures", "Failed model loads.", labels=["instance"])
-        failures.add_metric([self._instance], self._model_load_failures)
+        for labels, count in self._predictions.items():
+            predictions.add_metric([self._instance, *labels], count)
+        model_failures = CounterMetricFamily("diabetes_model_load_failures", "Failed model loads.", labels=["instance"])
+        model_failures.add_metric([self._instance], self._model_load_failures)
+        database_failures = CounterMetricFamily(
+            "diabetes_database_failures", "Records the database did not take.", labels=["instance"]
+        )
+        database_failures.add_metric([self._instance], self._database_failures)
         latency = HistogramMetricFamily(
             "diabetes_request_duration_seconds", "Time to answer a request.", labels=["instance"]
         )
@@ -123,7 +149,7 @@ class Telemetry:
             cumulative += self._buckets[bound]
             buckets.append(("+Inf" if bound == float("inf") else str(bound), cumulative))
         latency.add_metric([self._instance], buckets, self._latency_sum_seconds)
-        return [requests, predictions, failures, latency]
+        return [requests, predictions, model_failures, database_failures, latency]
 
     def _add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
         if self._emit_emf:

@@ -1,46 +1,81 @@
-"""The kept PostgreSQL connection: timeouts, explicit transactions, discarded when it fails, reconnected once."""
+"""The kept PostgreSQL connection: explicit transactions under a deadline, reconnected once, behind a breaker."""
 
 import contextlib
-import ssl
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 import pg8000.native
+from botocore.exceptions import BotoCoreError
+from scramp import ScramException
 
+from lambda_app.log.breaker import CLOSED, CircuitBreaker, CircuitOpenError
+from lambda_app.log.connection import Connector, Deadline
 from lambda_app.settings import Settings
 
-# Bounds the TCP and TLS connect, and each wait for the server.
-TIMEOUT_SECONDS = 2.0
+# Bounds the TCP connect, the TLS handshake, and each wait for the server.
+WAIT_SECONDS = 2.0
+# A wait on a kept connection that died unnoticed, another to connect anew, and what the rest takes.
+DEADLINE_SECONDS = 5.0
+# The request that finds out whether the database is back pays this at most.
+PROBE_SECONDS = 2.0
 
-# What talking to PostgreSQL can raise: pg8000's errors, and OSError for timeouts, resets and failed TLS.
-DATABASE_ERRORS = (pg8000.native.Error, OSError)
+# RDS Proxy ends a client's connection when it was idle for 30 minutes (its default), and any after 24 hours.
+MAX_IDLE_SECONDS = 20 * 60
+MAX_AGE_SECONDS = 12 * 60 * 60
 
-# SQLSTATE classes after which another connection may fare better: connection failure, operator intervention.
-_TRANSIENT_CLASSES = ("08", "57")
+# What talking to PostgreSQL can raise: pg8000's errors, OSError for timeouts, resets and failed TLS, and those of
+# proving who we are.
+DATABASE_ERRORS = (pg8000.native.Error, OSError, ScramException, BotoCoreError)
+
+# SQLSTATE classes after which another connection may fare better: connection failure, a server that became read-only
+# (in a failover), operator intervention.
+_TRANSIENT_CLASSES = ("08", "25", "57")
+
+# And those after which this record will never fare better: what it holds breaks a type or a constraint.
+_REFUSED_CLASSES = ("22", "23")
 
 Result = TypeVar("Result")
 
 
 class Database:
-    """Runs transactions on one connection that outlives the request. Not safe for two threads at once."""
+    """Runs transactions on one connection that outlives the request. Not safe for two threads at once.
 
-    def __init__(self, settings: Settings, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        self._settings = settings
-        self._timeout_seconds = timeout_seconds
+    `make_token` gives the IAM token for a new connection where the settings hold no password.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        make_token: Callable[[], str] | None = None,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        self.breaker = CircuitBreaker()
+        self._deadline = Deadline(wait_seconds)
+        self._deadline_seconds = deadline_seconds
+        self._connector = Connector(settings, self._deadline, make_token)
         self._connection: pg8000.native.Connection | None = None
+        # By the wall clock: the monotonic one may stand still while Lambda keeps the environment frozen.
+        self._connected_at = self._used_at = 0.0
 
     def run_transaction(self, work: Callable[[pg8000.native.Connection], Result]) -> Result:
-        """Run `work` between BEGIN and COMMIT; raises one of DATABASE_ERRORS.
+        """Run `work` between BEGIN and COMMIT; raises one of DATABASE_ERRORS, at once while the breaker is open.
 
         A connection that fails is replaced once and `work` is run again, also when the answer to COMMIT was lost:
         `work` must be harmless when repeated.
         """
+        self.breaker.require_not_open()
         try:
-            return self._attempt(work)
+            result = self._run_bounded(work)
         except DATABASE_ERRORS as error:
-            if not _is_transient(error):
-                raise
-        return self._attempt(work)
+            # A database that refuses what a record holds is well.
+            if not is_refused(error):
+                self.breaker.record_failure(describe_error(error))
+            raise
+        self.breaker.record_success()
+        return result
 
     def close(self) -> None:
         """Drop the connection; the next transaction makes a new one."""
@@ -50,41 +85,56 @@ class Database:
             with contextlib.suppress(*DATABASE_ERRORS):
                 connection.close()
 
+    def _run_bounded(self, work: Callable[[pg8000.native.Connection], Result]) -> Result:
+        if self.breaker.state != CLOSED:
+            self._deadline.start(PROBE_SECONDS)
+            return self._attempt(work)
+        self._deadline.start(self._deadline_seconds)
+        try:
+            return self._attempt(work)
+        except DATABASE_ERRORS as error:
+            if not _is_transient(error):
+                raise
+        return self._attempt(work)
+
     def _attempt(self, work: Callable[[pg8000.native.Connection], Result]) -> Result:
         try:
-            if self._connection is None:
-                self._connection = self._connect()
+            connection = self._require_connection()
             # RDS Proxy and transaction poolers may end a turn at each Sync outside a transaction, and pg8000 sends
             # three per parameterised query: every statement stands between BEGIN and COMMIT.
-            self._connection.run("BEGIN")
-            result = work(self._connection)
-            self._connection.run("COMMIT")
+            connection.run("BEGIN")
+            result = work(connection)
+            connection.run("COMMIT")
         except BaseException:
             # After any error the connection's state is unknown: a timeout leaves an answer on the wire.
             self.close()
             raise
+        self._used_at = time.time()
         return result
 
-    def _connect(self) -> pg8000.native.Connection:
-        settings = self._settings
-        # pg8000 takes True and None for TLS that verifies nothing, and falls back from None to plain text.
-        context = False if settings.database_tls == "off" else ssl.create_default_context()
-        return pg8000.native.Connection(
-            settings.database_user,
-            host=settings.database_host,
-            port=settings.database_port,
-            database=settings.database_name,
-            password=settings.database_password,
-            ssl_context=context,
-            timeout=self._timeout_seconds,
-        )
+    def _require_connection(self) -> pg8000.native.Connection:
+        now = time.time()
+        # Also when the clock was set back, after which nobody knows how old it is.
+        if not (0 <= now - self._used_at < MAX_IDLE_SECONDS and 0 <= now - self._connected_at < MAX_AGE_SECONDS):
+            self.close()
+        if self._connection is None:
+            self._connection = self._connector.connect()
+            self._connected_at = now
+        return self._connection
 
 
 def describe_error(error: BaseException) -> str:
     """Name a database error without its text, in which PostgreSQL may quote the row."""
+    if isinstance(error, CircuitOpenError):
+        return str(error)
     # pg8000 wraps what the network raised, which says more than its own InterfaceError.
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     return f"{type(cause).__name__} {_sqlstate(error)}".rstrip()
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether the database would refuse the same rows again, whenever it is asked."""
+    return _sqlstate(error).startswith(_REFUSED_CLASSES)
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -1,6 +1,6 @@
-"""What is kept of every answer."""
+"""What is kept of every answer, and the key by which a caller asks for the same one again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,14 +8,32 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class PredictionRecord:
-    """One answered prediction. `latency_ms` runs from the request's arrival to this record's making."""
+    """One answered prediction. `latency_ms` runs from the request's arrival to this record's making.
+
+    `caller` is who asked, by the gateway; `batch_id` is the request that asked for several, `batch_index` the place in
+    it. Each warning has `field` and `message`. Rows from before there were intervals have none.
+    """
 
     request_id: UUID
     created_at: datetime
     features: Mapping[str, float]
     prediction: float
-    interval_lower: float
-    interval_upper: float
-    interval_coverage: float
+    interval_lower: float | None
+    interval_upper: float | None
+    interval_coverage: float | None
     model_version: str
     latency_ms: float
+    caller: str | None = None
+    batch_id: UUID | None = None
+    batch_index: int | None = None
+    warnings: Sequence[Mapping[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """A caller's key, with a SHA-256 of what it was sent for and the id of the request that it came with."""
+
+    caller: str | None
+    key: str
+    fingerprint: bytes
+    request_id: UUID

@@ -1,47 +1,120 @@
 """All SQL but the migrations."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
 import pg8000.native
 
 from lambda_app.features import FEATURE_NAMES, SEX
-from lambda_app.log.record import PredictionRecord
+from lambda_app.log.record import IdempotencyKey, PredictionRecord
 
-_COLUMNS = (
-    "request_id",
-    "created_at",
-    *FEATURE_NAMES,
-    "prediction",
-    "interval_lower",
-    "interval_upper",
-    "interval_coverage",
-    "model_version",
-    "latency_ms",
+_TYPES = {
+    "request_id": "uuid",
+    "created_at": "timestamptz",
+    **dict.fromkeys(FEATURE_NAMES, "float8"),
+    SEX: "int2",
+    "prediction": "float8",
+    "interval_lower": "float8",
+    "interval_upper": "float8",
+    "interval_coverage": "float8",
+    "model_version": "text",
+    "latency_ms": "float8",
+    "caller": "text",
+    "batch_id": "uuid",
+    "batch_index": "int4",
+    "warnings": "jsonb",
+}
+_COLUMNS = ", ".join(_TYPES)
+_ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _TYPES.items())
+
+# One statement for one row and for a thousand. A retry or a replay of the same request id leaves the first row as it
+# is; without a named conflict, because naming one needs the right to read.
+_INSERT_PREDICTIONS = f"INSERT INTO predictions ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS}) ON CONFLICT DO NOTHING"  # noqa: S608 (our own names)
+
+_CLAIM_KEY = (
+    "INSERT INTO idempotency_keys (caller, idempotency_key, fingerprint, request_id) "
+    "VALUES (:caller, :key, :fingerprint, :request_id) ON CONFLICT DO NOTHING RETURNING request_id"
+)
+_FIND_KEY = (
+    "SELECT fingerprint, request_id FROM idempotency_keys "
+    "WHERE caller IS NOT DISTINCT FROM CAST(:caller AS text) AND idempotency_key = :key"
+)
+_FIND_PREDICTION = (
+    f"SELECT {_COLUMNS} FROM predictions "  # noqa: S608 (our own names)
+    "WHERE request_id = :request_id AND caller IS NOT DISTINCT FROM CAST(:caller AS text)"
+)
+_FIND_REQUEST = (
+    f"SELECT {_COLUMNS} FROM predictions "  # noqa: S608 (our own names)
+    "WHERE request_id = :request_id OR batch_id = :request_id ORDER BY batch_index"
 )
 
-# A retry or a replay of the same request id leaves the first row as it is.
-_INSERT_PREDICTION = (
-    f"INSERT INTO predictions ({', '.join(_COLUMNS)}) "  # noqa: S608 (the names are this code's own)
-    f"VALUES ({', '.join(f':{column}' for column in _COLUMNS)}) "
-    "ON CONFLICT (request_id) DO NOTHING"
-)
+
+@dataclass(frozen=True)
+class KeyUse:
+    """The first use of an idempotency key."""
+
+    fingerprint: bytes
+    request_id: UUID
 
 
-def insert_prediction(connection: pg8000.native.Connection, record: PredictionRecord) -> None:
-    """Insert the record unless its request id is there already."""
-    connection.run(
-        _INSERT_PREDICTION,
-        request_id=record.request_id,
-        created_at=record.created_at,
-        # pg8000 sends text for the server to read, and "2.0" is no smallint.
-        **{**record.features, SEX: int(record.features[SEX])},
-        prediction=record.prediction,
-        interval_lower=record.interval_lower,
-        interval_upper=record.interval_upper,
-        interval_coverage=record.interval_coverage,
-        model_version=record.model_version,
-        latency_ms=record.latency_ms,
+def insert_predictions(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> None:
+    """Insert the records but those whose request id is there already."""
+    rows = [_to_row(record) for record in records]
+    connection.run(_INSERT_PREDICTIONS, **{name: [row[name] for row in rows] for name in _TYPES})
+
+
+def find_prediction(
+    connection: pg8000.native.Connection, request_id: UUID, caller: str | None
+) -> PredictionRecord | None:
+    """The caller's own record of this id."""
+    rows = connection.run(_FIND_PREDICTION, request_id=request_id, caller=caller)
+    return _from_row(rows[0]) if rows else None
+
+
+def find_request(connection: pg8000.native.Connection, request_id: UUID) -> list[PredictionRecord]:
+    """The records of one request, in its order."""
+    return [_from_row(row) for row in connection.run(_FIND_REQUEST, request_id=request_id) or []]
+
+
+def claim_key(connection: pg8000.native.Connection, key: IdempotencyKey) -> KeyUse | None:
+    """Take the key for this request; None when that worked, else its first use.
+
+    Waits for another transaction that is about to take the same key.
+    """
+    taken = connection.run(
+        _CLAIM_KEY, caller=key.caller, key=key.key, fingerprint=key.fingerprint, request_id=key.request_id
     )
+    if taken:
+        return None
+    [[fingerprint, request_id]] = connection.run(_FIND_KEY, caller=key.caller, key=key.key) or []
+    return KeyUse(fingerprint, request_id)
 
 
 def ping(connection: pg8000.native.Connection) -> None:
     """Make the server answer."""
     connection.run("SELECT 1")
+
+
+def _to_row(record: PredictionRecord) -> dict[str, Any]:
+    return {
+        **vars(record),
+        **record.features,
+        "request_id": str(record.request_id),
+        "created_at": record.created_at.isoformat(),
+        # pg8000 sends text for the server to read, and "2.0" is no smallint.
+        SEX: int(record.features[SEX]),
+        "batch_id": record.batch_id and str(record.batch_id),
+        "warnings": json.dumps(list(record.warnings)),
+    }
+
+
+def _from_row(row: Sequence[Any]) -> PredictionRecord:
+    values = dict(zip(_TYPES, row, strict=True))
+    features = {name: values.pop(name) for name in FEATURE_NAMES}
+    values["created_at"] = values["created_at"].astimezone(UTC)
+    values["warnings"] = values["warnings"] or []
+    return PredictionRecord(features=features, **values)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lambda_app.errors import BundleError, PredictionError
-from lambda_app.features import FEATURES
+from lambda_app.features import FEATURE_NAMES, FEATURES
 from lambda_app.model.bundle import Bundle, Manifest, fetch_bundle, fetch_pointer
 from lambda_app.model.interval import INTERVAL, IntervalCalibration, parse_calibration
 
@@ -57,15 +57,17 @@ class Predictor:
         self._runtime = runtime
         self._calibration = calibration
 
-    def predict(self, features: Mapping[str, float]) -> Prediction:
-        """Predict for one patient; `features` holds all ten by name, in the units of `features.py`."""
-        row = np.array([[features[feature.name] for feature in FEATURES]], dtype=np.float64)
-        values, fold_means = self._runtime.predict(row)
-        lower, upper = self._calibration.predict(fold_means)[0]
-        if not np.isfinite([values[0], lower, upper]).all():
+    def predict(self, patients: Sequence[Mapping[str, float]]) -> list[Prediction]:
+        """Predict for patients in one inference; each holds all ten features by name, in the units of `features.py`."""
+        rows = np.array([[patient[name] for name in FEATURE_NAMES] for patient in patients], dtype=np.float64)
+        values, fold_means = self._runtime.predict(rows)
+        ends = self._calibration.predict(fold_means)
+        if not (np.isfinite(values).all() and np.isfinite(ends).all()):
             raise PredictionError("the model answered with a value that is not a finite number")
-        interval = Interval(float(lower), float(upper), self._calibration.coverage)
-        return Prediction(float(values[0]), interval, self._find_warnings(features))
+        return [
+            Prediction(float(value), Interval(float(lower), float(upper), self._calibration.coverage), warnings)
+            for value, (lower, upper), warnings in zip(values, ends, map(self._find_warnings, patients), strict=True)
+        ]
 
     def _find_warnings(self, features: Mapping[str, float]) -> list[RangeWarning]:
         warnings = []
@@ -107,7 +109,7 @@ def _load_predictor(selected: type, bundle: Bundle) -> Predictor:
     try:
         predictor = Predictor(bundle.manifest, selected(bundle.files), parse_calibration(bundle.files[INTERVAL]))
         # A model that cannot answer for one patient must not take the place of one that can.
-        predictor.predict({feature.name: feature.example for feature in FEATURES})
+        predictor.predict([{feature.name: feature.example for feature in FEATURES}])
         return predictor
     except Exception as error:
         # Whatever the libraries raise over a file they cannot read; the digest was right, so it was published so.

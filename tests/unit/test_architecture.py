@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = {
     "lambda_app.handler": 4,
     "lambda_app.app": 3,
+    "lambda_app.caller": 3,
     "lambda_app.middleware": 3,
     "lambda_app.problems": 3,
     "lambda_app.schemas": 3,

@@ -5,7 +5,14 @@ import pytest
 from lambda_app.errors import SettingsError
 from lambda_app.settings import Settings
 
-MINIMAL = {"MODEL_BUCKET": "models", "DATABASE_HOST": "db", "DATABASE_NAME": "diabetes", "DATABASE_USER": "api"}
+MINIMAL = {
+    "MODEL_BUCKET": "models",
+    "DATABASE_HOST": "db",
+    "DATABASE_NAME": "diabetes",
+    "DATABASE_USER": "api",
+    "QUEUE_URL": "https://sqs/1/records",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs/1/dead",
+}
 
 
 def test_defaults() -> None:
@@ -19,6 +26,8 @@ def test_defaults() -> None:
         database_user="api",
         database_password=None,
         database_tls="verify",
+        queue_url="https://sqs/1/records",
+        dead_letter_queue_url="https://sqs/1/dead",
         service_name="diabetes-ml",
         metrics_namespace="DiabetesMl",
         log_level="INFO",
@@ -37,6 +46,8 @@ def test_each_field_is_read_from_its_variable() -> None:
         "DATABASE_USER": "u",
         "DATABASE_PASSWORD": "p",
         "DATABASE_TLS": "off",
+        "QUEUE_URL": "q",
+        "DEAD_LETTER_QUEUE_URL": "d",
         "SERVICE_NAME": "s",
         "METRICS_NAMESPACE": "m",
         "LOG_LEVEL": "DEBUG",
@@ -64,6 +75,8 @@ def test_every_fault_is_told_at_once() -> None:
         "DATABASE_NAME is not set",
         "DATABASE_USER is not set",
         "DATABASE_TLS must be one of verify, off, not 'maybe'",
+        "QUEUE_URL is not set",
+        "DEAD_LETTER_QUEUE_URL is not set",
         "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'loud'",
     ]
 
@@ -76,3 +89,9 @@ def test_odd_ports_are_refused(port: str) -> None:
 
 def test_the_password_is_not_shown() -> None:
     assert "hunter2" not in repr(Settings.from_env(MINIMAL | {"DATABASE_PASSWORD": "hunter2"}))
+
+
+def test_a_token_never_goes_in_plain_text() -> None:
+    with pytest.raises(SettingsError, match="an IAM token in its place needs DATABASE_TLS=verify"):
+        Settings.from_env(MINIMAL | {"DATABASE_TLS": "off"})
+    assert Settings.from_env(MINIMAL | {"DATABASE_TLS": "off", "DATABASE_PASSWORD": "p"}).database_tls == "off"
