@@ -1,7 +1,7 @@
 # Needs make and Python 3.11 to 3.13; everything else is installed into .venv from the hashed locks in requirements/.
 PYTHON ?= python3
 PORT ?= 8000
-# Where the database and the object store listen; containers reach them at their bridge's address.
+# Where the database and S3 with SQS listen; containers reach them at their bridge's address.
 LISTEN ?= 127.0.0.1
 
 RUN := .venv/bin/python -m
@@ -16,7 +16,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 # No shell stands between make and this command, so that a signal sent to make reaches it.
-run: set-up ## Serve the model at http://127.0.0.1:8000 with its database and object store (PORT=9000: elsewhere)
+run: set-up ## Serve the model at http://127.0.0.1:8000 with its database, S3 and SQS (PORT=9000: elsewhere)
 	@$(RUN) local --port $(PORT) --listen $(LISTEN)
 
 test: set-up ## Run the tests (REQUIRE_ALL=1: a test whose tool is missing fails instead of being skipped)

@@ -1,1 +1,1 @@
-"""The stack on one machine: PostgreSQL and an object store as child processes, for `make run` and the tests."""
+"""The stack on one machine: PostgreSQL, S3 and SQS as child processes, for `make run` and the tests."""

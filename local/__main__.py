@@ -16,7 +16,7 @@ import lambda_app.handler
 from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
 from lambda_app.telemetry import Telemetry
-from local.environment import build_service_environment
+from local.environment import Function, build_service_environment
 from local.errors import StackError
 from local.ports import LOOPBACK
 from local.stack import Stack, running_stack
@@ -30,8 +30,8 @@ STACK = Path("build/local")
 def main() -> int:
     """Run until Ctrl-C; the exit code is 1, with one line, when the stack cannot run."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("--port", type=int, default=8000, help="of the API; the database and S3 take the next two")
-    parser.add_argument("--listen", default=LOOPBACK, help="where the database and S3 listen, for containers")
+    parser.add_argument("--port", type=int, default=8000, help="of the API; the database and S3/SQS take the next two")
+    parser.add_argument("--listen", default=LOOPBACK, help="where the database and S3/SQS listen, for containers")
     options = parser.parse_args()
     try:
         with running_stack(STACK, options.port, options.listen) as stack:
@@ -47,25 +47,30 @@ def main() -> int:
 
 def serve(stack: Stack) -> None:
     """Bring schema and model in place, then answer requests."""
-    # Requests show in uvicorn's own lines, so of the service's there are only those that matter.
-    environment = {"LOG_LEVEL": "WARNING", **build_service_environment(stack)}
-    # As on Lambda, where the environment is the function's; boto3 reads its part by itself.
-    os.environ.update(environment)
+    enter_environment(stack, "migrate")
     try:
         bundle = find_newest_bundle(MODELS)
     except RegistryError:
         bundle = train()
     with timed("Publishing the model"):
         client = boto3.client("s3")
-        version = publish_bundle(client, stack.object_store.bucket, bundle)
-        promote_version(client, stack.object_store.bucket, version)
+        version = publish_bundle(client, stack.aws.bucket, bundle)
+        promote_version(client, stack.aws.bucket, version)
     with timed("Migrating the database"):
         lambda_app.handler.migrate({}, None)
+        stack.postgres.set_role_passwords()
     with timed("Loading the model"):
-        settings = Settings.from_env(environment)
+        enter_environment(stack, "api")
+        settings = Settings.from_env(os.environ)
         app = lambda_app.handler.build_app(settings, Telemetry(settings, emit_emf=False))
     print(describe(stack), flush=True)
     uvicorn.run(app, host=LOOPBACK, port=stack.http_port, lifespan="off", log_config=LOG_CONFIG, server_header=False)
+
+
+def enter_environment(stack: Stack, function: Function) -> None:
+    """Make the process's environment that of one function, as on Lambda, which is read when the function is wired."""
+    # Requests show in uvicorn's own lines, so of the service's there are only those that matter.
+    os.environ.update({"LOG_LEVEL": "WARNING", **build_service_environment(stack, function)})
 
 
 def train() -> Path:

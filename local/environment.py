@@ -1,21 +1,32 @@
-"""The environment variables that point the service at the local stack."""
+"""The environment variables that point each function of the service at the local stack."""
 
+from typing import Literal
+
+from local.aws_services import REGION
+from local.postgres import API_USER, REPLAY_USER, USER
 from local.stack import Stack
 
+Function = Literal["api", "replay", "migrate"]
 
-def build_service_environment(stack: Stack) -> dict[str, str]:
+# Least privilege, as on AWS: of the three only migrate, which makes the roles of the other two, may change the schema.
+DATABASE_USERS: dict[Function, str] = {"api": API_USER, "replay": REPLAY_USER, "migrate": USER}
+
+
+def build_service_environment(stack: Stack, function: Function) -> dict[str, str]:
     """What `Settings.from_env` and boto3 read. moto takes any credentials, so these are none of anybody's."""
     login = stack.postgres.login
     return {
-        "MODEL_BUCKET": stack.object_store.bucket,
+        "MODEL_BUCKET": stack.aws.bucket,
         "DATABASE_HOST": login.host,
         "DATABASE_PORT": str(login.port),
         "DATABASE_NAME": login.database,
-        "DATABASE_USER": login.user,
+        "DATABASE_USER": DATABASE_USERS[function],
         "DATABASE_PASSWORD": login.password,
         "DATABASE_TLS": "off",
-        "AWS_ENDPOINT_URL": stack.object_store.endpoint_url,
+        "QUEUE_URL": stack.aws.queue_url,
+        "DEAD_LETTER_QUEUE_URL": stack.aws.dead_letter_queue_url,
+        "AWS_ENDPOINT_URL": stack.aws.endpoint_url,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": REGION,
     }

@@ -1,4 +1,4 @@
-"""What the object store's process runs: moto's server, which ends as soon as the process that started it has ended."""
+"""What the process of S3 and SQS runs: moto's server, which ends as soon as the process that started it has ended."""
 
 import os
 import sys

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
@@ -19,6 +20,9 @@ from local.process import read_last_fault, start_process, stop_process
 
 DATABASE = "diabetes"
 USER = "postgres"
+# The roles that a migration makes for the functions of these names, without a password.
+API_USER = "diabetes_api"
+REPLAY_USER = "diabetes_replay"
 # Recovery after a crash included; a server that ends is noticed at once.
 START_SECONDS = 30
 # Fast shutdown, which ends the sessions; immediate shutdown, which leaves recovery to the next start; the end.
@@ -87,6 +91,12 @@ class Postgres:
                 raise self._explain(describe_os_error(error)) from error
             raise
 
+    def set_role_passwords(self) -> None:
+        """Let the functions' roles log in, once the migrations have made them."""
+        with self._superuser() as connection:
+            for role in (API_USER, REPLAY_USER):
+                connection.run(f"ALTER ROLE {role} PASSWORD '{cluster.PASSWORD}'")
+
     def stop(self) -> None:
         """End the sessions and the server; nothing is left of it but the data."""
         if self._process:
@@ -146,10 +156,15 @@ class Postgres:
         raise StackError(f"PostgreSQL wasn't ready within {START_SECONDS} s: its log is {self.log_path}")
 
     def _create_database(self) -> None:
+        with self._superuser() as connection:
+            if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE):
+                connection.run(f"CREATE DATABASE {DATABASE}")
+
+    @contextlib.contextmanager
+    def _superuser(self) -> Iterator[Connection]:
         try:
             with contextlib.closing(self._connect()) as connection:
-                if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE):
-                    connection.run(f"CREATE DATABASE {DATABASE}")
+                yield connection
         except DatabaseError as error:
             raise self._explain(f"{error.args[0]['S']}: {error.args[0]['M']}") from error
         except InterfaceError as error:

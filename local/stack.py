@@ -1,4 +1,4 @@
-"""Database and object store together: both up for as long as the context lasts, both gone after any end of it."""
+"""Database, S3 and SQS together: up for as long as the context lasts, gone after any end of it."""
 
 import signal
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from local.aws_services import AwsServices
 from local.errors import StackError
-from local.object_store import ObjectStore
 from local.ports import LOOPBACK, describe_port_problem, find_free_ports
 from local.postgres import Postgres
 
@@ -22,7 +22,7 @@ class Stack:
 
     http_port: int
     postgres: Postgres
-    object_store: ObjectStore
+    aws: AwsServices
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def running_stack(directory: Path, http_port: int = 8000, host: str = LOOPBACK) 
     """
     ports = [http_port, http_port + 1, http_port + 2] if http_port else find_free_ports(3)
     postgres = Postgres(directory / "postgres", ports[1], host)
-    object_store = ObjectStore(directory / "object-store.log", ports[2], host)
+    aws = AwsServices(directory / "aws.log", ports[2], host)
     with ending_by_signal(), ExitStack() as servers:
         try:
             # Before the ports are looked at: a killed run's server would still hold one of them.
@@ -43,14 +43,14 @@ def running_stack(directory: Path, http_port: int = 8000, host: str = LOOPBACK) 
             postgres.claim()
             require_free_ports(ports, host)
             servers.enter_context(postgres)
-            servers.enter_context(object_store)
-            yield Stack(ports[0], postgres, object_store)
+            servers.enter_context(aws)
+            yield Stack(ports[0], postgres, aws)
         finally:
             ignore_ending_signals()
 
 
 def require_free_ports(ports: list[int], host: str) -> None:
-    purposes = {"the API": LOOPBACK, "the database": host, "the object store": host}
+    purposes = {"the API": LOOPBACK, "the database": host, "S3 and SQS": host}
     for port, (purpose, address) in zip(ports, purposes.items(), strict=True):
         problem = describe_port_problem(port, address)
         if problem:

@@ -1,5 +1,6 @@
-"""What most tests stand on: real PostgreSQL, S3 by moto's server, one trained model, published and promoted."""
+"""What most tests stand on: real PostgreSQL, S3 and SQS by moto's server, one trained model, published and promoted."""
 
+import dataclasses
 import io
 import json
 import os
@@ -18,17 +19,20 @@ from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
-from local.environment import build_service_environment
-from local.object_store import ObjectStore
+from local.aws_services import REGION, AwsServices
+from local.cluster import PASSWORD
+from local.environment import DATABASE_USERS, Function, build_service_environment
 from local.ports import find_free_ports
-from local.postgres import Postgres
+from local.postgres import USER, Postgres
 from local.stack import Stack
 from tests.bundles import Registry
+from tests.queues import QueuePair, create_queue_pair
 from training.registry import promote_version, publish_bundle
 from training.train import train_model
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
 
 
 @pytest.fixture(autouse=True)
@@ -53,47 +57,57 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, training_output: io.StringI
 
 
 @pytest.fixture(scope="session")
-def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    """S3, shared by the whole run."""
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServices]:
+    """S3 and SQS, shared by the whole run."""
     [port] = find_free_ports(1)
-    with ObjectStore(tmp_path_factory.mktemp("s3") / "object-store.log", port) as store:
-        yield store
+    with AwsServices(tmp_path_factory.mktemp("aws") / "aws.log", port) as aws:
+        yield aws
 
 
 @pytest.fixture(scope="session")
-def environment(
-    object_store: ObjectStore, bundle: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, str]]:
-    """The service's environment, with the schema in place and the trained model promoted.
+def environment(aws: AwsServices, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The api's environment, with the schema in place and the trained model promoted.
 
-    Its database is shared by the whole run: whoever breaks one starts their own.
+    Its database and queues are shared by the whole run: whoever breaks one starts their own, and whoever fills or
+    empties a queue has `own_queues`.
     """
     http_port, database_port = find_free_ports(2)
     with Postgres(tmp_path_factory.mktemp("stack") / "postgres", database_port) as postgres:
-        yield prepare_service(Stack(http_port, postgres, object_store), bundle)
+        yield prepare_service(Stack(http_port, postgres, aws), bundle)
 
 
 def prepare_service(stack: Stack, bundle: Path) -> dict[str, str]:
-    """Create the table, publish and promote the model, and return the service's environment."""
-    values = build_service_environment(stack)
-    settings = Settings.from_env(values)
-    database = Database(settings)
+    """Migrate the database, publish and promote the model, and return the api's environment."""
+    migrate_database(stack.postgres, Settings.from_env(build_service_environment(stack, "migrate")))
+    client = connect_s3(stack.aws)
+    promote_version(client, stack.aws.bucket, publish_bundle(client, stack.aws.bucket, bundle))
+    return build_service_environment(stack, "api")
+
+
+def migrate_database(postgres: Postgres, admin_settings: Settings) -> None:
+    """Bring the schema in place, as its owner, and let the functions' roles log in."""
+    database = Database(admin_settings)
     database.run_transaction(apply_migrations)
     database.close()
-    client = connect_s3(stack.object_store)
-    promote_version(client, settings.model_bucket, publish_bundle(client, settings.model_bucket, bundle))
-    return values
+    postgres.set_role_passwords()
 
 
 @pytest.fixture
 def settings(environment: dict[str, str]) -> Settings:
+    """The api's."""
     return Settings.from_env(environment)
 
 
 @pytest.fixture
-def connect(object_store: ObjectStore) -> "Callable[[], S3Client]":
+def admin_settings(settings: Settings) -> Settings:
+    """Those of the superuser, for tests that migrate or make tables."""
+    return dataclasses.replace(settings, database_user=USER)
+
+
+@pytest.fixture
+def connect(aws: AwsServices) -> "Callable[[], S3Client]":
     """Another person's client of the same S3."""
-    return lambda: connect_s3(object_store)
+    return lambda: connect_s3(aws)
 
 
 @pytest.fixture
@@ -110,6 +124,23 @@ def bucket(client: "S3Client") -> str:
 
 
 @pytest.fixture
+def sqs(aws: AwsServices) -> "SQSClient":
+    return boto3.client(
+        "sqs",
+        endpoint_url=aws.endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+
+
+@pytest.fixture
+def own_queues(sqs: "SQSClient") -> QueuePair:
+    """A queue pair that no other test's messages are in: `wire(**own_queues.environment)`."""
+    return create_queue_pair(sqs)
+
+
+@pytest.fixture
 def registry(client: "S3Client", bucket: str, bundle: Path) -> Registry:
     """The promoted model in a bucket of its own."""
     return Registry(client, bucket, bundle)
@@ -119,10 +150,10 @@ def registry(client: "S3Client", bucket: str, bundle: Path) -> Registry:
 def wire(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., LambdaHandler]:
     """Wire a function of the handler afresh, as a new execution environment does, with some variables changed."""
 
-    def wire_function(name: str = "api", **changed: str) -> LambdaHandler:
+    def wire_function(name: Function = "api", **changed: str) -> LambdaHandler:
         # Powertools keeps a logger, with its stream and level, for each service name of the process.
-        fresh = {"SERVICE_NAME": f"diabetes-{uuid4()}"}
-        for variable, value in {**fresh, **environment, **changed}.items():
+        own = {"SERVICE_NAME": f"diabetes-{uuid4()}", "DATABASE_USER": DATABASE_USERS[name]}
+        for variable, value in {**environment, **own, **changed}.items():
             monkeypatch.setenv(variable, value)
         vars(lambda_app.handler).pop(name, None)
         handler: LambdaHandler = getattr(lambda_app.handler, name)
@@ -138,7 +169,7 @@ def api(wire: Callable[..., LambdaHandler]) -> LambdaHandler:
 
 @pytest.fixture
 def query(settings: Settings) -> Iterator[Callable[..., list[Any]]]:
-    """Ask the database directly."""
+    """Ask the database directly, as its superuser."""
     connection = connect_database(settings)
     yield connection.run
     connection.close()
@@ -150,22 +181,23 @@ def manifest(bundle: Path) -> dict[str, Any]:
     return document
 
 
-def connect_s3(store: ObjectStore) -> "S3Client":
+def connect_s3(aws: AwsServices) -> "S3Client":
     return boto3.client(
         "s3",
-        endpoint_url=store.endpoint_url,
-        region_name="eu-west-1",
+        endpoint_url=aws.endpoint_url,
+        region_name=REGION,
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
 
 
 def connect_database(settings: Settings) -> pg8000.native.Connection:
+    """A superuser's connection to the database of these settings: tests look at and break what no function may."""
     return pg8000.native.Connection(
-        settings.database_user,
+        USER,
         host=settings.database_host,
         port=settings.database_port,
         database=settings.database_name,
-        password=settings.database_password,
+        password=PASSWORD,
         timeout=10,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local.environment import DATABASE_USERS, Function
 from local.ports import find_free_ports
 from tests.end_to_end.emulator import Emulator
 from tests.machine import require
@@ -40,11 +41,12 @@ def start_emulator(
     """Start a function of the handler as Lambda does; what was started is stopped after the test."""
     started: list[Emulator] = []
 
-    def start(function: str = "api", **changed: str) -> Emulator:
+    def start(function: Function = "api", **changed: str) -> Emulator:
+        own = {**environment, "DATABASE_USER": DATABASE_USERS[function]}
         emulator = Emulator(
             emulator_path,
             [sys.executable, "-m", "awslambdaric", f"lambda_app.handler.{function}"],
-            {**os.environ, **environment, **changed, "PYTHONPATH": str(ROOT)},
+            {**os.environ, **own, **changed, "PYTHONPATH": str(ROOT)},
             find_free_ports(2),
             tmp_path / f"emulator-{len(started)}.log",
         )

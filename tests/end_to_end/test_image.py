@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from lambda_app.settings import Settings
-from local.object_store import ObjectStore
+from local.aws_services import AwsServices
 from local.ports import LOOPBACK, describe_port_problem, find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
@@ -117,9 +117,9 @@ def bridge_environment(
     directory = tmp_path_factory.mktemp("bridge")
     with (
         Postgres(directory / "postgres", database_port, host) as postgres,
-        ObjectStore(directory / "object-store.log", s3_port, host) as object_store,
+        AwsServices(directory / "aws.log", s3_port, host) as aws,
     ):
-        yield prepare_service(Stack(http_port, postgres, object_store), bundle)
+        yield prepare_service(Stack(http_port, postgres, aws), bundle)
     run(["docker", "kill", container])
 
 

@@ -25,7 +25,7 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.ports import find_free_ports
 from local.postgres import Postgres
-from tests.conftest import connect_database
+from tests.conftest import connect_database, migrate_database
 from tests.events import invoke, load_event
 
 
@@ -37,11 +37,11 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 @pytest.fixture
-def empty_database(settings: Settings, query: Callable[..., list[Any]]) -> Settings:
-    """Settings of a database that no migration has seen."""
+def empty_database(admin_settings: Settings, query: Callable[..., list[Any]]) -> Settings:
+    """The superuser's settings of a database that no migration has seen."""
     name = f"empty_{uuid4().hex}"
     query(f"CREATE DATABASE {name}")
-    return dataclasses.replace(settings, database_name=name)
+    return dataclasses.replace(admin_settings, database_name=name)
 
 
 @pytest.fixture
@@ -49,9 +49,8 @@ def own_postgres(tmp_path: Path, settings: Settings) -> Iterator[tuple[Postgres,
     """A server that the test may break, with the schema in place."""
     [port] = find_free_ports(1)
     with Postgres(tmp_path / "postgres", port) as postgres:
-        login = postgres.login
-        own = dataclasses.replace(settings, database_port=login.port, database_password=login.password)
-        Database(own).run_transaction(apply_migrations)
+        own = dataclasses.replace(settings, database_port=port)
+        migrate_database(postgres, dataclasses.replace(own, database_user=postgres.login.user))
         yield postgres, own
 
 
@@ -209,7 +208,7 @@ def test_migrations_run_once_however_many_start_at_once(empty_database: Settings
     for thread in threads:
         thread.join()
     assert sorted(results)[:-1] == [[]] * 5
-    assert sorted(results)[-1] == ["0001_predictions.sql", "0002_intervals.sql"]
+    assert sorted(results)[-1] == list(_read_scripts())
 
 
 def test_rows_from_before_the_intervals_are_kept_without_one(
@@ -226,7 +225,7 @@ def test_rows_from_before_the_intervals_are_kept_without_one(
         " latency_ms) VALUES (:id, now(), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 151, 'v', 0)"
     )
     database.run_transaction(lambda c: c.run(insert, id=old))
-    assert database.run_transaction(apply_migrations) == ["0002_intervals.sql"]
+    assert database.run_transaction(apply_migrations) == list(_read_scripts())[1:]
     # The function that was deployed before goes on writing until the new one takes its place.
     database.run_transaction(lambda c: c.run(insert, id=older_code))
     record = make_record()

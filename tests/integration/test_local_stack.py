@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -11,17 +12,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pg8000.native import Connection
 
+from local.aws_services import AwsServices
 from local.cluster import find_binary, initialise
 from local.errors import StackError
-from local.object_store import ObjectStore
 from local.ports import LOOPBACK, find_free_ports
 from local.postgres import Postgres
 from local.stack import running_stack
 from tests.machine import find_port_row
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Starts the stack, says which processes it has, and waits for a signal.
@@ -33,7 +38,7 @@ from local.stack import running_stack
 
 try:
     with running_stack(Path(sys.argv[1]), int(sys.argv[2])) as stack:
-        print(stack.postgres.pid, stack.object_store.pid, flush=True)
+        print(stack.postgres.pid, stack.aws.pid, flush=True)
         time.sleep(60)
 except StackError as error:
     sys.exit(str(error))
@@ -87,11 +92,11 @@ def stack_program(directory: Path, port: int) -> Iterator[tuple[subprocess.Popen
 
 def test_a_restart_keeps_the_rows_and_leaves_no_process(tmp_path: Path) -> None:
     with running_stack(tmp_path / "with space", 0) as stack:
-        first = [stack.postgres.pid, stack.object_store.pid]
+        first = [stack.postgres.pid, stack.aws.pid]
         with connected(stack.postgres) as connection:
             connection.run("CREATE TABLE predictions AS SELECT 152.5::float8 AS progression")
-        bucket = http.client.HTTPConnection(LOOPBACK, stack.object_store.port, timeout=5)
-        bucket.request("PUT", f"/{stack.object_store.bucket}/models/current.json", body=b"{}")
+        bucket = http.client.HTTPConnection(LOOPBACK, stack.aws.port, timeout=5)
+        bucket.request("PUT", f"/{stack.aws.bucket}/models/current.json", body=b"{}")
         assert bucket.getresponse().status == 200
         bucket.close()
     wait_until_ended(*[pid for pid in first if pid])
@@ -221,18 +226,18 @@ def test_a_port_taken_at_the_last_moment_gets_one_line_too(tmp_path: Path) -> No
         port = taken.getsockname()[1]
         with pytest.raises(StackError, match=f"Port {port}, for the database, is taken"):
             Postgres(tmp_path / "postgres", port).start()
-        with pytest.raises(StackError, match=f"Port {port}, for the object store, is taken"):
-            ObjectStore(tmp_path / "object-store.log", port).start()
+        with pytest.raises(StackError, match=f"Port {port}, for S3 and SQS, is taken"):
+            AwsServices(tmp_path / "aws.log", port).start()
 
 
-def test_the_database_stops_when_the_object_store_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_database_stops_when_s3_and_sqs_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pids = []
 
-    def fail(store: ObjectStore) -> None:
+    def fail(aws: AwsServices) -> None:
         pids.append(int((tmp_path / "postgres" / "data" / "postmaster.pid").read_text().split("\n")[0]))
         raise StackError("no")
 
-    monkeypatch.setattr(ObjectStore, "start", fail)
+    monkeypatch.setattr(AwsServices, "start", fail)
     with pytest.raises(StackError, match="no"), running_stack(tmp_path, 0):
         pass
     wait_until_ended(*pids)
@@ -254,8 +259,8 @@ def test_the_next_run_ends_what_a_killed_run_left(tmp_path: Path) -> None:
     with stack_program(tmp_path, port) as (process, pids):
         process.kill()
         process.wait(15)
-        database, object_store = pids
-        wait_until_ended(object_store)
+        database, aws = pids
+        wait_until_ended(aws)
         assert is_alive(database)
     with stack_program(tmp_path, port) as (process, pids):
         assert len(pids) == 2
@@ -276,11 +281,28 @@ def test_a_pid_file_whose_process_is_another_one_by_now_is_no_obstacle(tmp_path:
         stranger.kill()
 
 
-def test_the_object_store_comes_back_after_a_stop(tmp_path: Path) -> None:
-    with ObjectStore(tmp_path / "object-store.log", find_free_ports(1)[0]) as store:
-        stopped = store.pid
+def test_s3_and_sqs_come_back_after_a_stop(tmp_path: Path) -> None:
+    with AwsServices(tmp_path / "aws.log", find_free_ports(1)[0]) as aws:
+        stopped = aws.pid
         assert stopped
-        store.stop()
+        aws.stop()
         assert not is_alive(stopped)
-        store.start()
-        assert store.pid != stopped
+        aws.start()
+        assert aws.pid != stopped
+
+
+def test_the_queue_gives_up_on_a_message_only_after_many_receives(aws: AwsServices, sqs: "SQSClient") -> None:
+    dead, records = (
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        for url in (aws.dead_letter_queue_url, aws.queue_url)
+    )
+    assert records["VisibilityTimeout"] == "30"
+    assert json.loads(records["RedrivePolicy"]) == {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 1000}
+
+
+def test_a_bucket_that_is_refused_gets_one_line(tmp_path: Path) -> None:
+    aws = AwsServices(tmp_path / "aws.log", find_free_ports(1)[0])
+    aws.bucket = "_"
+    with pytest.raises(StackError, match=r"^S3 and SQS refused to make their bucket \(status 400\): see .*aws.log$"):
+        aws.start()
+    assert aws.pid is None

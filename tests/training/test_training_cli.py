@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from local.object_store import ObjectStore
+from local.aws_services import AwsServices
 from tests.bundles import copy_bundle
 from training.__main__ import app
 from training.export import write_serving_artifacts
@@ -22,11 +22,11 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def run(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+def run(aws: AwsServices, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
     """Run a command in an empty directory, as a user with the keys of a bucket."""
     monkeypatch.chdir(tmp_path)
     for name, value in {
-        "AWS_ENDPOINT_URL": object_store.endpoint_url,
+        "AWS_ENDPOINT_URL": aws.endpoint_url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",

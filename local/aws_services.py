@@ -1,11 +1,13 @@
-"""The object store: moto's server as a child process, with one bucket. It forgets everything when it stops."""
+"""S3 and SQS: moto's server as a child process, with a bucket and two queues. It forgets everything when it stops."""
 
 import http.client
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -14,14 +16,22 @@ from local.ports import LOOPBACK
 from local.process import read_last_fault, start_process, stop_process
 
 BUCKET = "diabetes-models"
+QUEUE = "diabetes-records"
+DEAD_LETTER_QUEUE = "diabetes-records-dead"
+# What a poller got and did not delete is hidden for so long; whoever gets it so often in vain is not helped by more.
+VISIBILITY_SECONDS = 30
+MAX_RECEIVES = 1000
+REGION = "eu-west-1"
+# The account that moto has everyone in.
+ACCOUNT = "123456789012"
 START_SECONDS = 30
 # It has nothing to save, and takes a second to end by itself.
 STOP_STEPS = ((signal.SIGKILL, 5.0),)
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-class ObjectStore:
-    """A server on `port` that answers as S3 does, to any credentials."""
+class AwsServices:
+    """A server on `port` that answers as S3 and SQS do, to any credentials."""
 
     def __init__(self, log_path: Path, port: int, host: str = LOOPBACK) -> None:
         self.host = host
@@ -35,6 +45,14 @@ class ObjectStore:
         return f"http://{self.host}:{self.port}"
 
     @property
+    def queue_url(self) -> str:
+        return f"{self.endpoint_url}/{ACCOUNT}/{QUEUE}"
+
+    @property
+    def dead_letter_queue_url(self) -> str:
+        return f"{self.endpoint_url}/{ACCOUNT}/{DEAD_LETTER_QUEUE}"
+
+    @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
@@ -46,16 +64,16 @@ class ObjectStore:
         self.stop()
 
     def start(self) -> None:
-        """Return when the bucket is there."""
+        """Return when bucket and queues are there."""
         try:
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
             command = [sys.executable, "-m", "local.moto_server", self.host, str(self.port)]
             self._process = start_process(command, self.log_path, directory=REPOSITORY, environment=os.environ)
-            self._wait_for_bucket()
+            self._wait_until_furnished()
         except BaseException as error:
             self.stop()
             if isinstance(error, OSError):
-                raise StackError(f"The object store can't start: {error}") from error
+                raise StackError(f"S3 and SQS can't start: {error}") from error
             raise
 
     def stop(self) -> None:
@@ -64,7 +82,7 @@ class ObjectStore:
             stop_process(self._process, STOP_STEPS)
             self._process = None
 
-    def _wait_for_bucket(self) -> None:
+    def _wait_until_furnished(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             log = self.log_path.read_text(errors="replace")
@@ -72,23 +90,43 @@ class ObjectStore:
                 raise self._explain_log(self.log_path.read_text(errors="replace"))
             # Until our server says so, whoever answers on the port is another one.
             if "Running on" in log:
-                self._create_bucket()
+                self._furnish()
                 return
             time.sleep(0.05)
-        raise StackError(f"The object store didn't answer within {START_SECONDS} s: its log is {self.log_path}")
+        raise StackError(f"S3 and SQS didn't answer within {START_SECONDS} s: their log is {self.log_path}")
 
-    def _create_bucket(self) -> None:
+    def _furnish(self) -> None:
+        self._request("PUT", f"/{self.bucket}", "bucket")
+        self._create_queue(DEAD_LETTER_QUEUE, {})
+        redrive = {
+            "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTER_QUEUE}",
+            "maxReceiveCount": MAX_RECEIVES,
+        }
+        self._create_queue(QUEUE, {"VisibilityTimeout": str(VISIBILITY_SECONDS), "RedrivePolicy": json.dumps(redrive)})
+
+    def _create_queue(self, name: str, attributes: Mapping[str, str]) -> None:
+        headers = {
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Target": "AmazonSQS.CreateQueue",
+            # For its region alone: a queue, unlike a bucket, is in one.
+            "Authorization": f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/sqs/aws4_request",
+        }
+        self._request("POST", "/", "queues", json.dumps({"QueueName": name, "Attributes": attributes}), headers)
+
+    def _request(
+        self, method: str, path: str, things: str, body: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         # By hand: moto checks no signature, and a client that reads the environment might go through a proxy.
         connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
         try:
-            connection.request("PUT", f"/{self.bucket}")
+            connection.request(method, path, body, headers or {})
             status = connection.getresponse().status
         finally:
             connection.close()
         if status != http.HTTPStatus.OK:
-            raise StackError(f"The object store refused to make its bucket (status {status}): see {self.log_path}")
+            raise StackError(f"S3 and SQS refused to make their {things} (status {status}): see {self.log_path}")
 
     def _explain_log(self, log: str) -> StackError:
         if "Address already in use" in log or f"Port {self.port} is in use" in log:
-            return StackError(f"Port {self.port}, for the object store, is taken: choose another")
-        return StackError(f"The object store ended at once ({read_last_fault(log)}): its log is {self.log_path}")
+            return StackError(f"Port {self.port}, for S3 and SQS, is taken: choose another")
+        return StackError(f"S3 and SQS ended at once ({read_last_fault(log)}): their log is {self.log_path}")
