@@ -105,6 +105,16 @@ def admin_settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
+def own_postgres(tmp_path: Path, settings: Settings) -> Iterator[tuple[Postgres, Settings]]:
+    """A server that the test may break, with the schema in place, and the api's settings for it."""
+    [port] = find_free_ports(1)
+    with Postgres(tmp_path / "postgres", port) as postgres:
+        own = dataclasses.replace(settings, database_port=port)
+        migrate_database(postgres, dataclasses.replace(own, database_user=USER))
+        yield postgres, own
+
+
+@pytest.fixture
 def connect(aws: AwsServices) -> "Callable[[], S3Client]":
     """Another person's client of the same S3."""
     return lambda: connect_s3(aws)

@@ -72,13 +72,25 @@ def test_both_runtimes_agree_on_every_patient(client: "S3Client", environment: d
     assert len(patients) == 442
 
     def predict(predictor: Predictor) -> NDArray[np.float64]:
-        predictions = [predictor.predict(patient) for patient in patients]
-        return np.array([(p.value, p.interval.lower, p.interval.upper) for p in predictions])
+        return np.array([(p.value, p.interval.lower, p.interval.upper) for p in predictor.predict(patients)])
 
     ours, theirs = predict(litert), predict(tensorflow)
     assert np.abs(ours - theirs).max() <= 1e-3
     assert ours.std(axis=0).min() > 20  # they do not agree on a constant
     assert ((ours[:, 1] < ours[:, 0]) & (ours[:, 0] < ours[:, 2])).all()
+
+
+@pytest.mark.parametrize("runtime", ["litert", "tensorflow"])
+def test_patient_gets_the_same_alone_as_among_others(
+    runtime: str, client: "S3Client", environment: dict[str, str]
+) -> None:
+    predictor = load_predictor(client, environment["MODEL_BUCKET"], runtime)
+    patients = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in load_diabetes(scaled=False).data[:20]]
+    for patient, among in zip(patients, predictor.predict(patients), strict=True):
+        [alone] = predictor.predict([patient])
+        assert alone.value == pytest.approx(among.value, abs=1e-3)
+        assert alone.interval.lower == pytest.approx(among.interval.lower, abs=1e-3)
+        assert alone.interval.upper == pytest.approx(among.interval.upper, abs=1e-3)
 
 
 def test_tensorflow_runtime_serves_through_the_handler(wire: Callable[..., LambdaHandler]) -> None:

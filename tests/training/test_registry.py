@@ -134,8 +134,8 @@ def test_promoted_model_is_the_one_that_the_service_loads(
     }
     served = load_predictor(client, bucket, "litert")
     assert served.version == bundle.name
-    prediction = served.predict(dict(zip(FEATURE_NAMES, rows.features[0], strict=True))).value
-    assert 25 < prediction < 346
+    [prediction] = served.predict([dict(zip(FEATURE_NAMES, rows.features[0], strict=True))])
+    assert 25 < prediction.value < 346
 
 
 def test_promotion_remembers_the_version_before_and_is_not_repeated(

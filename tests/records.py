@@ -1,0 +1,30 @@
+"""Records as the service makes them."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from lambda_app.log.database import Database
+from lambda_app.log.record import PredictionRecord
+from lambda_app.log.store import insert_predictions
+from lambda_app.schemas import EXAMPLE_REQUEST
+
+
+def make_record(**changed: Any) -> PredictionRecord:
+    record = PredictionRecord(
+        request_id=uuid4(),
+        created_at=datetime.now(UTC),
+        features=EXAMPLE_REQUEST,
+        prediction=151.0,
+        interval_lower=60.5,
+        interval_upper=241.25,
+        interval_coverage=0.9,
+        model_version="v1",
+        latency_ms=1.5,
+    )
+    return dataclasses.replace(record, **changed)
+
+
+def insert(database: Database, *records: PredictionRecord) -> None:
+    database.run_transaction(lambda connection: insert_predictions(connection, records))
