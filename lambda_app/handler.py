@@ -86,11 +86,13 @@ def _wire_replay() -> LambdaHandler:
     )
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
-    def store(message: Any) -> None:
+    # Powertools passes it by this name, and keeps to itself what was raised.
+    def store(record: Any) -> None:
         try:
-            replayer.replay(message.message_id, message.body)
-        except ReplayError as error:
-            telemetry.replay_failed(message.message_id, str(error))
+            replayer.replay(record.message_id, record.body)
+        except Exception as error:
+            reason = str(error) if isinstance(error, ReplayError) else type(error).__name__
+            telemetry.replay_failed(record.message_id, reason)
             raise
 
     def replay(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str
         elif name == "patients":
             refused[name] = f"must be a list of 1 to {MAX_BATCH} patients"
         elif name not in _LIMITS:
-            refused[parents or "body"] = _NO_PATIENT if parents else _NO_OBJECT
+            refused[parents.rstrip(".") or "body"] = _NO_PATIENT if parents else _NO_OBJECT
         elif error["type"] == "missing":
             refused[parents + name] = f"is missing: {_LIMITS[name]} is required"
         else:

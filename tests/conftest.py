@@ -105,6 +105,13 @@ def admin_settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings)
+    yield database
+    database.close()
+
+
+@pytest.fixture
 def own_postgres(tmp_path: Path, settings: Settings) -> Iterator[tuple[Postgres, Settings]]:
     """A server that the test may break, with the schema in place, and the api's settings for it."""
     [port] = find_free_ports(1)

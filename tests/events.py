@@ -73,6 +73,9 @@ def find_differences(expected: Any, actual: Any, where: str = "answer") -> list[
         if expected.keys() != actual.keys():
             return [f"{where}: has {sorted(actual)}, not {sorted(expected)}"]
         return [line for key in expected for line in find_differences(expected[key], actual[key], f"{where}.{key}")]
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        pairs = enumerate(zip(expected, actual, strict=True))
+        return [line for n, (one, other) in pairs for line in find_differences(one, other, f"{where}[{n}]")]
     return [] if expected == actual else [f"{where}: {actual!r} is not {expected!r}"]
 
 

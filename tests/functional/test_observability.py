@@ -8,7 +8,7 @@ import pytest
 
 from lambda_app import VERSION
 from lambda_app.features import FEATURES
-from lambda_app.schemas import EXAMPLE_REQUEST, PredictionResponse
+from lambda_app.schemas import EXAMPLE_REQUEST, BatchResponse, PredictionResponse, StoredPredictionResponse
 from lambda_app.telemetry import LambdaHandler
 from tests.events import Context, invoke, load_event, make_event
 
@@ -48,7 +48,7 @@ def test_prediction_leaves_one_json_line_and_its_metrics(
     assert (request["method"], request["route"], request["status"]) == ("POST", "/predict", 200)
     assert request["service"] == "diabetes-test"
     metrics = collect_metrics(lines)
-    assert metrics["Predictions"] == [1.0]
+    assert metrics["Predictions"] == metrics["RecordsToDatabase"] == [1.0]
     assert metrics["ServerErrors"] == [0.0]
     assert metrics["Latency"][0] == pytest.approx(request["duration_ms"], abs=0.01)
     [emf] = [line for line in lines if "Predictions" in line]
@@ -121,7 +121,8 @@ def test_prometheus_counts_by_instance(wire: Callable[..., LambdaHandler], manif
     assert answer["headers"]["content-type"].startswith("text/plain")
     lines = answer["body"].splitlines()
     instance = 'instance="2026/11/23/[$LATEST]abc"'
-    assert f'diabetes_predictions_total{{{instance},model_version="{manifest["version"]}"}} 2.0' in lines
+    labels = f'destination="database",{instance},model_version="{manifest["version"]}"'
+    assert f"diabetes_predictions_total{{{labels}}} 2.0" in lines
     assert f'diabetes_requests_total{{{instance},route="/predict",status="200"}} 2.0' in lines
     assert f'diabetes_requests_total{{{instance},route="/predict",status="422"}} 1.0' in lines
     assert f'diabetes_requests_total{{{instance},route="unmatched",status="404"}} 1.0' in lines
@@ -131,21 +132,34 @@ def test_prometheus_counts_by_instance(wire: Callable[..., LambdaHandler], manif
     assert all(instance in line for line in lines if not line.startswith("#"))
 
 
-def test_health_without_database_is_503_and_live_is_not(wire: Callable[..., LambdaHandler]) -> None:
+def test_health_with_one_of_database_and_queue_is_degraded_and_without_both_503(
+    wire: Callable[..., LambdaHandler],
+) -> None:
     api = wire(DATABASE_PORT="1")
     answer = invoke(api, make_event("GET", "/health"))
-    assert answer["statusCode"] == 503
+    assert answer["statusCode"] == 200
     assert answer["body"]["database"].pop("response_time_ms") >= 0
+    assert answer["body"]["queue"].pop("response_time_ms") > 0
     assert answer["body"] | {"model_version": ""} == {
-        "status": "unavailable",
+        "status": "degraded",
         "model_loaded": True,
         "scaler_loaded": True,
         "model_version": "",
         "model_error": None,
-        "database": {"status": "unavailable", "reason": "ConnectionRefusedError"},
+        "database": {"status": "unavailable", "reason": "ConnectionRefusedError", "circuit": "open"},
+        "queue": {"status": "ok", "reason": None},
         "version": VERSION,
     }
+    again = invoke(api, make_event("GET", "/health"))
+    assert again["body"]["database"]["reason"] == "circuit open after ConnectionRefusedError"
     assert invoke(api, make_event("GET", "/health/live"))["body"] == {"status": "ok"}
+
+    without_queue = {"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}
+    answer = invoke(wire(**without_queue), make_event("GET", "/health"))
+    assert (answer["statusCode"], answer["body"]["status"]) == (200, "degraded")
+    assert answer["body"]["queue"]["reason"] == "EndpointConnectionError"
+    answer = invoke(wire(DATABASE_PORT="1", **without_queue), make_event("GET", "/health"))
+    assert (answer["statusCode"], answer["body"]["status"]) == (503, "unavailable")
 
 
 def test_openapi_tells_bounds_units_examples_and_problems(api: LambdaHandler) -> None:
@@ -171,4 +185,13 @@ def test_openapi_tells_bounds_units_examples_and_problems(api: LambdaHandler) ->
     assert set(operation["responses"]) == {"200", "400", "413", "422", "503", "default"}
     for status in ("400", "413", "422", "503"):
         assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
-    assert set(document["paths"]) == {"/predict", "/health", "/health/live", "/metrics"}
+    assert set(document["paths"]) == {
+        "/predict",
+        "/predict/batch",
+        "/predictions/{request_id}",
+        "/health",
+        "/health/live",
+        "/metrics",
+    }
+    BatchResponse.model_validate(schemas["BatchResponse"]["examples"][0])
+    StoredPredictionResponse.model_validate(schemas["StoredPredictionResponse"]["examples"][0])

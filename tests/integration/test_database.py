@@ -3,7 +3,7 @@
 import dataclasses
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pg8000.native
@@ -15,13 +15,6 @@ from lambda_app.log.store import ping
 from lambda_app.settings import Settings
 from local.postgres import Postgres
 from tests.records import insert, make_record
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings)
-    yield database
-    database.close()
 
 
 def read_backend(connection: pg8000.native.Connection) -> int:
