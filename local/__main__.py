@@ -18,6 +18,7 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import Telemetry
 from local.environment import Function, build_service_environment
 from local.errors import StackError
+from local.poller import create_client, running_poller
 from local.ports import LOOPBACK
 from local.stack import Stack, running_stack
 from training.errors import RegistryError, TrainingError
@@ -59,18 +60,31 @@ def serve(stack: Stack) -> None:
     with timed("Migrating the database"):
         lambda_app.handler.migrate({}, None)
         stack.postgres.set_role_passwords()
+    enter_environment(stack, "replay")
+    replay = lambda_app.handler.replay
     with timed("Loading the model"):
         enter_environment(stack, "api")
         settings = Settings.from_env(os.environ)
         app = lambda_app.handler.build_app(settings, Telemetry(settings, emit_emf=False))
-    print(describe(stack), flush=True)
-    uvicorn.run(app, host=LOOPBACK, port=stack.http_port, lifespan="off", log_config=LOG_CONFIG, server_header=False)
+    # What the api recorded in the queue, because the database was away, reaches the table.
+    with running_poller(create_client(), stack.aws.queue_url, replay):
+        print(describe(stack), flush=True)
+        uvicorn.run(
+            app, host=LOOPBACK, port=stack.http_port, lifespan="off", log_config=LOG_CONFIG, server_header=False
+        )
 
 
 def enter_environment(stack: Stack, function: Function) -> None:
     """Make the process's environment that of one function, as on Lambda, which is read when the function is wired."""
-    # Requests show in uvicorn's own lines, so of the service's there are only those that matter.
-    os.environ.update({"LOG_LEVEL": "WARNING", **build_service_environment(stack, function)})
+    own = {
+        # Requests show in uvicorn's own lines, so of the service's there are only those that matter.
+        "LOG_LEVEL": "WARNING",
+        # Nothing reads CloudWatch's metrics here.
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        # Powertools keeps a logger for each name, and api and replay run in threads of one process.
+        "SERVICE_NAME": f"diabetes-{function}",
+    }
+    os.environ.update(own | build_service_environment(stack, function))
 
 
 def train() -> Path:

@@ -78,16 +78,27 @@ def run_printed_curl(output: str) -> dict[str, Any]:
     return answer
 
 
-def count_rows(output: str) -> int:
+def query(output: str, statement: str) -> list[Any]:
     """Ask the database by the address in the output."""
     [(user, password, host, port, name)] = re.findall(r"postgresql://(\w+):(\w+)@([\d.]+):(\d+)/(\w+)", output)
     connection = pg8000.native.Connection(user, password=password, host=host, port=int(port), database=name)
-    [[count]] = connection.run("SELECT count(*) FROM predictions")
+    rows: list[Any] = connection.run(statement)
     connection.close()
+    return rows
+
+
+def count_rows(output: str) -> int:
+    [[count]] = query(output, "SELECT count(*) FROM predictions")
     return int(count)
 
 
-def test_first_run_trains_and_the_second_keeps_the_predictions(start: Callable[[int], Run]) -> None:
+def shut_out_api(output: str) -> None:
+    """To the api it is as if the database were away; to the replay function it isn't."""
+    query(output, "ALTER ROLE diabetes_api NOLOGIN")
+    query(output, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'diabetes_api'")
+
+
+def test_first_run_trains_and_the_second_keeps_the_predictions_also_by_the_queue(start: Callable[[int], Run]) -> None:
     port = find_port_row()
     first = start(port)
     output = first.wait_until_ready()
@@ -102,6 +113,12 @@ def test_first_run_trains_and_the_second_keeps_the_predictions(start: Callable[[
     assert "training one" not in output
     assert run_printed_curl(output)["prediction"] > 0
     assert count_rows(output) == 2
+    shut_out_api(output)
+    assert run_printed_curl(output)["prediction"] > 0
+    deadline = time.monotonic() + 15
+    while count_rows(output) < 3:
+        assert time.monotonic() < deadline, second.read()
+        time.sleep(0.1)
     assert second.interrupt() == 0
     for each in (port, port + 1, port + 2):
         socket.create_server((LOOPBACK, each)).close()
