@@ -105,8 +105,8 @@ def _to_row(record: PredictionRecord) -> dict[str, Any]:
         **record.features,
         "request_id": str(record.request_id),
         "created_at": record.created_at.isoformat(),
-        # pg8000 sends text for the server to read, and "2.0" is no smallint.
-        SEX: int(record.features[SEX]),
+        # pg8000 sends text for the server to read, and "2.0" is no smallint; nor shall 1.5 become one.
+        SEX: f"{record.features[SEX]:g}",
         "batch_id": record.batch_id and str(record.batch_id),
         "warnings": json.dumps(list(record.warnings)),
     }

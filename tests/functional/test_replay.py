@@ -93,20 +93,24 @@ def test_messages_that_were_stored_leave_the_queue(
         (encode(make_record()).replace("T", " ").replace("+00:00", ""), "the message cannot be read: ValueError"),
         (encode(make_record()).replace('"bmi"', '"bni"'), "the message cannot be read: KeyError"),
         (encode(make_record(interval_lower=900.0)), "the database refuses the record: DatabaseError 23514"),
-        (encode(make_record(features={**make_record().features, "sex": 7})), "the database refuses the record: Da"),
+        (
+            encode(make_record(features={**make_record().features, "sex": 7.0})),
+            "the database refuses the record: DatabaseError 23514",
+        ),
+        (encode(make_record(features={**make_record().features, "sex": 1.5})), "the database refuses the record: Da"),
         (encode(make_record(model_version="zero\x00")), "the database refuses the record: DatabaseError 22021"),
     ],
 )
 def test_what_can_never_be_stored_is_dead_lettered_with_its_reason(
     body: str,
     reason: str,
-    capsys: pytest.CaptureFixture[str],  # before the function is wired, whose logger keeps its stream
-    replay: LambdaHandler,
+    wire: Callable[..., LambdaHandler],
+    capsys: pytest.CaptureFixture[str],
     own_queues: QueuePair,
     sqs: "SQSClient",
 ) -> None:
-    good = make_record()
-    assert find_failures(replay, make_event(body, encode(good))) == []
+    replay = wire("replay", **own_queues.environment)
+    assert find_failures(replay, make_event(body, encode(make_record()))) == []
     [dead] = drain_queue(sqs, own_queues.dead_letter_url)
     # It can be redriven once the reason is gone.
     assert dead["Body"] == body

@@ -1,5 +1,6 @@
 """The queue's messages: what goes in comes out, within the size that SQS takes."""
 
+from datetime import UTC
 from uuid import uuid4
 
 import pytest
@@ -15,7 +16,7 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 records = st.builds(
     PredictionRecord,
     request_id=st.uuids(),
-    created_at=st.datetimes(timezones=st.timezones()),
+    created_at=st.datetimes(timezones=st.just(UTC)),
     features=st.fixed_dictionaries(dict.fromkeys(FEATURE_NAMES, numbers)),
     prediction=numbers,
     interval_lower=st.none() | numbers,
