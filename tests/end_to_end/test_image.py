@@ -211,7 +211,9 @@ def test_sam_local_invoke_gets_the_answer(
     answer = invoke_by_sam("ApiFunction", name)
     check_answer(name, answer)
     if answer["statusCode"] == 200 and name.startswith("predict"):
-        assert count_rows(bridge_environment, json.loads(answer["body"])["request_id"]) == 1
+        body = json.loads(answer["body"])
+        for prediction in body.get("predictions", [body]):
+            assert count_rows(bridge_environment, prediction["request_id"]) == 1
 
 
 def test_sam_local_invoke_replays(
