@@ -1,4 +1,4 @@
-"""The handler as Lambda runs it: awslambdaric under the Runtime Interface Emulator, real database, S3 by moto."""
+"""The handler as Lambda runs it: awslambdaric under the Runtime Interface Emulator, real database, moto."""
 
 import json
 import time
@@ -9,13 +9,16 @@ from uuid import UUID
 
 import pytest
 
+from local.poller import Polled, poll_once
 from tests.bundles import copy_bundle
 from tests.end_to_end.emulator import Emulator
 from tests.events import NAMES, check_answer, load_event
+from tests.queues import QueuePair, count_messages
 from training.registry import promote_version, publish_bundle, rollback_version
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
 
 Query = Callable[..., list[Any]]
 
@@ -94,6 +97,29 @@ def test_wrong_settings_are_told_at_the_first_invocation(start_emulator: Callabl
     assert answer["errorType"] == "SettingsError"
     assert "MODEL_RUNTIME must be one of litert, tensorflow, not 'onnx'" in answer["errorMessage"]
     assert "DATABASE_PORT must be a whole number from 1 to 65535" in answer["errorMessage"]
+
+
+def test_record_goes_by_the_queue_while_the_database_is_away(
+    start_emulator: Callable[..., Emulator], own_queues: QueuePair, sqs: "SQSClient", query: Query
+) -> None:
+    # Nobody can listen there.
+    api = start_emulator(DATABASE_PORT="1", **own_queues.environment)
+    answer = api.invoke(load_event("predict"))
+    assert answer["statusCode"] == 200
+    body = json.loads(answer["body"])
+    replay = start_emulator("replay", **own_queues.environment)
+    assert poll_once(sqs, own_queues.url, lambda event, _: replay.invoke(event)) == Polled(1, 0)
+    rows = query("SELECT prediction FROM predictions WHERE request_id = :id", id=UUID(body["request_id"]))
+    assert rows == [[body["prediction"]]]
+    assert count_messages(sqs, own_queues.url) == count_messages(sqs, own_queues.dead_letter_url) == 0
+
+
+def test_sample_event_of_the_queue_is_stored(start_emulator: Callable[..., Emulator], query: Query) -> None:
+    event = load_event("replay")
+    assert start_emulator("replay").invoke(event) == load_event("replay.answer")
+    [record] = json.loads(event["Records"][0]["body"])["records"]
+    rows = query("SELECT prediction FROM predictions WHERE request_id = :id", id=UUID(record["request_id"]))
+    assert rows == [[record["prediction"]]]
 
 
 def test_migrate_runs_as_a_function(start_emulator: Callable[..., Emulator]) -> None:

@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from lambda_app.settings import Settings
 from local.aws_services import AwsServices
+from local.environment import Function, build_service_environment
 from local.ports import LOOPBACK, describe_port_problem, find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
@@ -106,18 +109,18 @@ def built_template(sam: list[str], sam_environment: dict[str, str], tmp_path_fac
 def bridge_environment(
     build: Callable[[str], str], bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """The environment of a service whose database and S3 a container on the bridge can reach."""
+    """The environment of a service whose database, S3 and SQS a container on the bridge can reach."""
     # Podman's bridge has its address on this machine as long as a container is on it.
     holder = ["docker", "run", "--detach", "--rm", "--network", "bridge", "--entrypoint", "python", build("litert")]
     container = run([*holder, "-c", "import time; time.sleep(1800)"]).strip()
     gateway = run(["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]).strip()
-    http_port, database_port, s3_port = find_free_ports(3)
+    http_port, database_port, aws_port = find_free_ports(3)
     # Docker Desktop has the bridge in its virtual machine, and leads containers to the loopback interface.
     host = LOOPBACK if describe_port_problem(database_port, gateway) else gateway
     directory = tmp_path_factory.mktemp("bridge")
     with (
         Postgres(directory / "postgres", database_port, host) as postgres,
-        AwsServices(directory / "aws.log", s3_port, host) as aws,
+        AwsServices(directory / "aws.log", aws_port, host) as aws,
     ):
         yield prepare_service(Stack(http_port, postgres, aws), bundle)
     run(["docker", "kill", container])
@@ -148,36 +151,78 @@ def test_template_is_valid(sam: list[str], sam_environment: dict[str, str]) -> N
     assert "is a valid SAM Template" in run([*sam, "validate", "--lint"], env=sam_environment)
 
 
-def test_environment_file_names_what_the_template_passes_on(environment: dict[str, str]) -> None:
-    given = json.loads((EVENTS / "env.json").read_text(encoding="utf-8"))["Parameters"]
-    local = {name for name in environment if name not in {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}}
-    assert set(given) == local - {"AWS_DEFAULT_REGION"}
+@pytest.mark.parametrize(
+    ("function", "logical_id"), [("api", "ApiFunction"), ("replay", "ReplayFunction"), ("migrate", "MigrateFunction")]
+)
+def test_environment_file_is_that_of_make_run_for_a_container(
+    function: Function, logical_id: str, tmp_path: Path
+) -> None:
+    given = json.loads((EVENTS / "env.json").read_text(encoding="utf-8"))
+    host = "host.docker.internal"
+    stack = Stack(8000, Postgres(tmp_path / "postgres", 8001, host), AwsServices(tmp_path / "aws.log", 8002, host))
+    local = build_service_environment(stack, function)
+    # SAM gives these itself.
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        del local[name]
+    assert {**given["Parameters"], **given[logical_id]} == local
+    # It passes on only what the template names, without a word about the rest.
+    named = re.findall(r'^ {8}([A-Z_]+): ""$', (ROOT / "template.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(named) == set(local)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_sam_local_invoke_gets_the_answer(
-    name: str,
+@pytest.fixture
+def invoke_by_sam(
     sam: list[str],
     sam_environment: dict[str, str],
     built_template: Path,
     bridge_environment: dict[str, str],
     tmp_path: Path,
-) -> None:
+) -> Callable[[str, str], dict[str, Any]]:
+    """Let SAM invoke a function with one of the sample events."""
     settings = Settings.from_env(bridge_environment)
-    s3_port = bridge_environment["AWS_ENDPOINT_URL"].rpartition(":")[2]
+    aws_port = bridge_environment["AWS_ENDPOINT_URL"].rpartition(":")[2]
     # The file as it is, but for the ports, which are those of `make run`.
     text = (EVENTS / "env.json").read_text(encoding="utf-8")
     variables = tmp_path / "env.json"
-    variables.write_text(text.replace("8001", str(settings.database_port)).replace("8002", s3_port))
-    command = [*sam, "local", "invoke", "ApiFunction", "--template", str(built_template)]
-    command += ["--env-vars", str(variables), "--event", f"events/{name}.json"]
-    if settings.database_host != LOOPBACK:
-        command += ["--add-host", f"host.docker.internal:{settings.database_host}"]
-    answer = json.loads(run(command, env=sam_environment).splitlines()[-1])
+    variables.write_text(text.replace("8001", str(settings.database_port)).replace("8002", aws_port))
+
+    def invoke(function: str, name: str) -> dict[str, Any]:
+        command = [*sam, "local", "invoke", function, "--template", str(built_template)]
+        command += ["--env-vars", str(variables), "--event", f"events/{name}.json"]
+        if settings.database_host != LOOPBACK:
+            command += ["--add-host", f"host.docker.internal:{settings.database_host}"]
+        answer: dict[str, Any] = json.loads(run(command, env=sam_environment).splitlines()[-1])
+        return answer
+
+    return invoke
+
+
+def count_rows(environment: dict[str, str], request_id: str) -> int:
+    connection = connect_database(Settings.from_env(environment))
+    [[count]] = connection.run("SELECT count(*) FROM predictions WHERE request_id = :id", id=UUID(request_id))
+    connection.close()
+    return int(count)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sam_local_invoke_gets_the_answer(
+    name: str, invoke_by_sam: Callable[[str, str], dict[str, Any]], bridge_environment: dict[str, str]
+) -> None:
+    answer = invoke_by_sam("ApiFunction", name)
     check_answer(name, answer)
     if answer["statusCode"] == 200 and name.startswith("predict"):
-        request_id = UUID(json.loads(answer["body"])["request_id"])
-        connection = connect_database(settings)
-        count = connection.run("SELECT count(*) FROM predictions WHERE request_id = :id", id=request_id)
-        connection.close()
-        assert count == [[1]]
+        body = json.loads(answer["body"])
+        for prediction in body.get("predictions", [body]):
+            assert count_rows(bridge_environment, prediction["request_id"]) == 1
+
+
+def test_sam_local_invoke_replays(
+    invoke_by_sam: Callable[[str, str], dict[str, Any]], bridge_environment: dict[str, str]
+) -> None:
+    assert invoke_by_sam("ReplayFunction", "replay") == load_event("replay.answer")
+    [record] = json.loads(load_event("replay")["Records"][0]["body"])["records"]
+    assert count_rows(bridge_environment, record["request_id"]) == 1
+
+
+def test_sam_local_invoke_migrates(invoke_by_sam: Callable[[str, str], dict[str, Any]]) -> None:
+    assert invoke_by_sam("MigrateFunction", "health") == {"applied": []}
