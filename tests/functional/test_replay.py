@@ -1,5 +1,6 @@
 """The replay function: everything of the queue ends in the table, once, or in the dead-letter queue with a reason."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.poller import poll_once
 from local.postgres import Postgres
+from tests.conftest import connect_database
 from tests.events import Context
 from tests.queues import QueuePair, count_messages, drain_queue
 from tests.records import make_record
@@ -120,6 +122,24 @@ def test_what_can_never_be_stored_is_dead_lettered_with_its_reason(
     assert line["reason"].startswith(reason)
     assert '"MessagesDeadLettered":[1.0]' in output
     assert "4.8598" not in output
+
+
+def test_redriven_message_is_stored_once_its_reason_is_gone(
+    wire: Callable[..., LambdaHandler],
+    own_postgres: tuple[Postgres, Settings],
+    own_queues: QueuePair,
+    sqs: "SQSClient",
+) -> None:
+    _, settings = own_postgres
+    replay = wire("replay", DATABASE_PORT=str(settings.database_port), **own_queues.environment)
+    record = make_record(latency_ms=-1.0)
+    assert find_failures(replay, make_event(encode(record))) == []
+    with contextlib.closing(connect_database(settings)) as owner:
+        owner.run("ALTER TABLE predictions DROP CONSTRAINT predictions_latency_ms_check")
+        [dead] = drain_queue(sqs, own_queues.dead_letter_url)
+        assert find_failures(replay, make_event(dead["Body"])) == []
+        assert owner.run("SELECT request_id FROM predictions") == [[record.request_id]]
+    assert count_messages(sqs, own_queues.dead_letter_url) == 0
 
 
 def test_good_records_of_a_batch_are_stored_beside_a_bad_one(

@@ -26,6 +26,40 @@ def test_connection_is_kept(database: Database) -> None:
     assert database.run_transaction(read_backend) == database.run_transaction(read_backend)
 
 
+@pytest.mark.parametrize(
+    ("passed_seconds", "is_kept"),
+    [(19 * 60, True), (21 * 60, False), (-60, False)],
+)
+def test_connection_is_retired_before_the_proxy_ends_it(
+    passed_seconds: float, is_kept: bool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = database.run_transaction(read_backend)
+    now = time.time()
+    monkeypatch.setattr("lambda_app.log.database.time.time", lambda: now + passed_seconds)
+    assert (database.run_transaction(read_backend) == backend) == is_kept
+
+
+def test_connection_in_constant_use_is_retired_after_half_a_day(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [time.time()]
+    monkeypatch.setattr("lambda_app.log.database.time.time", lambda: clock[0])
+    backends = []
+    for _ in range(13 * 4):
+        backends.append(database.run_transaction(read_backend))
+        clock[0] += 15 * 60
+    assert len(set(backends)) == 2
+
+
+def test_many_short_waits_do_not_add_up(settings: Settings) -> None:
+    database = Database(settings, wait_seconds=2, deadline_seconds=1)
+    started = time.monotonic()
+    with pytest.raises(DATABASE_ERRORS):
+        database.run_transaction(lambda c: [c.run("SELECT pg_sleep(0.3)") for _ in range(30)])
+    # Nine seconds, if each wait had its own two.
+    assert time.monotonic() - started < 4
+
+
 def test_hung_up_connection_is_replaced_and_the_record_written(
     database: Database, query: Callable[..., list[Any]]
 ) -> None:
