@@ -55,21 +55,8 @@ def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     return create_app(service, telemetry)
 
 
-def _build_database(settings: Settings, session: boto3.Session, **limits: float) -> Database:
-    host, port, user = settings.database_host, settings.database_port, settings.database_user
-    return Database(settings, lambda: make_auth_token(session, host, port, user), **limits)
-
-
-def _wire_api() -> LambdaHandler:
-    settings = Settings.from_env(os.environ)
-    telemetry = Telemetry(settings, emit_emf=True)
-    app = build_app(settings, telemetry)
-    # Mangum runs ASGI's lifespan at every invocation, and sends what it does not know as text in base64.
-    adapter = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE])
-    return telemetry.wrap_handler(adapter)
-
-
-def _wire_replay() -> LambdaHandler:
+def build_replay(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
+    """The function that stores the records of SQS messages."""
     # Only this function pays for it.
     from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415
         BatchProcessor,
@@ -77,8 +64,6 @@ def _wire_replay() -> LambdaHandler:
         process_partial_response,
     )
 
-    settings = Settings.from_env(os.environ)
-    telemetry = Telemetry(settings, emit_emf=True)
     session = boto3.Session()
     dead_letters = RecordQueue(lambda: session.client("sqs", config=CLIENT_CONFIG), settings.dead_letter_queue_url)
     replayer = RecordReplayer(
@@ -101,6 +86,25 @@ def _wire_replay() -> LambdaHandler:
         return dict(answer)
 
     return telemetry.wrap_handler(replay)
+
+
+def _build_database(settings: Settings, session: boto3.Session, **limits: float) -> Database:
+    host, port, user = settings.database_host, settings.database_port, settings.database_user
+    return Database(settings, lambda: make_auth_token(session, host, port, user), **limits)
+
+
+def _wire_api() -> LambdaHandler:
+    settings = Settings.from_env(os.environ)
+    telemetry = Telemetry(settings, emit_emf=True)
+    app = build_app(settings, telemetry)
+    # Mangum runs ASGI's lifespan at every invocation, and sends what it does not know as text in base64.
+    adapter = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE])
+    return telemetry.wrap_handler(adapter)
+
+
+def _wire_replay() -> LambdaHandler:
+    settings = Settings.from_env(os.environ)
+    return build_replay(settings, Telemetry(settings, emit_emf=True))
 
 
 def _wire_migrate() -> LambdaHandler:

@@ -38,9 +38,11 @@ class Telemetry:
 
     def wrap_handler(self, handler: LambdaHandler) -> LambdaHandler:
         """Give a Lambda handler its correlation id, its cold-start metric and the flush of its metrics."""
-        with_context = self._logger.inject_lambda_context(
+        with_context: LambdaHandler = self._logger.inject_lambda_context(
             handler, correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True
         )
+        if not self._emit_emf:
+            return with_context
         wrapped: LambdaHandler = self._metrics.log_metrics(with_context, capture_cold_start_metric=True)
         return wrapped
 

@@ -61,7 +61,8 @@ def serve(stack: Stack) -> None:
         lambda_app.handler.migrate({}, None)
         stack.postgres.set_role_passwords()
     enter_environment(stack, "replay")
-    replay = lambda_app.handler.replay
+    settings = Settings.from_env(os.environ)
+    replay = lambda_app.handler.build_replay(settings, Telemetry(settings, emit_emf=False))
     with timed("Loading the model"):
         enter_environment(stack, "api")
         settings = Settings.from_env(os.environ)
@@ -79,8 +80,6 @@ def enter_environment(stack: Stack, function: Function) -> None:
     own = {
         # Requests show in uvicorn's own lines, so of the service's there are only those that matter.
         "LOG_LEVEL": "WARNING",
-        # Nothing reads CloudWatch's metrics here.
-        "POWERTOOLS_METRICS_DISABLED": "true",
         # Powertools keeps a logger for each name, and api and replay run in threads of one process.
         "SERVICE_NAME": f"diabetes-{function}",
     }
