@@ -10,10 +10,10 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test evaluate lint format sam lock clean set-up set-up-uv python
+.PHONY: help run test test-faults evaluate lint format sam lock clean set-up set-up-uv python
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 # No shell stands between make and this command, so that a signal sent to make reaches it.
 run: set-up ## Serve the model at http://127.0.0.1:8000 with its database, S3 and SQS (PORT=9000: elsewhere)
@@ -21,6 +21,9 @@ run: set-up ## Serve the model at http://127.0.0.1:8000 with its database, S3 an
 
 test: set-up ## Run the tests (REQUIRE_ALL=1: a test whose tool is missing fails instead of being skipped)
 	@$(RUN) pytest
+
+test-faults: set-up ## Make 10,000 requests while database, SQS and functions fail, and look for what was lost
+	@$(RUN) tests.faults
 
 evaluate: set-up ## Compare the model with simpler ones on the same folds, into build/ (some minutes)
 	@$(RUN) training evaluate

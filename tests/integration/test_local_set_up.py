@@ -42,7 +42,7 @@ def test_help_lists_the_targets_and_needs_no_set_up(clone: Path) -> None:
     result = make(clone)
     assert result.returncode == 0
     targets = [line.split()[1] for line in result.stdout.splitlines()]
-    assert targets == ["help", "run", "test", "evaluate", "lint", "format", "sam", "lock", "clean"]
+    assert targets == ["help", "run", "test", "test-faults", "evaluate", "lint", "format", "sam", "lock", "clean"]
 
 
 def test_a_missing_python_gets_one_line(clone: Path) -> None:

@@ -83,6 +83,10 @@ class RdsProxy(Behaviour):
         """Close every connection; clients may come back at once."""
         self._call(self._drop())
 
+    def forget_connections(self) -> None:
+        """Let every connection die without a word, as a network does that lost track of it; new ones are served."""
+        self.forgotten = self._session_count
+
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(START_SECONDS)
 

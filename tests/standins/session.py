@@ -53,6 +53,8 @@ class Behaviour:
         self.delay_seconds = 0.0
         # So many of the next commits are done, and their clients lose the connection in place of an answer.
         self.lose_commit_answers = 0
+        # Up to this number, sessions hear nothing and say nothing any longer, and nobody hangs up.
+        self.forgotten = 0
         self.recording = recording
         self.frames: list[Frame] = []
         self.logins: list[Login] = []
@@ -156,7 +158,7 @@ class Session:
             for kind, payload in framer.feed(data):
                 if self._behaviour.recording:
                     self._behaviour.frames.append(Frame(self._number, kind, payload, self._status))
-            await self._behaviour.speaking.wait()
+            await self._wait_until_heard()
             if self._writer.is_closing():
                 # The client gave up while we kept silent: what it asked for must not be done later.
                 return
@@ -174,8 +176,13 @@ class Session:
                     return
             await self._answer(data)
 
-    async def _answer(self, data: bytes) -> None:
+    async def _wait_until_heard(self) -> None:
+        if self._number <= self._behaviour.forgotten:
+            await asyncio.Event().wait()
         await self._behaviour.speaking.wait()
+
+    async def _answer(self, data: bytes) -> None:
+        await self._wait_until_heard()
         if self._behaviour.delay_seconds:
             await asyncio.sleep(self._behaviour.delay_seconds)
         self._writer.write(data)

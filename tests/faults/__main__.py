@@ -1,0 +1,78 @@
+"""`make test-faults`: thousands of requests through the real handler while everything around it fails."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from local.errors import StackError
+from local.stack import ending_by_signal
+from tests.faults.check import check
+from tests.faults.drill import run_drill
+from tests.faults.faults import FAULTS
+from tests.faults.sabotage import SABOTAGES
+from tests.faults.stage import leave_the_developers_environment, running_stage
+from training.errors import RegistryError, TrainingError
+from training.registry import find_newest_bundle
+
+DIRECTORY = Path("build/faults")
+MODELS = Path("build/models")
+
+
+def main() -> int:
+    """Run the drill; the exit code is 1 when the promise is broken, 2 when the drill could not be run."""
+    options = parse_options()
+    leave_the_developers_environment()
+    started = time.monotonic()
+
+    def report(line: str) -> None:
+        print(f"{time.monotonic() - started:5.0f} s  {line}", flush=True)
+
+    try:
+        with ending_by_signal():
+            bundle = find_bundle(options.models)
+            report(f"starting PostgreSQL, S3, SQS and the functions (seed {options.seed}; logs in {options.directory})")
+            with running_stage(options.directory, bundle, options.sabotage) as stage:
+                evidence = run_drill(stage, options.faults, options.requests, options.seed, report)
+    except (StackError, TrainingError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    verdict = check(evidence)
+    for event, count in evidence.events.items():
+        report(f"{event}: {count}")
+    for line in verdict.broken:
+        print(f"BROKEN: {line}")
+    print(verdict.figures, flush=True)
+    return 1 if verdict.broken else 0
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--requests", type=int, default=10_000, help="how many to make at least")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the requests and the faults' order")
+    parser.add_argument("--only", default="", metavar="TEXT", help="the faults with this text in their name")
+    parser.add_argument("--sabotage", choices=SABOTAGES, default="", help="break the service, which must be noticed")
+    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="for data and logs")
+    parser.add_argument("--models", type=Path, default=MODELS, help="where the trained models are")
+    options = parser.parse_args()
+    options.faults = [fault for fault in FAULTS if options.only in fault.name]
+    if not options.faults:
+        parser.error(f"no fault has a name with {options.only!r} in it")
+    return options
+
+
+def find_bundle(models: Path) -> Path:
+    """The newest model; where there is none, one is trained."""
+    try:
+        return find_newest_bundle(models)
+    except RegistryError:
+        # TensorFlow takes seconds to import, which only this run shall pay.
+        from training.train import train_model
+
+        return train_model(models)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

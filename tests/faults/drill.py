@@ -1,0 +1,111 @@
+"""The drill: requests and faults at once, then peace until the queue is drained, then the evidence."""
+
+import contextlib
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from lambda_app.log.message import encode_messages
+from tests.faults.check import Evidence
+from tests.faults.faults import Fault
+from tests.faults.ledger import read_rows
+from tests.faults.replayers import running_replayers
+from tests.faults.stage import Stage
+from tests.faults.traffic import Traffic
+from tests.queues import count_messages, drain_queue
+from tests.records import make_record
+
+# A fault with the rest after it takes so long on average.
+FAULT_SECONDS = 4.0
+REST_SECONDS = (0.8, 1.2)
+REQUESTS_IN_CYCLE = 3500
+DRAIN_SECONDS = 120.0
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What the drill itself put into the queue."""
+
+    storable: frozenset[UUID]
+    unstorable: frozenset[str]
+
+
+def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, report: Report) -> Evidence:
+    """Inflict each fault at least once while at least `requests` requests are made."""
+    dice = random.Random(f"{seed} faults")
+    cycles = max(1, round(requests / REQUESTS_IN_CYCLE))
+    schedule = [fault for _ in range(cycles) for fault in dice.sample(faults, len(faults))]
+    traffic = Traffic(stage.fleet, requests, FAULT_SECONDS * len(schedule), seed)
+    events: Counter[str] = Counter()
+    with running_replayers(stage.replays, events, seed) as replayers:
+        planted = plant_messages(stage)
+        with traffic.running():
+            for fault in schedule:
+                inflict(fault, stage, traffic, dice, report)
+            report("peace, until every Idempotency-Key has its answer")
+        for replayer in replayers:
+            replayer.spare()
+        waiting = drain(stage, report)
+    with contextlib.closing(stage.connect()) as connection:
+        rows = read_rows(connection)
+    letters = drain_queue(stage.sqs, stage.queues.dead_letter_url)
+    return Evidence(
+        attempts=traffic.attempts,
+        rows=rows,
+        planted=planted.storable,
+        unstorable=planted.unstorable,
+        dead_letters=frozenset(describe_message(letter["Body"]) for letter in letters),
+        waiting=waiting,
+        shows={fault.name: fault.shows for fault in faults},
+        events={**events, **traffic.events, **stage.events},
+    )
+
+
+def inflict(fault: Fault, stage: Stage, traffic: Traffic, dice: random.Random, report: Report) -> None:
+    """One fault, the healing after it, and a rest."""
+    before = len(traffic.attempts)
+    traffic.fault = fault.name
+    try:
+        fault.inflict(stage, dice)
+    finally:
+        traffic.fault = ""
+        stage.heal()
+    count = Counter(attempt.outcome for attempt in traffic.attempts[before:])
+    outcomes = ", ".join(f"{number} {outcome}" for outcome, number in count.most_common())
+    report(f"{fault.name}: {outcomes or 'nobody was answered'}")
+    time.sleep(dice.uniform(*REST_SECONDS))
+
+
+def plant_messages(stage: Stage) -> Planted:
+    """Put messages into the queue that can never be stored, one of them together with a record that can."""
+    good = make_record()
+    bad = [make_record(features={**good.features, "sex": 3.0}), make_record(latency_ms=-1.0)]
+    garbage = ["not JSON", "[1]", '{"version":0,"records":[]}']
+    bodies = [*garbage, *encode_messages([bad[0], good]), *encode_messages([bad[1]])]
+    for body in bodies:
+        stage.sqs.send_message(QueueUrl=stage.queues.url, MessageBody=body)
+    unstorable = {*garbage, *(str(record.request_id) for record in bad)}
+    return Planted(frozenset({good.request_id}), frozenset(unstorable))
+
+
+def describe_message(body: str) -> str:
+    """The ids of a message's records, or the message itself where it has none."""
+    try:
+        return ", ".join(record["request_id"] for record in json.loads(body)["records"]) or body
+    except (KeyError, TypeError, ValueError):
+        return body
+
+
+def drain(stage: Stage, report: Report) -> int:
+    """Wait until the queue is empty, what was received and not deleted included; how many messages are left."""
+    report(f"peace, until the queue is empty: {count_messages(stage.sqs, stage.queues.url)} messages")
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while (waiting := count_messages(stage.sqs, stage.queues.url)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return waiting

@@ -1,0 +1,125 @@
+"""Execution environments from outside: starting one, asking it, freezing it between requests, killing it within one."""
+
+import os
+import queue
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+# When the gateway gives up.
+ANSWER_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an environment is made of."""
+
+    function: str
+    variables: Mapping[str, str]
+    log_path: Path
+    open_seconds: float
+    sabotage: str = ""
+
+
+class Environment:
+    """One process of tests/faults/function.py, and a new one in its place after its death."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._doomed = threading.Event()
+
+    def start(self) -> None:
+        """Launch the process; `wait_until_ready` tells when it can be used."""
+        self.connection, theirs = Pipe()
+        plan = self._plan
+        command = [sys.executable, "-u", "-m", "tests.faults.function", plan.function, str(theirs.fileno())]
+        with plan.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, str(plan.open_seconds), plan.sabotage],
+                cwd=REPOSITORY,
+                env={**os.environ, **plan.variables},
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        # So that the end of the process is the end of the pipe.
+        theirs.close()
+
+    def wait_until_ready(self) -> None:
+        if not self.connection.poll(START_SECONDS):
+            raise TimeoutError(f"an environment did not start: see {self._plan.log_path}")
+        assert self.connection.recv() == "ready"
+
+    def ask(self, event: dict[str, Any], request_id: str) -> dict[str, Any] | None:
+        """The function's response; None when the environment was killed, after which there is another one."""
+        self.connection.send((event, request_id))
+        was_doomed = self._doomed.is_set()
+        if was_doomed:
+            self._doomed.clear()
+            time.sleep(random.uniform(0, 0.02))
+            self._process.kill()
+        try:
+            if self.connection.poll(ANSWER_SECONDS):
+                response: dict[str, Any] = self.connection.recv()
+            else:
+                response = {"statusCode": 504, "headers": {}, "body": "{}"}
+        except (EOFError, OSError):
+            # A death that is not our doing must not pass for one that is.
+            response = {} if was_doomed else {"statusCode": 502, "headers": {}, "body": "{}"}
+        if was_doomed or response.get("statusCode") in {502, 504}:
+            self.restart()
+        return response or None
+
+    def doom(self) -> None:
+        """Let it die within its next request."""
+        self._doomed.set()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+        self.wait_until_ready()
+
+    def freeze(self) -> None:
+        """Stop the process where it is, as Lambda does between requests."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
+    def stop(self) -> None:
+        """End the process, in whatever state it is."""
+        self.connection.close()
+        self.kill()
+
+
+class Fleet:
+    """The environments of the api; whoever is idle for the longest time gets the next request."""
+
+    def __init__(self, environments: list[Environment]) -> None:
+        self.all = environments
+        self._idle: queue.Queue[Environment] = queue.Queue()
+        for environment in environments:
+            self._idle.put(environment)
+
+    def take(self) -> Environment:
+        return self._idle.get(timeout=START_SECONDS)
+
+    def give_back(self, environment: Environment) -> None:
+        self._idle.put(environment)

@@ -1,0 +1,128 @@
+"""What was asked, what was answered and what is in the table: the facts by which the drill is judged."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+import pg8000.native
+
+from lambda_app.features import FEATURE_NAMES
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a client wants to know. With a key it asks again after an error, and once more after the answer."""
+
+    patients: Sequence[Mapping[str, float]]
+    is_batch: bool = False
+    caller: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One prediction, as the client was told it or as the table holds it."""
+
+    request_id: UUID
+    prediction: float
+    interval: tuple[float, float, float]
+    model_version: str
+    made_at: datetime
+    warnings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request and what its client got; no status where the connection was cut, as by a dying environment."""
+
+    request_id: UUID
+    asked: Asked
+    fault: str
+    seconds: float
+    status: int | None
+    record: str | None = None
+    replayed: bool = False
+    retry_after: str | None = None
+    answers: tuple[Answer, ...] = ()
+
+    @property
+    def row_ids(self) -> list[UUID]:
+        """The ids of the rows that this request may make."""
+        if self.asked.is_batch:
+            return [uuid5(self.request_id, str(index)) for index in range(len(self.asked.patients))]
+        return [self.request_id]
+
+    @property
+    def outcome(self) -> str:
+        if self.status == 200:
+            return "replayed" if self.replayed else str(self.record)
+        return "died" if self.status is None else "refused"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table."""
+
+    answer: Answer
+    patient: Mapping[str, float]
+    caller: str | None = None
+    batch_id: UUID | None = None
+    batch_index: int | None = None
+
+
+def read_answers(body: Mapping[str, Any]) -> tuple[Answer, ...]:
+    """The predictions in the body of an answer, of which an error must have none."""
+    items = body.get("predictions", [body] if "prediction" in body else [])
+    return tuple(
+        Answer(
+            UUID(item["request_id"]),
+            item["prediction"],
+            (item["interval"]["lower"], item["interval"]["upper"], item["interval"]["coverage"]),
+            body["model_version"],
+            datetime.fromisoformat(body["timestamp"]),
+            _read_warnings(item["warnings"]),
+        )
+        for item in items
+    )
+
+
+def make_attempt(
+    request_id: UUID, asked: Asked, fault: str, seconds: float, response: Mapping[str, Any] | None
+) -> Attempt:
+    """Read the handler's response as a client does."""
+    if response is None:
+        return Attempt(request_id, asked, fault, seconds, None)
+    headers = response["headers"]
+    return Attempt(
+        request_id,
+        asked,
+        fault,
+        seconds,
+        response["statusCode"],
+        headers.get("x-prediction-record"),
+        headers.get("idempotency-replayed") == "true",
+        headers.get("retry-after"),
+        read_answers(json.loads(response["body"])),
+    )
+
+
+def read_rows(connection: pg8000.native.Connection) -> list[Row]:
+    """The whole table."""
+    columns = ["request_id", "prediction", "interval_lower", "interval_upper", "interval_coverage", "model_version"]
+    columns += ["created_at", "warnings", "caller", "batch_id", "batch_index", *FEATURE_NAMES]
+    found = connection.run(f"SELECT {', '.join(columns)} FROM predictions") or []
+    return [
+        Row(
+            Answer(row[0], row[1], (row[2], row[3], row[4]), row[5], row[6].astimezone(UTC), _read_warnings(row[7])),
+            dict(zip(FEATURE_NAMES, row[11:], strict=True)),
+            *row[8:11],
+        )
+        for row in found
+    ]
+
+
+def _read_warnings(warnings: Sequence[Mapping[str, str]] | None) -> tuple[tuple[str, str], ...]:
+    return tuple((one["field"], one["message"]) for one in warnings or ())

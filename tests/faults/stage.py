@@ -1,0 +1,164 @@
+"""What a drill runs on: database, S3 and SQS with a front before each, the api's environments, the replay functions."""
+
+import contextlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pg8000.native
+from botocore.config import Config
+
+import lambda_app.handler
+from local.aws_services import REGION, AwsServices
+from local.environment import DATABASE_USERS, Function, build_service_environment
+from local.ports import find_free_ports
+from local.postgres import Postgres
+from local.stack import Stack
+from tests.faults.environment import Environment, Fleet, Plan
+from tests.faults.sqs_front import SqsFront
+from tests.queues import QueuePair, create_queue_pair
+from tests.standins.certificates import make_certificates
+from tests.standins.iam import MAX_AGE_SECONDS, TokenCheck
+from tests.standins.rds_proxy import RdsProxy
+from training.registry import promote_version, publish_bundle
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "session"
+# Short, so that what a dead replay function held comes again soon.
+VISIBILITY_SECONDS = 2
+API_COUNT, REPLAY_COUNT = 5, 2
+# One environment has the breaker of production.
+SHORT_OPEN_SECONDS, OPEN_SECONDS = 0.5, 10.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that a fault can be inflicted on."""
+
+    postgres: Postgres
+    token_check: TokenCheck
+    rds: RdsProxy
+    sqs_front: SqsFront
+    sqs: "SQSClient"
+    queues: QueuePair
+    apis: list[Environment]
+    replays: list[Environment]
+    fleet: Fleet
+    # What happened that no answer shows.
+    events: Counter[str] = field(default_factory=Counter)
+
+    def connect(self) -> pg8000.native.Connection:
+        """The superuser's connection, past all faults."""
+        login = self.postgres.login
+        return pg8000.native.Connection(
+            login.user,
+            host=login.host,
+            port=login.port,
+            database=login.database,
+            password=login.password,
+            ssl_context=False,
+            timeout=10,
+        )
+
+    def heal(self) -> None:
+        """End every fault."""
+        self.rds.delay_seconds = 0.0
+        self.rds.lose_commit_answers = 0
+        self.token_check.clock_offset_seconds = 0.0
+        # Those that were forgotten would keep a transaction open.
+        self.rds.drop_connections()
+        self.token_check.max_token_age_seconds = MAX_AGE_SECONDS
+        self.sqs_front.mode = "forward"
+        if self.postgres.pid is None:
+            self.postgres.start()
+        self.rds.mode = "forward"
+
+
+def leave_the_developers_environment() -> None:
+    """Forget the AWS settings and proxies of whoever runs this, for this process and those that it starts."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_EC2_METADATA_DISABLED="true",
+        no_proxy="*",
+    )
+
+
+@contextmanager
+def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator[Stage]:
+    """Start all of it with an empty table; logs go to `directory`. Nothing is left running."""
+    directory.mkdir(parents=True, exist_ok=True)
+    database_port, aws_port = find_free_ports(2)
+    check = TokenCheck(ACCESS_KEY, SECRET_KEY, REGION, SESSION_TOKEN)
+    certificates = make_certificates(directory)
+    with ExitStack() as running:
+        postgres = _start_empty(running, directory / "postgres", database_port)
+        aws = running.enter_context(AwsServices(directory / "aws.log", aws_port))
+        _furnish(Stack(0, postgres, aws), bundle)
+        sqs = boto3.client("sqs", config=Config(proxies={}))
+        running.callback(sqs.close)
+        queues = create_queue_pair(sqs, VISIBILITY_SECONDS)
+        rds = RdsProxy(upstream_port=database_port, certificate=certificates.server, token_check=check)
+        front = SqsFront(aws_port)
+        running.enter_context(rds)
+        running.enter_context(front)
+
+        def build_plan(function: Function, open_seconds: float) -> Plan:
+            variables = {
+                **build_service_environment(Stack(0, postgres, aws), function),
+                **queues.environment,
+                "DATABASE_HOST": rds.host_name,
+                "DATABASE_PORT": str(rds.port),
+                "DATABASE_USER": DATABASE_USERS[function],
+                "DATABASE_TLS": "verify",
+                # So that a token is asked for.
+                "DATABASE_PASSWORD": "",
+                "SSL_CERT_FILE": str(certificates.ca_path.absolute()),
+                "AWS_ENDPOINT_URL_SQS": front.endpoint_url,
+                "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+                "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+                "AWS_SESSION_TOKEN": SESSION_TOKEN,
+            }
+            return Plan(function, variables, directory / f"{function}.log", open_seconds, sabotage)
+
+        for name in ("api", "replay"):
+            (directory / f"{name}.log").unlink(missing_ok=True)
+        apis = [Environment(build_plan("api", SHORT_OPEN_SECONDS if n else OPEN_SECONDS)) for n in range(API_COUNT)]
+        replays = [Environment(build_plan("replay", SHORT_OPEN_SECONDS)) for _ in range(REPLAY_COUNT)]
+        for environment in (*apis, *replays):
+            environment.start()
+            running.callback(environment.stop)
+        for environment in (*apis, *replays):
+            environment.wait_until_ready()
+        yield Stage(postgres, check, rds, front, sqs, queues, apis, replays, Fleet(apis))
+
+
+def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:
+    postgres = Postgres(directory, port)
+    running.callback(postgres.stop)
+    postgres.claim()
+    # What an earlier drill stored is none of this one's answers.
+    shutil.rmtree(directory, ignore_errors=True)
+    postgres.start()
+    return postgres
+
+
+def _furnish(stack: Stack, bundle: Path) -> None:
+    """Bring schema, roles and model in place."""
+    os.environ.update(build_service_environment(stack, "migrate"))
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        lambda_app.handler.migrate({}, None)
+    stack.postgres.set_role_passwords()
+    client = boto3.client("s3", config=Config(proxies={}))
+    with contextlib.closing(client):
+        promote_version(client, stack.aws.bucket, publish_bundle(client, stack.aws.bucket, bundle))
