@@ -1,139 +1,242 @@
-"""The connection to RDS Proxy: what it must accept, refuse and never send, before a stand-in that checks in earnest."""
+"""The service before RDS Proxy, which a stand-in plays: whom it trusts, how it logs in, and what it never sends."""
 
-import contextlib
-import ssl
-from collections.abc import Iterator
-from typing import Any
+import dataclasses
+import datetime
+import json
+import traceback
+from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import boto3
 import pg8000.native
 import pytest
 
-from lambda_app.log.database import DATABASE_ERRORS
-from local.cluster import PASSWORD
-from local.ports import find_free_ports
-from local.postgres import Postgres
-from tests.standins.certificates import Certificates, make_certificates
+from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
+from lambda_app.log.store import ping
+from lambda_app.log.token import make_auth_token
+from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.settings import Settings
+from lambda_app.telemetry import LambdaHandler
+from local.aws_services import REGION
+from local.postgres import API_USER, USER
+from tests.events import invoke, load_event, make_event
+from tests.queues import QueuePair
+from tests.records import insert, make_record
+from tests.standins.certificates import Certificates
 from tests.standins.iam import TokenCheck
+from tests.standins.pinning import PARSE, QUERY, find_offences
 from tests.standins.rds_proxy import RdsProxy
-from tests.standins.wire import SSL_REQUEST
+from tests.standins.wire import SSL_REQUEST, read_strings
 
-ACCESS_KEY, SECRET_KEY = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-REGION = "eu-west-1"
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return make_certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(autouse=True)
-def _trusted_ca(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_path))
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """The server behind the stand-in, with no schema."""
-    [port] = find_free_ports(1)
-    with Postgres(tmp_path_factory.mktemp("upstream") / "postgres", port) as postgres:
-        yield postgres
+HOST = "localhost"
+# As temporary credentials are: their session token has characters that a URL must not.
+ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "ASIAEXAMPLE", "secret/with+signs", "session/token+with=signs&more=="
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+    "AWS_SESSION_TOKEN": SESSION_TOKEN,
+    "AWS_DEFAULT_REGION": REGION,
+}
 
 
 @pytest.fixture
-def iam_proxy(postgres: Postgres, certificates: Certificates) -> Iterator[RdsProxy]:
-    check = TokenCheck(ACCESS_KEY, SECRET_KEY, REGION)
-    with RdsProxy(upstream_port=postgres.port, certificate=certificates.server, token_check=check) as proxy:
+def proxy(settings: Settings, certificates: Certificates) -> Iterator[RdsProxy]:
+    check = TokenCheck(ACCESS_KEY, SECRET_KEY, REGION, SESSION_TOKEN)
+    with RdsProxy(
+        upstream_port=settings.database_port, certificate=certificates.server, token_check=check, recording=True
+    ) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def password_proxy(postgres: Postgres, certificates: Certificates) -> Iterator[RdsProxy]:
-    with RdsProxy(upstream_port=postgres.port, certificate=certificates.server) as proxy:
-        yield proxy
+def session(monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
+    """What boto3 finds in Lambda's environment."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return boto3.Session()
 
 
-@contextlib.contextmanager
-def connect(proxy: RdsProxy, password: str = PASSWORD, **options: Any) -> Iterator[pg8000.native.Connection]:
-    """Connect as somebody would who uses nothing of ours."""
-    connection = pg8000.native.Connection(
-        "postgres",
-        host="localhost",
-        port=proxy.port,
-        database="diabetes",
-        password=password,
-        **{"ssl_context": ssl.create_default_context(), "timeout": 5, **options},
+@pytest.fixture
+def database(settings: Settings, proxy: RdsProxy, session: boto3.Session) -> Iterator[Database]:
+    with_iam = direct_to(settings, proxy)
+    database = Database(with_iam, lambda: make_auth_token(session, HOST, proxy.port, with_iam.database_user))
+    yield database
+    database.close()
+
+
+def direct_to(settings: Settings, proxy: RdsProxy) -> Settings:
+    """The settings as they are on AWS: verified TLS, and no password."""
+    return dataclasses.replace(
+        settings, database_host=HOST, database_port=proxy.port, database_tls="verify", database_password=None
     )
-    try:
-        yield connection
-    finally:
-        # The farewell fails where the test has broken the connection.
-        with contextlib.suppress(*DATABASE_ERRORS):
-            connection.close()
 
 
-def make_token(proxy: RdsProxy, user: str = "postgres", region: str = REGION, **credentials: str) -> str:
-    """boto3's own token, which the stand-in's check must take though it shares no code with it."""
-    keys: dict[str, Any] = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY, **credentials}
-    client = boto3.client("rds", region_name=region, **keys)
-    token: str = client.generate_db_auth_token("localhost", proxy.port, user)
-    return token
+def direct_environment_to(proxy: RdsProxy) -> dict[str, str]:
+    variables = {"DATABASE_HOST": HOST, "DATABASE_PORT": str(proxy.port), "DATABASE_TLS": "verify"}
+    return {**CREDENTIALS, **variables, "DATABASE_PASSWORD": ""}
 
 
-def test_stand_in_takes_the_token_that_boto3_makes(iam_proxy: RdsProxy) -> None:
-    with connect(iam_proxy, make_token(iam_proxy)) as connection:
-        assert connection.run("SELECT current_user, :a", a="b") == [["postgres", "b"]]
-    [login] = iam_proxy.logins
+def fail_to_connect(settings: Settings, proxy: RdsProxy, make_token: Callable[[], str]) -> str:
+    """What is said of the failure, once nothing in it was found to be secret."""
+    tokens: list[str] = []
+
+    def keep_token() -> str:
+        tokens.append(make_token())
+        return tokens[-1]
+
+    with pytest.raises(DATABASE_ERRORS) as caught:
+        Database(direct_to(settings, proxy), keep_token).run_transaction(ping)
+    told = "\n".join(traceback.format_exception(caught.value)) + describe_error(caught.value)
+    for token in tokens:
+        for secret in (token, token.rpartition("=")[2], SECRET_KEY, SESSION_TOKEN):
+            assert secret not in told
+    assert tokens
+    return describe_error(caught.value)
+
+
+@pytest.mark.parametrize("credentials", [CREDENTIALS, {**CREDENTIALS, "AWS_SESSION_TOKEN": ""}])
+@pytest.mark.parametrize("user", ["diabetes_api", "some.one+else@example/ü &=%"])
+def test_token_is_the_one_that_boto3_makes(
+    user: str, credentials: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in credentials.items():
+        monkeypatch.setenv(name, value)
+    moment = datetime.datetime(2026, 1, 31, 23, 59, 59, tzinfo=datetime.UTC)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: moment)
+    host = "proxy.proxy-abc.eu-west-1.rds.amazonaws.com"
+    session = boto3.Session()
+    expected = session.client("rds").generate_db_auth_token(host, 5432, user)
+    assert make_auth_token(session, host, 5432, user) == expected
+
+
+def test_records_are_written_through_iam_and_tls(
+    database: Database, proxy: RdsProxy, query: Callable[..., list[object]]
+) -> None:
+    record = make_record()
+    insert(database, record)
+    assert query("SELECT count(*) FROM predictions WHERE request_id = :id", id=record.request_id) == [[1]]
+    [login] = proxy.logins
     assert login.encrypted
-    assert login.parameters == {"user": "postgres", "database": "diabetes"}
-    assert iam_proxy.plain_text == SSL_REQUEST
+    assert login.parameters["user"] == API_USER
+    assert proxy.plain_text == SSL_REQUEST
 
 
-def test_stand_in_loses_the_answer_to_a_commit_that_is_done(password_proxy: RdsProxy) -> None:
-    with connect(password_proxy) as connection:
-        connection.run("CREATE TABLE kept (i int)")
-        password_proxy.lose_commit_answers = 1
-        connection.run("BEGIN")
-        connection.run("INSERT INTO kept VALUES (1)")
-        with pytest.raises(DATABASE_ERRORS):
-            connection.run("COMMIT")
-    with connect(password_proxy) as connection:
-        connection.run("BEGIN")
-        assert connection.run("SELECT i FROM kept") == [[1]]
-        connection.run("COMMIT")
+@pytest.mark.parametrize("certificate", ["other_ca", "wrong_name", "expired"])
+def test_server_that_cannot_prove_its_name_gets_nothing(
+    certificate: str, settings: Settings, certificates: Certificates
+) -> None:
+    with RdsProxy(
+        upstream_port=settings.database_port, certificate=getattr(certificates, certificate), recording=True
+    ) as proxy:
+        assert fail_to_connect(settings, proxy, lambda: "not-to-be-told") == "SSLCertVerificationError"
+    assert proxy.logins == []
+    assert proxy.plain_text.replace(SSL_REQUEST, b"") == b""
 
 
-def test_stand_in_hangs_up_and_refuses_and_comes_back_on_its_port(password_proxy: RdsProxy) -> None:
-    with connect(password_proxy) as connection:
-        password_proxy.drop_connections()
-        with pytest.raises(DATABASE_ERRORS):
-            connection.run("SELECT 1")
-    with connect(password_proxy) as connection:
-        password_proxy.mode = "refuse"
-        with pytest.raises(DATABASE_ERRORS):
-            connection.run("SELECT 1")
-    with pytest.raises(pg8000.native.InterfaceError) as refusal, connect(password_proxy):
-        pass
-    assert isinstance(refusal.value.__cause__, ConnectionRefusedError)
-    password_proxy.mode = "forward"
-    with connect(password_proxy) as connection:
-        assert connection.run("SELECT 1") == [[1]]
+def test_server_without_tls_gets_nothing(settings: Settings) -> None:
+    with RdsProxy(upstream_port=settings.database_port, certificate=None) as proxy:
+        assert fail_to_connect(settings, proxy, lambda: "not-to-be-told") == "InterfaceError"
+    assert proxy.logins == []
+    assert proxy.plain_text
+    assert proxy.plain_text.replace(SSL_REQUEST, b"") == b""
 
 
-def test_stand_in_falls_silent_and_forgets_who_gave_up(password_proxy: RdsProxy) -> None:
-    with connect(password_proxy) as kept, connect(password_proxy, timeout=0.2) as impatient:
-        password_proxy.mode = "silent"
-        with pytest.raises(TimeoutError), connect(password_proxy, timeout=0.2):
-            pass
-        with pytest.raises(TimeoutError):
-            impatient.run("CREATE TABLE given_up (i int)")
-        impatient.close()
-        password_proxy.mode = "forward"
-        assert kept.run("SELECT to_regclass('given_up')") == [[None]]
+def test_expired_token_is_refused(settings: Settings, proxy: RdsProxy, session: boto3.Session) -> None:
+    assert proxy.token_check
+    proxy.token_check.clock_offset_seconds = 901
+    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(session, HOST, proxy.port, API_USER))
+    assert failure == "DatabaseError 28000"
+    # Once: a token of the same clock would fare no better.
+    assert [login.fault for login in proxy.logins] == ["it has expired"]
 
 
-def test_stand_in_answers_slowly(password_proxy: RdsProxy) -> None:
-    with connect(password_proxy, timeout=0.2) as connection:
-        password_proxy.delay_seconds = 0.5
-        with pytest.raises(TimeoutError):
-            connection.run("SELECT 1")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aws_secret_access_key": "another"},
+        {"aws_access_key_id": "another"},
+        {"aws_session_token": "another"},
+        {"region_name": "eu-west-2"},
+    ],
+)
+def test_token_of_somebody_else_is_refused(
+    changed: dict[str, str], settings: Settings, proxy: RdsProxy, session: boto3.Session
+) -> None:
+    own = {
+        "aws_access_key_id": ACCESS_KEY,
+        "aws_secret_access_key": SECRET_KEY,
+        "aws_session_token": SESSION_TOKEN,
+        "region_name": REGION,
+    }
+    other = boto3.Session(**{**own, **changed})  # type: ignore[arg-type]
+    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(other, HOST, proxy.port, API_USER))
+    assert failure == "DatabaseError 28000"
+
+
+def test_token_for_another_user_is_refused(settings: Settings, proxy: RdsProxy, session: boto3.Session) -> None:
+    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(session, HOST, proxy.port, USER))
+    assert failure == "DatabaseError 28000"
+    assert [login.fault for login in proxy.logins] == ["DBUser is not what it must be"]
+
+
+def test_connection_outlives_its_token_and_the_next_one_has_its_own(
+    database: Database, proxy: RdsProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_backend(connection: pg8000.native.Connection) -> object:
+        return connection.run("SELECT pg_backend_pid()")
+
+    backend = database.run_transaction(read_backend)
+    # Sixteen minutes pass, on both sides.
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=960)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: later)
+    assert proxy.token_check
+    proxy.token_check.clock_offset_seconds = 960
+    assert database.run_transaction(read_backend) == backend
+    [first] = proxy.logins
+    assert first.password
+    stale = proxy.token_check.find_fault(first.password, API_USER, proxy.address)
+    assert stale == "it has expired"
+
+    proxy.drop_connections()
+    assert database.run_transaction(read_backend) != backend
+    assert len(proxy.logins) == 2
+
+
+def test_function_sends_nothing_that_would_pin_its_connection(
+    wire: Callable[..., LambdaHandler], own_queues: QueuePair, proxy: RdsProxy
+) -> None:
+    environment = direct_environment_to(proxy)
+    api = wire(**environment)
+    batch = json.dumps({"patients": [EXAMPLE_REQUEST] * 3})
+    key = f"key-{uuid4()}"
+    events = [
+        *[load_event("predict")] * 3,
+        make_event("POST", "/predict/batch", batch, content_type="application/json"),
+        *[make_event("POST", "/predict", json.dumps(EXAMPLE_REQUEST), idempotency_key=key)] * 2,
+        make_event("GET", f"/predictions/{uuid4()}"),
+        load_event("health"),
+    ]
+    assert [invoke(api, event)["statusCode"] for event in events] == [200, 200, 200, 200, 200, 200, 404, 200]
+    statements = [read_strings(frame.payload, 1)[0] for frame in proxy.frames if frame.kind == QUERY]
+    assert statements.count("BEGIN") == statements.count("COMMIT") == len(events)
+    assert sum(frame.kind == PARSE for frame in proxy.frames) >= len(events)
+    assert len(proxy.logins) == 1
+    assert find_offences(proxy.logins, proxy.frames) == []
+
+
+def test_refused_token_leaves_the_record_in_the_queue_and_no_secret_in_a_log(
+    wire: Callable[..., LambdaHandler], own_queues: QueuePair, proxy: RdsProxy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert proxy.token_check
+    proxy.token_check.clock_offset_seconds = 901
+    capsys.readouterr()
+    api = wire(**direct_environment_to(proxy), **own_queues.environment)
+    answer = invoke(api, load_event("predict"))
+    assert (answer["statusCode"], answer["headers"]["x-prediction-record"]) == (200, "queue")
+    health = invoke(api, load_event("health"))
+    told = capsys.readouterr().out + json.dumps([answer, health])
+    assert "DatabaseError 28000" in told
+    [login] = proxy.logins
+    assert login.password
+    for secret in (login.password, login.password.rpartition("=")[2], SECRET_KEY, SESSION_TOKEN):
+        assert secret not in told

@@ -1,0 +1,40 @@
+"""TLS on loopback: certificates that the test's clients trust, and a client that uses nothing of ours."""
+
+import contextlib
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import pg8000.native
+import pytest
+
+from lambda_app.log.database import DATABASE_ERRORS
+from local.cluster import PASSWORD
+from local.postgres import DATABASE, USER
+from tests.standins.certificates import Certificates, make_certificates
+
+
+@pytest.fixture(scope="session")
+def made_certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def certificates(made_certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Certificates:
+    """Certificates whose authority OpenSSL trusts during the test."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(made_certificates.ca_path))
+    return made_certificates
+
+
+@contextlib.contextmanager
+def connect_plainly(port: int, **options: Any) -> Iterator[pg8000.native.Connection]:
+    """A superuser's connection by verified TLS, by pg8000 alone."""
+    defaults = {"user": USER, "password": PASSWORD, "database": DATABASE, "timeout": 5}
+    tls = ssl.create_default_context()
+    connection = pg8000.native.Connection(**{**defaults, **options}, host="localhost", port=port, ssl_context=tls)
+    try:
+        yield connection
+    finally:
+        # The farewell fails where the test has broken the connection.
+        with contextlib.suppress(*DATABASE_ERRORS):
+            connection.close()
