@@ -6,18 +6,19 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from local import cluster
 from local.ports import LOOPBACK
+from local.postgres import DATABASE, USER
 from local.process import start_process, stop_process
 from tests.machine import require
 from tests.standins.certificates import Certificate
 
 PACKAGES = ("postgresql", "pgbouncer")
-DATABASE = "diabetes"
-USER = "postgres"
+# How many connections PgBouncer has to PostgreSQL.
+POOL_SIZE = 2
 START_SECONDS = 30
 INSTALL_SECONDS = 300
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -62,11 +63,11 @@ def run_postgres(directory: Path, port: int, certificate: Certificate) -> Iterat
 
 @contextlib.contextmanager
 def run_pgbouncer(
-    directory: Path, port: int, postgres_port: int, certificate: Certificate, ca_path: Path
+    directory: Path, port: int, postgres_port: int, certificate: Certificate, ca_path: Path, users: Sequence[str]
 ) -> Iterator[None]:
-    """A pooler in transaction mode with two connections to DATABASE; unknown startup parameters are refused."""
+    """A pooler in transaction mode before DATABASE; it refuses startup parameters that it does not know."""
     directory.mkdir(parents=True)
-    (directory / "users.txt").write_text(f'"{USER}" "{cluster.PASSWORD}"\n')
+    (directory / "users.txt").write_text("".join(f'"{user}" "{cluster.PASSWORD}"\n' for user in users))
     settings = {
         "listen_addr": LOOPBACK,
         "listen_port": port,
@@ -75,8 +76,8 @@ def run_pgbouncer(
         "auth_file": directory / "users.txt",
         "admin_users": USER,
         "pool_mode": "transaction",
-        "default_pool_size": 2,
-        "max_db_connections": 2,
+        "default_pool_size": POOL_SIZE,
+        "max_db_connections": POOL_SIZE,
         "max_client_conn": 200,
         "client_tls_sslmode": "require",
         "client_tls_cert_file": certificate.chain_path,
