@@ -1,10 +1,10 @@
 """The HTTP interface: routes, problem details, documentation."""
 
 from http import HTTPStatus
-from typing import Annotated, Any, cast
+from typing import Any, cast
 from uuid import UUID
 
-from fastapi import FastAPI, Header, Path, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
@@ -14,8 +14,16 @@ from lambda_app.caller import find_caller, parse_idempotency_key
 from lambda_app.errors import INVALID_INPUT, MALFORMED_JSON, RecordNotFoundError
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.writer import Written
-from lambda_app.middleware import BATCH_PATH, RequestMiddleware
-from lambda_app.problems import MEDIA_TYPE, list_field_errors, make_framework_problem, make_problem_response
+from lambda_app.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, RequestMiddleware
+from lambda_app.openapi import (
+    DESCRIPTION,
+    IdempotencyKeyHeader,
+    RecordId,
+    describe_prediction_responses,
+    describe_problem,
+    label_problems,
+)
+from lambda_app.problems import list_field_errors, make_framework_problem, make_problem_response
 from lambda_app.schemas import (
     BatchRequest,
     BatchResponse,
@@ -25,33 +33,10 @@ from lambda_app.schemas import (
     LiveResponse,
     PredictionRequest,
     PredictionResponse,
-    ProblemResponse,
     StoredPredictionResponse,
 )
 from lambda_app.service import Call, Dependency, PredictionService
 from lambda_app.telemetry import Telemetry
-
-DESCRIPTION = """Predicts the progression of diabetes one year after ten clinical measurements were taken,
-from a model trained on the 442 patients of Efron et al. (2004). Every answer is recorded before it is sent.
-For study and engineering; not a medical device."""
-
-# Declared for the documentation; `_describe_call` reads it.
-IdempotencyKeyHeader = Annotated[
-    str | None,
-    Header(description="Marks a request as the same one again: it gets the stored answer instead of a new one"),
-]
-RecordId = Annotated[str, Path(description="The request_id of a prediction", json_schema_extra={"format": "uuid"})]
-
-ANSWER_HEADERS = {
-    "X-Prediction-Record": {
-        "description": "Where the record is: `database`, or `queue` on its way there",
-        "schema": {"type": "string", "enum": ["database", "queue"]},
-    },
-    "Idempotency-Replayed": {
-        "description": "`true` when the answer is that of an earlier request with the same key",
-        "schema": {"type": "string", "enum": ["true"]},
-    },
-}
 
 
 def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
@@ -67,7 +52,7 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
         redoc_url=None,
         # FastAPI's own tracing hands request bodies and refused values to whatever OpenTelemetry exports.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        responses={"default": _describe_problem("Any other failure")},
+        responses={"default": describe_problem("Any other failure")},
         generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(RequestMiddleware, telemetry=telemetry)
@@ -79,13 +64,7 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
         summary="Predict for one patient",
         tags=["prediction"],
         response_model=PredictionResponse,
-        responses={
-            200: {"headers": ANSWER_HEADERS},
-            400: _describe_problem("The body is not JSON, or the Idempotency-Key is malformed"),
-            413: _describe_problem("The body is over 64 KB"),
-            422: _describe_problem("A field was refused, each named with its limit; or the key was used before"),
-            503: _describe_problem("No model is loaded, or the record could not be made durable"),
-        },
+        responses=describe_prediction_responses(MAX_BODY_BYTES),
     )
     async def predict(
         request: Request, response: Response, body: PredictionRequest, idempotency_key: IdempotencyKeyHeader = None
@@ -101,13 +80,7 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
         summary="Predict for up to a thousand patients",
         tags=["prediction"],
         response_model=BatchResponse,
-        responses={
-            200: {"headers": ANSWER_HEADERS},
-            400: _describe_problem("The body is not JSON, or the Idempotency-Key is malformed"),
-            413: _describe_problem("The body is over 512 KB"),
-            422: _describe_problem("A field was refused, each named with its patient; or the key was used before"),
-            503: _describe_problem("No model is loaded, or the records could not be made durable"),
-        },
+        responses=describe_prediction_responses(MAX_BATCH_BODY_BYTES),
     )
     async def predict_batch(
         request: Request, response: Response, body: BatchRequest, idempotency_key: IdempotencyKeyHeader = None
@@ -125,8 +98,8 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
         tags=["prediction"],
         response_model=StoredPredictionResponse,
         responses={
-            404: _describe_problem("You made no prediction with this id, or its record is still in the queue"),
-            503: _describe_problem("The database could not be asked"),
+            404: describe_problem("You made no prediction with this id, or its record is still in the queue"),
+            503: describe_problem("The database could not be asked"),
         },
     )
     async def find_prediction(request: Request, request_id: RecordId) -> dict[str, Any]:
@@ -177,7 +150,7 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _label_problems(generate_schema())
+            label_problems(generate_schema())
         return cast(dict[str, Any], app.openapi_schema)
 
     app.openapi = openapi  # type: ignore[method-assign] # the way FastAPI documents
@@ -195,20 +168,6 @@ async def _answer_invalid_request(request: Request, error: Exception) -> JSONRes
 
 async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:
     return make_framework_problem(cast(HTTPException, error), request.state.request_id)
-
-
-def _describe_problem(description: str) -> dict[str, Any]:
-    return {"model": ProblemResponse, "description": description}
-
-
-def _label_problems(schema: dict[str, Any]) -> None:
-    """FastAPI files every model under application/json; problems have a media type of their own."""
-    for path in schema["paths"].values():
-        for operation in path.values():
-            for response in operation["responses"].values():
-                content = response.get("content", {})
-                if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/ProblemResponse"):
-                    content[MEDIA_TYPE] = content.pop("application/json")
 
 
 def _describe_call(request: Request) -> Call:

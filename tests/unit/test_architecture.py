@@ -14,6 +14,7 @@ LAYERS = {
     "lambda_app.app": 3,
     "lambda_app.caller": 3,
     "lambda_app.middleware": 3,
+    "lambda_app.openapi": 3,
     "lambda_app.problems": 3,
     "lambda_app.schemas": 3,
     "lambda_app.service": 2,
