@@ -17,8 +17,9 @@ class Evidence:
     """All that is known at the end of a drill.
 
     `planted` are the ids of records that the drill itself put into the queue and that can be stored; `unstorable` is
-    what it put there and cannot. `shows` names for each fault the outcomes without which it proves nothing, and
-    `events` counts what else must have happened.
+    what it put there and cannot. `waiting` counts the messages still in the queue, `deaths` the functions that ended
+    by themselves. `shows` names for each fault the outcomes without which it proves nothing, and `events` counts what
+    else must have happened.
     """
 
     attempts: Sequence[Attempt]
@@ -27,6 +28,7 @@ class Evidence:
     unstorable: frozenset[str] = frozenset()
     dead_letters: frozenset[str] = frozenset()
     waiting: int = 0
+    deaths: int = 0
     shows: Mapping[str, frozenset[str]] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
 
@@ -79,6 +81,7 @@ def check(evidence: Evidence) -> Verdict:
         ("unstorable, but not in the dead-letter queue", evidence.unstorable - evidence.dead_letters),
         ("in the dead-letter queue, but storable", evidence.dead_letters - evidence.unstorable),
         ("still in the queue", ["a message"] * evidence.waiting),
+        ("ended by itself", ["a function"] * evidence.deaths),
         ("did not happen, so that nothing is proved", _find_missing(evidence)),
     ]
     broken = [line for what, items in findings if (line := _describe(what, list(items)))]

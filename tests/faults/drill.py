@@ -11,7 +11,7 @@ from uuid import UUID
 
 from lambda_app.log.message import encode_messages
 from tests.faults.check import Evidence
-from tests.faults.faults import Fault
+from tests.faults.faults import FAULTS, Fault
 from tests.faults.ledger import read_rows
 from tests.faults.replayers import running_replayers
 from tests.faults.stage import Stage
@@ -20,9 +20,13 @@ from tests.queues import count_messages, drain_queue
 from tests.records import make_record
 
 # A fault with the rest after it takes so long on average.
-FAULT_SECONDS = 4.0
+FAULT_SECONDS = 5.5
+# After which the breakers let requests through to the database again.
 REST_SECONDS = (0.8, 1.2)
-REQUESTS_IN_CYCLE = 3500
+# moto takes a millisecond of each message of the queue to hand out one of them.
+MAX_BACKLOG = 100
+BACKLOG_SECONDS = 6.0
+REQUESTS_IN_CYCLE = 5000
 DRAIN_SECONDS = 120.0
 
 Report = Callable[[str], None]
@@ -44,6 +48,7 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
     traffic = Traffic(stage.fleet, requests, FAULT_SECONDS * len(schedule), seed)
     events: Counter[str] = Counter()
     with running_replayers(stage.replays, events, seed) as replayers:
+        # What nobody could store must neither stop the others nor vanish.
         planted = plant_messages(stage)
         with traffic.running():
             for fault in schedule:
@@ -51,7 +56,8 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
             report("peace, until every Idempotency-Key has its answer")
         for replayer in replayers:
             replayer.spare()
-        waiting = drain(stage, report)
+        report("peace, until the queue is empty")
+        waiting = wait_for_queue(stage, 0, DRAIN_SECONDS)
     with contextlib.closing(stage.connect()) as connection:
         rows = read_rows(connection)
     letters = drain_queue(stage.sqs, stage.queues.dead_letter_url)
@@ -63,7 +69,9 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
         dead_letters=frozenset(describe_message(letter["Body"]) for letter in letters),
         waiting=waiting,
         shows={fault.name: fault.shows for fault in faults},
-        events={**events, **traffic.events, **stage.events},
+        # Some of the faults alone may be over before all else has happened.
+        events={**stage.events, **({**events, **traffic.events} if len(faults) == len(FAULTS) else {})},
+        deaths=sum(replayer.unexpected_deaths for replayer in replayers),
     )
 
 
@@ -80,6 +88,7 @@ def inflict(fault: Fault, stage: Stage, traffic: Traffic, dice: random.Random, r
     outcomes = ", ".join(f"{number} {outcome}" for outcome, number in count.most_common())
     report(f"{fault.name}: {outcomes or 'nobody was answered'}")
     time.sleep(dice.uniform(*REST_SECONDS))
+    wait_for_queue(stage, MAX_BACKLOG, BACKLOG_SECONDS)
 
 
 def plant_messages(stage: Stage) -> Planted:
@@ -102,10 +111,9 @@ def describe_message(body: str) -> str:
         return body
 
 
-def drain(stage: Stage, report: Report) -> int:
-    """Wait until the queue is empty, what was received and not deleted included; how many messages are left."""
-    report(f"peace, until the queue is empty: {count_messages(stage.sqs, stage.queues.url)} messages")
-    deadline = time.monotonic() + DRAIN_SECONDS
-    while (waiting := count_messages(stage.sqs, stage.queues.url)) and time.monotonic() < deadline:
+def wait_for_queue(stage: Stage, enough: int, seconds: float) -> int:
+    """Wait until no more messages are in the queue, those received and not deleted included; how many there are."""
+    deadline = time.monotonic() + seconds
+    while (waiting := count_messages(stage.sqs, stage.queues.url)) > enough and time.monotonic() < deadline:
         time.sleep(0.2)
     return waiting

@@ -188,6 +188,10 @@ def leave_a_message() -> Evidence:
     return make_evidence(waiting=1)
 
 
+def die() -> Evidence:
+    return make_evidence(deaths=1)
+
+
 def miss_a_fault() -> Evidence:
     return make_evidence(make_attempt(), shows={"a fault": frozenset({"queue"})})
 
@@ -223,6 +227,7 @@ def miss_an_event() -> Evidence:
         (lose_a_dead_letter, "1 unstorable, but not in the dead-letter queue: junk"),
         (bury_a_good_record, "1 in the dead-letter queue, but storable: an id"),
         (leave_a_message, "1 still in the queue"),
+        (die, "1 ended by itself"),
         (miss_a_fault, "1 did not happen, so that nothing is proved: queue during: a fault"),
         (miss_an_event, "1 did not happen, so that nothing is proved: deaths"),
     ],

@@ -53,18 +53,21 @@ class Traffic:
         self._made = 0
         self._repeats: list[Operation] = []
         self._busy = 0
-        self._ending = False
+        self._ending = self._given_up = False
         self.failures: list[BaseException] = []
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Ask from several threads; leaving the context waits until every key has got its answer."""
+        """Ask from several threads; leaving the context waits until every key has got its answer, an error does not."""
         self._started_at = time.monotonic()
         threads = [threading.Thread(target=self._run, name=f"client {number}") for number in range(CLIENT_COUNT)]
         for thread in threads:
             thread.start()
         try:
             yield
+        except BaseException:
+            self._given_up = True
+            raise
         finally:
             self._ending = True
             for thread in threads:
@@ -90,7 +93,7 @@ class Traffic:
     def _is_over(self) -> bool:
         with self._lock:
             done = len(self.attempts) >= self._total and not self._repeats and not self._busy
-            return bool(self.failures) or (self._ending and done)
+            return self._given_up or bool(self.failures) or (self._ending and done)
 
     def _take(self) -> Operation | None:
         now = time.monotonic()
