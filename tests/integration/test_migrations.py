@@ -1,8 +1,10 @@
 """The schema: applied once and in order, true to older rows and older code, and strict about what a row holds."""
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,8 @@ from lambda_app.features import FEATURE_NAMES
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import MigrationError, _read_scripts, apply_migrations
 from lambda_app.settings import Settings
+from local.ports import find_free_ports
+from local.postgres import Postgres
 from tests.conftest import connect_database
 from tests.records import insert, make_record
 
@@ -105,6 +109,19 @@ def test_what_is_no_interval_is_not_stored(change: dict[str, Any], database: Dat
 
 def test_interval_of_no_width_is_stored(database: Database) -> None:
     insert(database, dataclasses.replace(make_record(), interval_lower=241.25))
+
+
+def test_master_user_of_rds_who_is_no_superuser_can_migrate(tmp_path: Path, settings: Settings) -> None:
+    [port] = find_free_ports(1)
+    with Postgres(tmp_path / "postgres", port) as postgres:
+        as_superuser = dataclasses.replace(settings, database_port=port, database_user=postgres.login.user)
+        with contextlib.closing(connect_database(as_superuser)) as superuser:
+            superuser.run("CREATE ROLE master LOGIN CREATEDB CREATEROLE PASSWORD 'local'")
+            superuser.run("CREATE DATABASE served OWNER master")
+        database = Database(dataclasses.replace(as_superuser, database_user="master", database_name="served"))
+        assert database.run_transaction(apply_migrations) == list(_read_scripts())
+        assert database.run_transaction(apply_migrations) == []
+        database.close()
 
 
 @pytest.mark.parametrize(
