@@ -10,7 +10,8 @@ MAX_KEY_LENGTH = 255
 
 # The draft (draft-ietf-httpapi-idempotency-key-header) has a structured-field string, in quotes; most clients send the
 # bare value, which means the same key here.
-_KEY = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])+)"|([!#-+\--:<-\[\]-~]+)')
+_LENGTH = f"{{1,{MAX_KEY_LENGTH}}}"
+KEY_PATTERN = rf'^(?:"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){_LENGTH})"|([!#-+\--:<-\[\]-~]{_LENGTH}))$'
 
 
 def find_caller(event: Mapping[str, Any]) -> str | None:
@@ -27,8 +28,8 @@ def parse_idempotency_key(values: Sequence[str]) -> str | None:
     """The key in the headers of that name; None without one. Raises IdempotencyKeyError."""
     if not values:
         return None
-    match = _KEY.fullmatch(values[0].strip()) if len(values) == 1 else None
-    key = re.sub(r"\\(.)", r"\1", match[1]) if match and match[1] else match and match[2]
-    if not key or len(key) > MAX_KEY_LENGTH:
+    match = re.fullmatch(KEY_PATTERN, values[0].strip()) if len(values) == 1 else None
+    if match is None:
         raise IdempotencyKeyError(f"It must be one string of 1 to {MAX_KEY_LENGTH} printable ASCII characters.")
-    return key
+    quoted, bare = match.groups()
+    return str(bare) if quoted is None else re.sub(r"\\(.)", r"\1", quoted)

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Header, Path
 
+from lambda_app.caller import KEY_PATTERN
 from lambda_app.problems import MEDIA_TYPE
 from lambda_app.schemas import ProblemResponse
 
@@ -14,7 +15,11 @@ For study and engineering; not a medical device."""
 # Declared for the documentation; `_describe_call` reads it.
 IdempotencyKeyHeader = Annotated[
     str | None,
-    Header(description="Marks a request as the same one again: it gets the stored answer instead of a new one"),
+    Header(
+        description="Marks a request as the same one again: it gets the stored answer instead of a new one",
+        examples=['"visit-4711"'],
+        json_schema_extra={"pattern": KEY_PATTERN},
+    ),
 ]
 RecordId = Annotated[str, Path(description="The request_id of a prediction", json_schema_extra={"format": "uuid"})]
 
