@@ -36,8 +36,8 @@ MIGRATION_SECONDS = 600.0
 def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     """The ASGI application with everything behind it, and a first try at loading the model."""
     session = boto3.Session()
-    # Lambda gives initialisation ten seconds: a fetch that hangs must end well before.
-    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+    # A fetch that hangs must leave a request the time to be recorded; what failed is tried again by the next one.
+    config = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
     client = session.client("s3", config=config)
     model = CurrentModel(
         lambda etag: load_model(client, settings.model_bucket, settings.model_runtime, etag),

@@ -111,7 +111,7 @@ class PredictionService:
         predictor = self._model.get()
         predictions = predictor.predict(patients)
         created_at = datetime.now(UTC)
-        latency_ms = (time.perf_counter() - call.arrived_at) * 1000
+        spent_seconds = time.perf_counter() - call.arrived_at
 
         def make_record(index: int, features: Mapping[str, float], prediction: Prediction) -> PredictionRecord:
             return PredictionRecord(
@@ -124,7 +124,7 @@ class PredictionService:
                 interval_upper=prediction.interval.upper,
                 interval_coverage=prediction.interval.coverage,
                 model_version=predictor.version,
-                latency_ms=latency_ms,
+                latency_ms=spent_seconds * 1000,
                 caller=call.caller,
                 batch_id=call.request_id if is_batch else None,
                 batch_index=index if is_batch else None,
@@ -132,7 +132,7 @@ class PredictionService:
             )
 
         records = [make_record(index, *pair) for index, pair in enumerate(zip(patients, predictions, strict=True))]
-        written = self._writer.write(records, _make_key(patients, call, is_batch=is_batch))
+        written = self._writer.write(records, _make_key(patients, call, is_batch=is_batch), spent_seconds)
         if not written.replayed:
             self._on_recorded(predictor.version, written.destination, len(records))
         return written

@@ -60,15 +60,16 @@ class Database:
         # By the wall clock: the monotonic one may stand still while Lambda keeps the environment frozen.
         self._connected_at = self._used_at = 0.0
 
-    def run_transaction(self, work: Callable[[pg8000.native.Connection], Result]) -> Result:
+    def run_transaction(self, work: Callable[[pg8000.native.Connection], Result], spent_seconds: float = 0.0) -> Result:
         """Run `work` between BEGIN and COMMIT; raises one of DATABASE_ERRORS, at once while the breaker is open.
 
         A connection that fails is replaced once and `work` is run again, also when the answer to COMMIT was lost:
-        `work` must be harmless when repeated.
+        `work` must be harmless when repeated. What a request has spent before comes off the deadline, down to that of
+        a probe.
         """
         self.breaker.require_not_open()
         try:
-            result = self._run_bounded(work)
+            result = self._run_bounded(work, spent_seconds)
         except DATABASE_ERRORS as error:
             # A database that refuses what a record holds is well.
             if not is_refused(error):
@@ -85,11 +86,11 @@ class Database:
             with contextlib.suppress(*DATABASE_ERRORS):
                 connection.close()
 
-    def _run_bounded(self, work: Callable[[pg8000.native.Connection], Result]) -> Result:
+    def _run_bounded(self, work: Callable[[pg8000.native.Connection], Result], spent_seconds: float) -> Result:
         if self.breaker.state != CLOSED:
             self._deadline.start(PROBE_SECONDS)
             return self._attempt(work)
-        self._deadline.start(self._deadline_seconds)
+        self._deadline.start(max(self._deadline_seconds - spent_seconds, min(PROBE_SECONDS, self._deadline_seconds)))
         try:
             return self._attempt(work)
         except DATABASE_ERRORS as error:

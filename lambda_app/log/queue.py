@@ -1,7 +1,8 @@
 """The SQS queue that takes a record when the database does not."""
 
-import time
+import threading
 from collections.abc import Callable, Iterable
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from botocore.config import Config
@@ -10,10 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
-# One attempt of at most three waits (connect, TLS, answer): whether there is another is decided below, by the time.
+# A second attempt is made below, without botocore's pause before it.
 CLIENT_CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
-# What repeats a send or follows it must begin within this time; all of it then takes four seconds at most.
-SEND_SECONDS = 1.0
+ATTEMPTS = 2
+# For everything: botocore's timeouts bound single waits, and neither their number nor the resolution of the name.
+SEND_SECONDS = 4.0
 
 QUEUE_ERRORS = (BotoCoreError, ClientError, TimeoutError)
 
@@ -28,28 +30,50 @@ class RecordQueue:
 
     def send(self, bodies: Iterable[str]) -> None:
         """Return once SQS has accepted every message; raises one of QUEUE_ERRORS, after which some may be there."""
-        last_start = time.monotonic() + SEND_SECONDS
-        for index, body in enumerate(bodies):
-            if index and time.monotonic() > last_start:
-                raise TimeoutError("SQS is too slow for all the messages")
-            try:
-                self._send_once(body)
-            except QUEUE_ERRORS:
-                if time.monotonic() > last_start:
-                    raise
-                self._send_once(body)
+
+        def send_all(client: "SQSClient", gave_up: threading.Event) -> None:
+            for body in bodies:
+                for attempt in range(1, ATTEMPTS + 1):
+                    if gave_up.is_set():
+                        return
+                    try:
+                        client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+                        break
+                    except QUEUE_ERRORS:
+                        if attempt == ATTEMPTS:
+                            raise
+
+        self._run_bounded(send_all)
 
     def check(self) -> None:
         """Ask SQS for the queue; raises one of QUEUE_ERRORS."""
-        self._require_client().get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
+        self._run_bounded(
+            lambda client, _: client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
+        )
 
-    def _send_once(self, body: str) -> None:
-        self._require_client().send_message(QueueUrl=self._queue_url, MessageBody=body)
+    def _run_bounded(self, work: "Callable[[SQSClient, threading.Event], object]") -> None:
+        """Run `work` in a thread of its own, and wait no longer than SEND_SECONDS for it."""
+        client = self._client = self._client or self._make_client()
+        outcome: SimpleQueue[Exception | None] = SimpleQueue()
+        gave_up = threading.Event()
 
-    def _require_client(self) -> "SQSClient":
-        if self._client is None:
-            self._client = self._make_client()
-        return self._client
+        def run() -> None:
+            try:
+                work(client, gave_up)
+                outcome.put(None)
+            except Exception as error:
+                outcome.put(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        try:
+            failure = outcome.get(timeout=SEND_SECONDS)
+        except Empty:
+            gave_up.set()
+            # Its connection is still in use.
+            self._client = None
+            raise TimeoutError("SQS did not answer in time") from None
+        if failure is not None:
+            raise failure
 
 
 def describe_queue_error(error: BaseException) -> str:

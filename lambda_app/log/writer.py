@@ -32,16 +32,24 @@ class RecordWriter:
         self._queue = queue
         self._on_database_failed = on_database_failed
 
-    def write(self, records: Sequence[PredictionRecord], key: IdempotencyKey | None = None) -> Written:
+    def write(
+        self, records: Sequence[PredictionRecord], key: IdempotencyKey | None = None, spent_seconds: float = 0.0
+    ) -> Written:
         """Return once all the records are durable, or those that an earlier request with the same key made.
+
+        `spent_seconds` is what the request has taken so far; all of it is to end within ten.
 
         Raises RecordError, and IdempotencyConflictError when the key came with another request.
         """
         try:
             if key is None:
-                self._database.run_transaction(lambda connection: insert_predictions(connection, records))
+                self._database.run_transaction(
+                    lambda connection: insert_predictions(connection, records), spent_seconds
+                )
                 return Written(records, DATABASE)
-            found = self._database.run_transaction(lambda connection: _write_once(connection, records, key))
+            found = self._database.run_transaction(
+                lambda connection: _write_once(connection, records, key), spent_seconds
+            )
         # Whatever it was: bytes that are not PostgreSQL's make pg8000 raise KeyError or struct.error.
         except Exception as error:
             reason = describe_error(error)
