@@ -24,8 +24,8 @@ FAULT_SECONDS = 5.5
 # After which the breakers let requests through to the database again.
 REST_SECONDS = (0.8, 1.2)
 # moto takes a millisecond of each message of the queue to hand out one of them.
-MAX_BACKLOG = 100
-BACKLOG_SECONDS = 6.0
+MAX_BACKLOG = 150
+BACKLOG_SECONDS = 4.0
 REQUESTS_IN_CYCLE = 5000
 DRAIN_SECONDS = 120.0
 
@@ -45,13 +45,14 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
     dice = random.Random(f"{seed} faults")
     cycles = max(1, round(requests / REQUESTS_IN_CYCLE))
     schedule = [fault for _ in range(cycles) for fault in dice.sample(faults, len(faults))]
-    traffic = Traffic(stage.fleet, requests, FAULT_SECONDS * len(schedule), seed)
+    traffic = Traffic(stage.fleet, requests, seed)
     events: Counter[str] = Counter()
     with running_replayers(stage.replays, events, seed) as replayers:
         # What nobody could store must neither stop the others nor vanish.
         planted = plant_messages(stage)
         with traffic.running():
-            for fault in schedule:
+            for index, fault in enumerate(schedule):
+                traffic.set_pace(FAULT_SECONDS * (len(schedule) - index))
                 inflict(fault, stage, traffic, dice, report)
             report("peace, until every Idempotency-Key has its answer")
         for replayer in replayers:

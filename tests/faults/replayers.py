@@ -11,7 +11,7 @@ from tests.faults.environment import Environment
 
 # Most batches take longer.
 KILL_WITHIN_SECONDS = 0.03
-LIFE_SECONDS = (3.0, 8.0)
+LIFE_SECONDS = (3.0, 10.0)
 
 
 class Replayer:

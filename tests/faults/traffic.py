@@ -21,6 +21,7 @@ from tests.faults.ledger import Asked, Attempt, make_attempt
 # Fewer than there are environments: one client at a time asks two of them at once.
 CLIENT_COUNT = 4
 CALLERS = (None, "arn:aws:iam::123456789012:user/one", "arn:aws:iam::123456789012:user/two")
+MAX_INTERVAL_SECONDS = 0.1
 RETRY_SECONDS = (0.8, 2.5)
 # More than one message of SQS holds.
 LARGE_BATCH, LARGE_EVERY = 600, 80
@@ -37,19 +38,19 @@ class Operation:
 
 
 class Traffic:
-    """Sends at least `total` requests, evenly over `seconds` as far as the service keeps up, until told to end."""
+    """Sends at least `total` requests, at the pace that is set, as far as the service keeps up, until told to end."""
 
-    def __init__(self, fleet: Fleet, total: int, seconds: float, seed: int) -> None:
+    def __init__(self, fleet: Fleet, total: int, seed: int) -> None:
         self.attempts: list[Attempt] = []
         self.events: Counter[str] = Counter({"twins answered alike": 0, "batches of several messages answered": 0})
         self.fault = ""
         self._fleet = fleet
         self._total = total
-        self._interval = seconds / total
+        self._interval = MAX_INTERVAL_SECONDS
         self._random = random.Random(f"{seed} traffic")
         self._lock = threading.Lock()
         self._twins = threading.Lock()
-        self._started_at = time.monotonic()
+        self._due_at = 0.0
         self._made = 0
         self._repeats: list[Operation] = []
         self._busy = 0
@@ -59,7 +60,7 @@ class Traffic:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Ask from several threads; leaving the context waits until every key has got its answer, an error does not."""
-        self._started_at = time.monotonic()
+        self._due_at = time.monotonic()
         threads = [threading.Thread(target=self._run, name=f"client {number}") for number in range(CLIENT_COUNT)]
         for thread in threads:
             thread.start()
@@ -74,6 +75,12 @@ class Traffic:
                 thread.join()
         if self.failures:
             raise self.failures[0]
+
+    def set_pace(self, seconds: float) -> None:
+        """Spread what is missing of the total over that time; without an end there is always some traffic."""
+        with self._lock:
+            missing = max(1, self._total - len(self.attempts))
+            self._interval = min(seconds / missing, MAX_INTERVAL_SECONDS)
 
     def _run(self) -> None:
         try:
@@ -101,7 +108,8 @@ class Traffic:
             operation = next((one for one in self._repeats if one.due_at <= now), None)
             if operation:
                 self._repeats.remove(operation)
-            elif self._made * self._interval <= now - self._started_at and self._is_wanted():
+            elif self._due_at <= now and self._is_wanted():
+                self._due_at += self._interval
                 self._made += 1
                 operation = self._invent()
             self._busy += operation is not None
