@@ -1,6 +1,8 @@
 """What becomes of an answer while the database, the queue or both are away."""
 
+import contextlib
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.postgres import Postgres
 from tests.events import Context, invoke, load_event, read_body
+from tests.faults.sqs_front import SqsFront
 from tests.queues import QueuePair, count_messages, drain_queue
 
 if TYPE_CHECKING:
@@ -27,6 +30,27 @@ def silent_port() -> Iterator[str]:
     """A port that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         yield str(silent.getsockname()[1])
+
+
+@pytest.fixture
+def trickling_port() -> Iterator[int]:
+    """A port that answers HTTP with a byte every 0.3 seconds, within every timeout for a single wait."""
+    ending = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n".ljust(100):
+                if ending.wait(0.3):
+                    return
+                connection.sendall(bytes([byte]))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        yield int(server.getsockname()[1])
+        ending.set()
+        thread.join()
 
 
 def test_dead_database_sends_the_whole_record_to_the_queue(
@@ -109,6 +133,30 @@ def test_silence_of_both_ends_within_ten_seconds(wire: Callable[..., LambdaHandl
     started = time.monotonic()
     assert invoke(api, load_event("predict"))["statusCode"] == 503
     assert time.monotonic() - started < 10
+
+
+def test_silence_of_s3_as_well_ends_within_ten_seconds(
+    wire: Callable[..., LambdaHandler], silent_port: str, environment: dict[str, str]
+) -> None:
+    with SqsFront(int(environment["AWS_ENDPOINT_URL"].rpartition(":")[2])) as s3:
+        silent_queue = {"AWS_ENDPOINT_URL_SQS": f"http://127.0.0.1:{silent_port}"}
+        fronts = {"AWS_ENDPOINT_URL_S3": s3.endpoint_url, **silent_queue}
+        api = wire(DATABASE_PORT=silent_port, MODEL_REFRESH_SECONDS="1", **fronts)
+        s3.mode = "silent"
+        time.sleep(1.1)
+        started = time.monotonic()
+        assert invoke(api, load_event("predict"))["statusCode"] == 503
+        assert time.monotonic() - started < 10
+        assert s3.seen["silent"] == 1
+
+
+def test_sqs_that_answers_byte_by_byte_is_given_up(wire: Callable[..., LambdaHandler], trickling_port: int) -> None:
+    api = wire(**DEAD, AWS_ENDPOINT_URL_SQS=f"http://127.0.0.1:{trickling_port}")
+    started = time.monotonic()
+    answer = invoke(api, load_event("predict"))
+    assert time.monotonic() - started < 10
+    assert answer["statusCode"] == 503
+    assert answer["body"]["detail"].endswith("nor did the queue: TimeoutError")
 
 
 def test_silent_database_costs_one_request_and_the_next_ones_nothing(
