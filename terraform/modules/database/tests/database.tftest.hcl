@@ -140,61 +140,6 @@ run "logs_hold_no_values" {
   }
 }
 
-run "proxy_takes_tokens_of_the_two_roles_only" {
-  command = plan
-
-  assert {
-    condition = (
-      aws_db_proxy.this.engine_family == "POSTGRESQL"
-      && aws_db_proxy.this.require_tls
-      && aws_db_proxy.this.idle_client_timeout == 1800
-      && aws_db_proxy.this.vpc_security_group_ids == toset(["sg-proxy"])
-      && aws_db_proxy.this.vpc_subnet_ids == toset(["subnet-1", "subnet-2"])
-    )
-    error_message = "The proxy must be PostgreSQL's, over TLS, in the private subnets."
-  }
-
-  assert {
-    condition = toset([
-      for auth in aws_db_proxy.this.auth : join(" ", [auth.auth_scheme, auth.iam_auth, auth.secret_arn])
-      ]) == toset([
-      "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
-      "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
-    ])
-    error_message = "Each role must come by IAM token and with its own secret, and nobody else at all."
-  }
-
-  assert {
-    condition = jsondecode(aws_iam_role_policy.proxy.policy).Statement == [{
-      Sid    = "ReadRoleSecrets"
-      Effect = "Allow"
-      Action = ["secretsmanager:GetSecretValue"]
-      Resource = [
-        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
-        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
-      ]
-    }]
-    error_message = "The proxy's role may read the two secrets and nothing else."
-  }
-
-  assert {
-    condition = [
-      for statement in jsondecode(aws_iam_role.proxy.assume_role_policy).Statement :
-      [statement.Effect, statement.Principal, statement.Action]
-    ] == [["Allow", { Service = "rds.amazonaws.com" }, "sts:AssumeRole"]]
-    error_message = "Only RDS may take the proxy's role."
-  }
-
-  assert {
-    condition = (
-      one(aws_db_proxy_default_target_group.this.connection_pool_config).max_connections_percent == 90
-      && one(aws_db_proxy_default_target_group.this.connection_pool_config).connection_borrow_timeout == 5
-      && aws_db_proxy_target.this.db_instance_identifier == "diabetes-dev"
-    )
-    error_message = "The pool must leave connections to migrations, and not make a request wait in vain."
-  }
-}
-
 run "gives_out_what_the_functions_need" {
   command = plan
 
