@@ -1,0 +1,133 @@
+# Who may deploy, and what that allows. Plans alone, as in bootstrap.tftest.hcl.
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+
+  override_resource {
+    target = aws_s3_bucket.state
+    values = { arn = "arn:aws:s3:::diabetes-states" }
+  }
+
+  override_resource {
+    target = aws_ecr_repository.this
+    values = { arn = "arn:aws:ecr:eu-west-1:123456789012:repository/diabetes" }
+  }
+
+  override_resource {
+    target = aws_iam_openid_connect_provider.github
+    values = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+  }
+}
+
+variables {
+  account_id        = "123456789012"
+  region            = "eu-west-1"
+  state_bucket_name = "diabetes-states"
+  github_repository = "owner/diabetes-ml"
+  environments      = ["dev", "staging"]
+}
+
+run "only_the_environments_jobs_may_deploy" {
+  command = plan
+
+  assert {
+    condition = { for environment, role in aws_iam_role.deploy : environment => jsondecode(role.assume_role_policy).Statement } == {
+      for environment in ["dev", "staging"] : environment => [{
+        Effect    = "Allow"
+        Principal = { Federated = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
+        Action    = "sts:AssumeRoleWithWebIdentity"
+        Condition = {
+          StringEquals = {
+            "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+            "token.actions.githubusercontent.com:sub" = "repo:owner/diabetes-ml:environment:${environment}"
+          }
+        }
+      }]
+    }
+    error_message = "A role must be for the repository's jobs in the environment of its name."
+  }
+
+  assert {
+    condition = (
+      aws_iam_openid_connect_provider.github[0].url == "https://token.actions.githubusercontent.com"
+      && aws_iam_openid_connect_provider.github[0].client_id_list == toset(["sts.amazonaws.com"])
+    )
+    error_message = "The provider must be GitHub's."
+  }
+}
+
+run "a_role_reaches_its_own_environment" {
+  command = plan
+
+  assert {
+    condition = {
+      for statement in jsondecode(aws_iam_role_policy.deploy["dev"].policy).Statement : statement.Sid => statement.Resource
+      if !contains(["Named"], statement.Sid)
+      } == {
+      FindState          = ["arn:aws:s3:::diabetes-states"]
+      State              = ["arn:aws:s3:::diabetes-states/dev.tfstate"]
+      StateLock          = ["arn:aws:s3:::diabetes-states/dev.tfstate.tflock"]
+      RegistryLogin      = ["*"]
+      Image              = ["arn:aws:ecr:eu-west-1:123456789012:repository/diabetes"]
+      Unnamed            = ["*"]
+      Roles              = ["arn:aws:iam::123456789012:role/diabetes-dev-*"]
+      PassRoles          = ["arn:aws:iam::123456789012:role/diabetes-dev-*"]
+      ServiceLinkedRoles = ["arn:aws:iam::123456789012:role/aws-service-role/*"]
+    }
+    error_message = "The statements must reach the environment's own state, image and roles."
+  }
+
+  assert {
+    condition = alltrue([
+      for resource in one([
+        for statement in jsondecode(aws_iam_role_policy.deploy["dev"].policy).Statement : statement.Resource
+        if statement.Sid == "Named"
+      ]) : strcontains(resource, "diabetes-dev") || endswith(resource, ":db-proxy:*") || endswith(resource, ":target-group:*")
+    ])
+    error_message = "What has a name must have the environment's; only the proxy has none."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.deploy["dev"].policy).Statement : [
+        for action in statement.Action : action != "*" && !startswith(action, "iam:*") && !startswith(action, "sts:")
+      ]
+    ]))
+    error_message = "No statement may allow everything, all of IAM, or another role."
+  }
+
+  # No role may change itself or another environment's: their names begin otherwise.
+  assert {
+    condition     = alltrue([for role in aws_iam_role.deploy : startswith(role.name, "deploy-diabetes-")])
+    error_message = "The roles' own names must lie outside of what they may change."
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_iam_role_policy.deploy : length(policy.policy) <= 10240])
+    error_message = "IAM takes at most 10,240 characters of a role's own policies."
+  }
+}
+
+run "the_accounts_own_provider_can_be_used" {
+  command = plan
+
+  variables {
+    github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  }
+
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "No second provider may be made."
+  }
+
+  assert {
+    condition = alltrue([
+      for role in aws_iam_role.deploy :
+      jsondecode(role.assume_role_policy).Statement[0].Principal.Federated == var.github_oidc_provider_arn
+    ])
+    error_message = "The roles must trust the provider that is there."
+  }
+}

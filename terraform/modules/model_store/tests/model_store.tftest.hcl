@@ -1,0 +1,121 @@
+mock_provider "aws" {
+  override_resource {
+    target = aws_s3_bucket.this
+    values = { arn = "arn:aws:s3:::diabetes-dev-models" }
+  }
+}
+
+variables {
+  name                    = "diabetes-dev-models"
+  noncurrent_version_days = 30
+  force_destroy           = false
+}
+
+run "bucket_is_private_and_keeps_versions" {
+  assert {
+    condition = (
+      aws_s3_bucket_public_access_block.this.block_public_acls
+      && aws_s3_bucket_public_access_block.this.block_public_policy
+      && aws_s3_bucket_public_access_block.this.ignore_public_acls
+      && aws_s3_bucket_public_access_block.this.restrict_public_buckets
+    )
+    error_message = "Public access must be blocked in all four ways."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_ownership_controls.this.rule).object_ownership == "BucketOwnerEnforced"
+    error_message = "The bucket's owner must own every object."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_versioning.this.versioning_configuration).status == "Enabled"
+    error_message = "The bucket must keep versions."
+  }
+
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_server_side_encryption_configuration.this.rule :
+      one(rule.apply_server_side_encryption_by_default).sse_algorithm
+    ] == ["AES256"]
+    error_message = "The bucket must encrypt."
+  }
+
+  assert {
+    condition = jsondecode(aws_s3_bucket_policy.this.policy).Statement == [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = ["arn:aws:s3:::diabetes-dev-models", "arn:aws:s3:::diabetes-dev-models/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+    error_message = "Everything without TLS must be refused, and nothing be allowed by the bucket."
+  }
+
+  assert {
+    condition     = !aws_s3_bucket.this.force_destroy
+    error_message = "A bucket with models must not be destroyed unless asked for."
+  }
+}
+
+run "only_old_versions_expire" {
+  assert {
+    condition = {
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.id => [
+        rule.status,
+        [for expiration in rule.noncurrent_version_expiration : expiration.noncurrent_days],
+        [for upload in rule.abort_incomplete_multipart_upload : upload.days_after_initiation],
+      ]
+      } == {
+      old-versions       = ["Enabled", [30], []]
+      incomplete-uploads = ["Enabled", [], [7]]
+    }
+    error_message = "Old versions must go after their days, and incomplete uploads after seven."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      [for expiration in rule.expiration : expiration.expired_object_delete_marker && expiration.date == null]
+    ]))
+    error_message = "No current object may expire."
+  }
+}
+
+run "gives_out_name_and_arn" {
+  assert {
+    condition = (
+      output.bucket_name == "diabetes-dev-models" && output.bucket_arn == "arn:aws:s3:::diabetes-dev-models"
+    )
+    error_message = "The outputs must name the bucket."
+  }
+}
+
+run "can_be_thrown_away" {
+  variables {
+    force_destroy = true
+  }
+
+  assert {
+    condition     = aws_s3_bucket.this.force_destroy
+    error_message = "The bucket must go with its models where that was asked for."
+  }
+}
+
+run "refuses_a_name_with_a_dot" {
+  command         = plan
+  expect_failures = [var.name]
+
+  variables {
+    name = "diabetes.models"
+  }
+}
+
+run "refuses_old_versions_that_vanish_at_once" {
+  command         = plan
+  expect_failures = [var.noncurrent_version_days]
+
+  variables {
+    noncurrent_version_days = 0
+  }
+}

@@ -1,0 +1,168 @@
+mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+
+  override_resource {
+    target = aws_vpc_endpoint.s3
+    values = { prefix_list_id = "pl-s3" }
+  }
+}
+
+variables {
+  name               = "diabetes-dev"
+  vpc_cidr           = "10.20.0.0/20"
+  availability_zones = ["eu-west-1b", "eu-west-1a"]
+}
+
+run "subnets_are_private" {
+  assert {
+    condition = [for zone in var.availability_zones : aws_subnet.private[zone].cidr_block] == [
+      "10.20.0.0/22", "10.20.4.0/22",
+    ]
+    error_message = "Each zone must get its quarter of the VPC."
+  }
+
+  assert {
+    condition     = output.private_subnet_ids == [for zone in var.availability_zones : aws_subnet.private[zone].id]
+    error_message = "The subnets must be given out in the order of the zones."
+  }
+
+  assert {
+    condition     = alltrue([for subnet in aws_subnet.private : !subnet.map_public_ip_on_launch])
+    error_message = "No subnet may give out public addresses."
+  }
+
+  assert {
+    condition     = aws_vpc.this.enable_dns_support && aws_vpc.this.enable_dns_hostnames
+    error_message = "The endpoints' private names need DNS support and DNS host names."
+  }
+
+  assert {
+    condition     = toset(keys(aws_route_table_association.private)) == toset(var.availability_zones)
+    error_message = "Both subnets must use the private route table."
+  }
+}
+
+run "groups_allow_exactly_the_named_edges" {
+  assert {
+    condition = toset([
+      for rule in aws_vpc_security_group_egress_rule.this :
+      join(" ", [rule.security_group_id, rule.referenced_security_group_id, rule.ip_protocol, rule.from_port, rule.to_port])
+      ]) == toset([
+      "${output.function_security_group_id} ${output.proxy_security_group_id} tcp 5432 5432",
+      "${output.function_security_group_id} ${aws_security_group.this["endpoints"].id} tcp 443 443",
+      "${output.migrate_security_group_id} ${output.database_security_group_id} tcp 5432 5432",
+      "${output.migrate_security_group_id} ${aws_security_group.this["endpoints"].id} tcp 443 443",
+      "${output.proxy_security_group_id} ${output.database_security_group_id} tcp 5432 5432",
+    ])
+    error_message = "The rules for what may leave must be exactly these five; database and endpoints have none."
+  }
+
+  assert {
+    condition = {
+      for name, rule in aws_vpc_security_group_ingress_rule.this : name => [
+        rule.referenced_security_group_id, rule.security_group_id, rule.ip_protocol, rule.from_port, rule.to_port
+      ]
+      } == {
+      for name, rule in aws_vpc_security_group_egress_rule.this : name => [
+        rule.security_group_id, rule.referenced_security_group_id, rule.ip_protocol, rule.from_port, rule.to_port
+      ]
+    }
+    error_message = "Each rule for what may leave must have its counterpart at the other end, and no other may exist."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for rules in [aws_vpc_security_group_egress_rule.this, aws_vpc_security_group_ingress_rule.this] :
+      [for rule in rules : rule.cidr_ipv4 == null && rule.cidr_ipv6 == null && rule.prefix_list_id == null]
+    ]))
+    error_message = "Rules must name groups, not addresses."
+  }
+
+  assert {
+    condition = (
+      aws_vpc_security_group_egress_rule.functions_to_s3.security_group_id == output.function_security_group_id
+      && aws_vpc_security_group_egress_rule.functions_to_s3.prefix_list_id == "pl-s3"
+      && aws_vpc_security_group_egress_rule.functions_to_s3.ip_protocol == "tcp"
+      && aws_vpc_security_group_egress_rule.functions_to_s3.from_port == 443
+      && aws_vpc_security_group_egress_rule.functions_to_s3.to_port == 443
+    )
+    error_message = "The functions reach S3's prefix list on port 443."
+  }
+
+  assert {
+    condition = length(distinct([
+      output.function_security_group_id, output.migrate_security_group_id, output.proxy_security_group_id,
+      output.database_security_group_id, aws_security_group.this["endpoints"].id,
+    ])) == 5
+    error_message = "The five groups must be five."
+  }
+}
+
+run "default_group_is_emptied" {
+  assert {
+    condition = (
+      aws_default_security_group.this.vpc_id == aws_vpc.this.id
+      && length(aws_default_security_group.this.ingress) == 0
+      && length(aws_default_security_group.this.egress) == 0
+    )
+    error_message = "The default security group must let nothing in or out."
+  }
+}
+
+run "endpoints_serve_this_account_only" {
+  assert {
+    condition = {
+      for service, endpoint in aws_vpc_endpoint.interface : service => [endpoint.service_name, endpoint.private_dns_enabled]
+      } == {
+      secretsmanager = ["com.amazonaws.eu-west-1.secretsmanager", true]
+      sqs            = ["com.amazonaws.eu-west-1.sqs", true]
+    }
+    error_message = "SQS and Secrets Manager must have endpoints under their usual names."
+  }
+
+  assert {
+    condition = alltrue([
+      for endpoint in aws_vpc_endpoint.interface :
+      endpoint.security_group_ids == toset([aws_security_group.this["endpoints"].id])
+      && endpoint.subnet_ids == toset(output.private_subnet_ids)
+    ])
+    error_message = "Interface endpoints must stand in both subnets, in their own group."
+  }
+
+  assert {
+    condition = (
+      aws_vpc_endpoint.s3.vpc_endpoint_type == "Gateway"
+      && aws_vpc_endpoint.s3.service_name == "com.amazonaws.eu-west-1.s3"
+      && aws_vpc_endpoint.s3.route_table_ids == toset([aws_route_table.private.id])
+    )
+    error_message = "S3 must have a gateway in the private route table."
+  }
+
+  assert {
+    condition = alltrue([
+      for endpoint in concat([aws_vpc_endpoint.s3], values(aws_vpc_endpoint.interface)) :
+      [for statement in jsondecode(endpoint.policy).Statement : [statement.Effect, statement.Condition]] == [[
+        "Allow",
+        { StringEquals = { "aws:PrincipalAccount" = "123456789012", "aws:ResourceAccount" = "123456789012" } },
+      ]]
+    ])
+    error_message = "Endpoints must serve this account's principals and resources alone."
+  }
+}
+
+run "endpoints_can_be_chosen" {
+  variables {
+    interface_endpoints = ["sqs"]
+  }
+
+  assert {
+    condition     = keys(aws_vpc_endpoint.interface) == ["sqs"]
+    error_message = "Only the named services get an interface endpoint."
+  }
+}

@@ -1,0 +1,55 @@
+variable "name" {
+  description = "Prefix of all names, such as diabetes-dev."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name)) && !strcontains(var.name, "--")
+    error_message = "name must be 3 to 32 lower-case letters, digits and single hyphens, from a letter to a letter or digit."
+  }
+}
+
+variable "vpc_cidr" {
+  description = "Private IPv4 range of the VPC; each of the two subnets gets a quarter of it."
+  type        = string
+
+  validation {
+    condition     = can(cidrsubnet(var.vpc_cidr, 0, 0)) && try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)
+    error_message = "vpc_cidr must be the first address of an IPv4 range with its length, such as 10.20.0.0/20."
+  }
+
+  validation {
+    condition     = try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 24, false)
+    error_message = "vpc_cidr must be from /16, the largest VPC, to /24, whose quarters have 59 addresses of use."
+  }
+
+  validation {
+    condition     = can(regex("^(10\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|192\\.168\\.)", var.vpc_cidr))
+    error_message = "vpc_cidr must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16."
+  }
+}
+
+variable "availability_zones" {
+  description = "The two zones of the subnets: RDS and its proxy need two."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.availability_zones) == 2 && length(distinct(var.availability_zones)) == 2
+    error_message = "availability_zones must be exactly two different zones."
+  }
+}
+
+variable "interface_endpoints" {
+  description = "Short names of the AWS services that get an interface endpoint; S3 has a gateway."
+  type        = set(string)
+  default     = ["secretsmanager", "sqs"]
+
+  validation {
+    condition     = alltrue([for service in var.interface_endpoints : can(regex("^[a-z][a-z0-9.-]*$", service))])
+    error_message = "interface_endpoints must be short names such as sqs, in lower case."
+  }
+
+  validation {
+    condition     = !contains(var.interface_endpoints, "s3")
+    error_message = "interface_endpoints must not name s3, which has its gateway."
+  }
+}
