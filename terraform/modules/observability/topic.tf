@@ -8,7 +8,6 @@ locals {
 
 # A key of its own: CloudWatch may not use the one that AWS manages for SNS.
 resource "aws_kms_key" "alarms" {
-  #checkov:skip=CKV_AWS_33:The wildcard principal does not occur; the resource "*" of a key policy is the key itself.
   description             = "Alarms of ${var.name}"
   enable_key_rotation     = true
   deletion_window_in_days = 7

@@ -64,7 +64,6 @@ resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_116:api and migrate are invoked synchronously, and replay's messages stay in their queue.
   #checkov:skip=CKV_AWS_173:No secret is among the variables; Lambda encrypts them with its own key.
   #checkov:skip=CKV_AWS_272:Lambda cannot check signatures of container images; the digest pins what runs.
-  #checkov:skip=CKV_AWS_50:Tracing is an input.
   for_each = local.functions
 
   function_name                  = "${var.name}-${each.key}"

@@ -96,8 +96,6 @@ resource "aws_iam_role" "function" {
 }
 
 resource "aws_iam_role_policy" "function" {
-  #checkov:skip=CKV_AWS_290:Lambda accepts a role for a VPC only if it may make network interfaces anywhere; a Deny keeps the function's code from it.
-  #checkov:skip=CKV_AWS_355:The same; and X-Ray knows no resources.
   for_each = local.functions
 
   name = "function"
@@ -113,6 +111,7 @@ resource "aws_iam_role_policy" "function" {
         Resource = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
       },
       {
+        # Lambda accepts a role for a VPC only if it may do these anywhere.
         Sid      = "AttachToNetwork"
         Effect   = "Allow"
         Action   = local.network_actions
