@@ -1,0 +1,97 @@
+locals {
+  api = var.function_names.api
+
+  # Rows of the dashboard from the caller to the database; each metric as CloudWatch writes it: namespace, name,
+  # dimension, value, …, options.
+  graphs = [
+    { title = "Requests at the gateway", stat = "Sum", metrics = [
+      ["AWS/ApiGateway", "Count", "ApiId", var.api_id, "Stage", var.stage_name, {}],
+      ["AWS/ApiGateway", "4xx", "ApiId", var.api_id, "Stage", var.stage_name, {}],
+      ["AWS/ApiGateway", "5xx", "ApiId", var.api_id, "Stage", var.stage_name, {}],
+    ] },
+    { title = "Latency, ms", stat = "p50", metrics = flatten([for stat in ["p50", "p90", "p99"] : [
+      { metric = ["AWS/ApiGateway", "Latency", "ApiId", var.api_id, "Stage", var.stage_name, { stat = stat, label = "gateway ${stat}" }] },
+      { metric = [var.metrics_namespace, "Latency", "service", var.service_name, { stat = stat, label = "service ${stat}" }] },
+    ]])[*].metric },
+    { title = "Errors and throttles of the functions", stat = "Sum", metrics = concat(
+      [[var.metrics_namespace, "ServerErrors", "service", var.service_name, {}]],
+      [for name in values(var.function_names) : ["AWS/Lambda", "Errors", "FunctionName", name, { label = "errors ${name}" }]],
+      [for name in values(var.function_names) : ["AWS/Lambda", "Throttles", "FunctionName", name, { label = "throttles ${name}" }]],
+    ) },
+    { title = "Cold starts and concurrency of the api", stat = "Maximum", metrics = [
+      [var.metrics_namespace, "ColdStart", "function_name", local.api, "service", var.service_name, { stat = "Sum" }],
+      ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", local.api, {}],
+    ] },
+    { title = "Records by destination", stat = "Sum", metrics = [
+      [var.metrics_namespace, "Predictions", "service", var.service_name, {}],
+      [var.metrics_namespace, "RecordsToDatabase", "service", var.service_name, {}],
+      [var.metrics_namespace, "RecordsToQueue", "service", var.service_name, {}],
+      [var.metrics_namespace, "RecordsReplayed", "service", var.service_name, {}],
+    ] },
+    { title = "Failures of database, replay and model", stat = "Sum", metrics = [
+      [var.metrics_namespace, "DatabaseFailures", "service", var.service_name, {}],
+      [var.metrics_namespace, "ReplayFailures", "service", var.service_name, {}],
+      [var.metrics_namespace, "MessagesDeadLettered", "service", var.service_name, {}],
+      [var.metrics_namespace, "ModelLoadFailures", "service", var.service_name, {}],
+    ] },
+    { title = "Messages in the queues", stat = "Maximum", metrics = [
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_name, {}],
+      ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", var.queue_name, {}],
+      ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.dead_letter_queue_name, {}],
+    ] },
+    { title = "Age of the oldest message, s", stat = "Maximum", metrics = [
+      ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_name, {}],
+    ] },
+    { title = "Connections of the proxy", stat = "Maximum", metrics = [
+      ["AWS/RDS", "ClientConnections", "ProxyName", var.proxy_name, {}],
+      ["AWS/RDS", "DatabaseConnections", "ProxyName", var.proxy_name, {}],
+      ["AWS/RDS", "DatabaseConnectionsCurrentlySessionPinned", "ProxyName", var.proxy_name, {}],
+    ] },
+    { title = "Connections of the database", stat = "Maximum", metrics = [
+      ["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", var.instance_identifier, {}],
+    ] },
+    { title = "Load of the database: CPU in percent, sessions at work", stat = "Average", metrics = [
+      ["AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", var.instance_identifier, {}],
+      ["AWS/RDS", "DBLoad", "DBInstanceIdentifier", var.instance_identifier, { yAxis = "right" }],
+    ] },
+    { title = "Free storage of the database, bytes", stat = "Minimum", metrics = [
+      ["AWS/RDS", "FreeStorageSpace", "DBInstanceIdentifier", var.instance_identifier, {}],
+    ] },
+  ]
+
+  # A REPORT line has @initDuration only where the environment was new.
+  init_query = <<-EOT
+    SOURCE '${var.log_group_names.api}'
+    | filter @type = "REPORT" and ispresent(@initDuration)
+    | stats count(*) as cold_starts, pct(@initDuration, 50) as init_p50_ms, max(@initDuration) as init_max_ms by bin(1h)
+  EOT
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+
+  dashboard_body = jsonencode({
+    widgets = concat(
+      [for index, graph in local.graphs : {
+        type = "metric", width = 12, height = 6, x = index % 2 * 12, y = floor(index / 2) * 6
+        properties = {
+          title   = graph.title
+          stat    = graph.stat
+          metrics = graph.metrics
+          period  = 300
+          region  = data.aws_region.current.name
+          view    = "timeSeries"
+        }
+      }],
+      [{
+        type = "log", width = 24, height = 6, x = 0, y = ceil(length(local.graphs) / 2) * 6
+        properties = {
+          title  = "Initialisation of the api"
+          query  = local.init_query
+          region = data.aws_region.current.name
+          view   = "table"
+        }
+      }],
+    )
+  })
+}

@@ -1,0 +1,160 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:diabetes-test-alarms" }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-west-1:123456789012:key/1" }
+  }
+}
+
+variables {
+  name                   = "diabetes-test"
+  metrics_namespace      = "DiabetesMl"
+  service_name           = "diabetes-test"
+  function_names         = { api = "diabetes-test-api", replay = "diabetes-test-replay", migrate = "diabetes-test-migrate" }
+  log_group_names        = { api = "/aws/lambda/diabetes-test-api", replay = "/aws/lambda/diabetes-test-replay", migrate = "/aws/lambda/diabetes-test-migrate" }
+  api_id                 = "api1"
+  stage_name             = "$default"
+  queue_name             = "diabetes-test-records"
+  dead_letter_queue_name = "diabetes-test-dead-letters"
+  proxy_name             = "diabetes-test-proxy"
+  instance_identifier    = "diabetes-test-database"
+}
+
+run "alarms" {
+  assert {
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => "${alarm.namespace} ${alarm.metric_name} ${coalesce(alarm.statistic, alarm.extended_statistic)} ${alarm.comparison_operator} ${alarm.threshold} ${alarm.evaluation_periods}" } == {
+      server-errors        = "DiabetesMl ServerErrors Average GreaterThanThreshold 0.01 1"
+      gateway-5xx          = "AWS/ApiGateway 5xx Average GreaterThanThreshold 0.01 1"
+      latency              = "AWS/ApiGateway Latency p99 GreaterThanThreshold 3000 3"
+      queue-age            = "AWS/SQS ApproximateAgeOfOldestMessage Maximum GreaterThanThreshold 900 1"
+      records-to-queue     = "DiabetesMl RecordsToQueue Sum GreaterThanThreshold 0 1"
+      replay-failures      = "DiabetesMl ReplayFailures Sum GreaterThanThreshold 0 1"
+      dead-letters         = "AWS/SQS ApproximateNumberOfMessagesVisible Maximum GreaterThanThreshold 0 1"
+      model-load-failures  = "DiabetesMl ModelLoadFailures Sum GreaterThanThreshold 0 1"
+      proxy-pinned         = "AWS/RDS DatabaseConnectionsCurrentlySessionPinned Maximum GreaterThanThreshold 0 2"
+      database-cpu         = "AWS/RDS CPUUtilization Average GreaterThanThreshold 80 3"
+      database-storage     = "AWS/RDS FreeStorageSpace Minimum LessThanThreshold 4294967296 1"
+      database-connections = "AWS/RDS DatabaseConnections Maximum GreaterThanThreshold 60 2"
+      throttles-api        = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
+      throttles-replay     = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
+      throttles-migrate    = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
+      errors-api           = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
+      errors-replay        = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
+      errors-migrate       = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
+    }
+    error_message = "The alarms are others."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn]) && alarm.treat_missing_data == "notBreaching" && alarm.period == 300])
+    error_message = "Every alarm must be told to the topic, when it begins and when it is over."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : can(regex("Runbook: docs/operations.md, \".+\"\\.$", alarm.alarm_description))])
+    error_message = "Every alarm must name its runbook."
+  }
+
+  assert {
+    condition = { for key in ["server-errors", "gateway-5xx", "queue-age", "dead-letters", "proxy-pinned", "database-cpu", "throttles-replay"] : key => aws_cloudwatch_metric_alarm.this[key].dimensions } == {
+      server-errors    = tomap({ service = "diabetes-test" })
+      gateway-5xx      = tomap({ ApiId = "api1", Stage = "$default" })
+      queue-age        = tomap({ QueueName = "diabetes-test-records" })
+      dead-letters     = tomap({ QueueName = "diabetes-test-dead-letters" })
+      proxy-pinned     = tomap({ ProxyName = "diabetes-test-proxy" })
+      database-cpu     = tomap({ DBInstanceIdentifier = "diabetes-test-database" })
+      throttles-replay = tomap({ FunctionName = "diabetes-test-replay" })
+    }
+    error_message = "An alarm looks at another thing."
+  }
+}
+
+run "topic" {
+  assert {
+    condition     = aws_sns_topic.alarms.kms_master_key_id == aws_kms_key.alarms.arn && aws_kms_key.alarms.enable_key_rotation && length(aws_sns_topic_subscription.email) == 0
+    error_message = "The topic must be encrypted with a key that rotates, and mails nobody who was not named."
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_kms_key.alarms.policy).Statement : [statement.Principal, statement.Action]] == [[{ AWS = "arn:aws:iam::123456789012:root" }, "kms:*"], [{ Service = "cloudwatch.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"]]]
+    error_message = "CloudWatch must be able to use the key, and nobody else outside the account."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_sns_topic_policy.alarms.policy).Statement : [statement.Effect, statement.Principal, statement.Action, statement.Resource, statement.Condition]] == [
+      ["Allow", { Service = "cloudwatch.amazonaws.com" }, "sns:Publish", aws_sns_topic.alarms.arn, { ArnLike = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:diabetes-test-*" }, StringEquals = { "aws:SourceAccount" = "123456789012" } }],
+      ["Deny", "*", "sns:Publish", aws_sns_topic.alarms.arn, { Bool = { "aws:SecureTransport" = "false" } }],
+    ]
+    error_message = "Only the alarms of this environment may publish, and nothing without TLS."
+  }
+}
+
+run "mail_and_thresholds" {
+  variables {
+    alarm_email = "on-call@example.org"
+    thresholds  = { latency_p99_ms = 1500 }
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.email[0].endpoint == "on-call@example.org" && aws_sns_topic_subscription.email[0].protocol == "email"
+    error_message = "The address must be told."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["latency"].threshold == 1500 && aws_cloudwatch_metric_alarm.this["queue-age"].threshold == 900
+    error_message = "A threshold that is given counts, the others keep their defaults."
+  }
+}
+
+run "dashboard" {
+  assert {
+    condition = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : "${widget.type} ${widget.x} ${widget.y} ${widget.properties.title}"] == [
+      "metric 0 0 Requests at the gateway",
+      "metric 12 0 Latency, ms",
+      "metric 0 6 Errors and throttles of the functions",
+      "metric 12 6 Cold starts and concurrency of the api",
+      "metric 0 12 Records by destination",
+      "metric 12 12 Failures of database, replay and model",
+      "metric 0 18 Messages in the queues",
+      "metric 12 18 Age of the oldest message, s",
+      "metric 0 24 Connections of the proxy",
+      "metric 12 24 Connections of the database",
+      "metric 0 30 Load of the database: CPU in percent, sessions at work",
+      "metric 12 30 Free storage of the database, bytes",
+      "log 0 36 Initialisation of the api",
+    ]
+    error_message = "The dashboard has other widgets, or at other places."
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[1].properties.metrics[0] == ["AWS/ApiGateway", "Latency", "ApiId", "api1", "Stage", "$default", { stat = "p50", label = "gateway p50" }] && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[1].properties.metrics) == 6
+    error_message = "Latency must be there by percentiles, of the gateway and of the service."
+  }
+
+  assert {
+    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[12].properties.query, "SOURCE '/aws/lambda/diabetes-test-api'\n| filter @type = \"REPORT\"")
+    error_message = "Initialisation must be read from the REPORT lines."
+  }
+}
+
+run "rejects_values_out_of_range" {
+  command = plan
+  variables {
+    name            = "Diabetes Test"
+    function_names  = { api = "diabetes-test-api" }
+    log_group_names = {}
+    alarm_email     = "nobody"
+    thresholds      = { latency_p99_ms = -1, server_error_share = 1, database_cpu_percent = 100 }
+  }
+  expect_failures = [var.name, var.function_names, var.log_group_names, var.alarm_email, var.thresholds]
+}

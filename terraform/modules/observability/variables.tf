@@ -1,0 +1,113 @@
+variable "name" {
+  description = "Prefix of all names."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,39}$", var.name))
+    error_message = "name must be 2 to 40 characters: lower-case letters, digits and hyphens, a letter first."
+  }
+}
+
+variable "metrics_namespace" {
+  description = "METRICS_NAMESPACE of the functions."
+  type        = string
+}
+
+variable "service_name" {
+  description = "SERVICE_NAME of the functions."
+  type        = string
+}
+
+variable "function_names" {
+  description = "Names of the functions api, replay and migrate."
+  type        = map(string)
+
+  validation {
+    condition     = toset(keys(var.function_names)) == toset(["api", "replay", "migrate"])
+    error_message = "function_names must have exactly the keys api, replay and migrate."
+  }
+}
+
+variable "log_group_names" {
+  description = "Log groups of the same functions."
+  type        = map(string)
+
+  validation {
+    condition     = toset(keys(var.log_group_names)) == toset(["api", "replay", "migrate"])
+    error_message = "log_group_names must have exactly the keys api, replay and migrate."
+  }
+}
+
+variable "api_id" {
+  description = "Id of the HTTP API."
+  type        = string
+}
+
+variable "stage_name" {
+  description = "Its stage."
+  type        = string
+}
+
+variable "queue_name" {
+  description = "The queue of records that the database did not take."
+  type        = string
+}
+
+variable "dead_letter_queue_name" {
+  description = "The queue of messages that can never be stored."
+  type        = string
+}
+
+variable "proxy_name" {
+  description = "RDS Proxy."
+  type        = string
+}
+
+variable "instance_identifier" {
+  description = "The database."
+  type        = string
+}
+
+variable "alarm_email" {
+  description = "Who is told of alarms, and must confirm it by a link in the first mail; null for nobody."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.alarm_email))
+    error_message = "alarm_email must be one address with an @, or null."
+  }
+}
+
+variable "thresholds" {
+  description = "Above which values (free storage: below which) an alarm goes off. Shares are from 0 to 1."
+  type = object({
+    server_error_share     = optional(number, 0.01)
+    gateway_5xx_share      = optional(number, 0.01)
+    latency_p99_ms         = optional(number, 3000)
+    queue_age_seconds      = optional(number, 900)
+    pinned_connections     = optional(number, 0)
+    database_cpu_percent   = optional(number, 80)
+    database_free_bytes    = optional(number, 4294967296)
+    database_connections   = optional(number, 60)
+    throttled_invocations  = optional(number, 0)
+    failed_invocations     = optional(number, 0)
+    replay_failed_messages = optional(number, 0)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for value in values(var.thresholds) : value >= 0])
+    error_message = "Every threshold must be 0 or more."
+  }
+
+  validation {
+    condition     = var.thresholds.server_error_share < 1 && var.thresholds.gateway_5xx_share < 1
+    error_message = "server_error_share and gateway_5xx_share must be below 1: no share is above it."
+  }
+
+  validation {
+    condition     = var.thresholds.database_cpu_percent < 100
+    error_message = "database_cpu_percent must be below 100."
+  }
+}

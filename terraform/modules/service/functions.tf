@@ -1,0 +1,121 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  functions = {
+    # API Gateway gives up after 30 seconds.
+    api = {
+      timeout              = 29
+      reserved_concurrency = var.api_reserved_concurrency
+      security_group_id    = var.function_security_group_id
+      database_host        = var.proxy_endpoint
+      database_user        = "diabetes_api"
+    }
+    replay = {
+      timeout              = 60
+      reserved_concurrency = var.replay_concurrency
+      security_group_id    = var.function_security_group_id
+      database_host        = var.proxy_endpoint
+      database_user        = "diabetes_replay"
+    }
+    # Migrations would pin a connection of the proxy, which knows no secret of the master user either.
+    migrate = {
+      timeout              = 900
+      reserved_concurrency = 1
+      security_group_id    = var.migrate_security_group_id
+      database_host        = var.instance_endpoint
+      database_user        = var.master_user_name
+    }
+  }
+
+  # One reader checks all settings in every function, so each has all of them. No password is among them: without one,
+  # each connection gets an IAM token.
+  environments = {
+    for key, function in local.functions : key => {
+      MODEL_BUCKET          = var.model_bucket_name
+      MODEL_RUNTIME         = var.model_runtime
+      MODEL_REFRESH_SECONDS = tostring(var.model_refresh_seconds)
+      DATABASE_HOST         = function.database_host
+      DATABASE_PORT         = tostring(var.database_port)
+      DATABASE_NAME         = var.database_name
+      DATABASE_USER         = function.database_user
+      DATABASE_TLS          = "verify"
+      QUEUE_URL             = aws_sqs_queue.records.url
+      DEAD_LETTER_QUEUE_URL = aws_sqs_queue.dead_letters.url
+      SERVICE_NAME          = var.name
+      METRICS_NAMESPACE     = var.metrics_namespace
+      LOG_LEVEL             = var.log_level
+    }
+  }
+}
+
+# Made before the functions: Lambda would make them without a retention.
+resource "aws_cloudwatch_log_group" "function" {
+  #checkov:skip=CKV_AWS_158:The logs hold no measurements and no secrets; CloudWatch encrypts them with its own key.
+  #checkov:skip=CKV_AWS_338:The retention is an input. What must be kept for years is in the table, not in the logs.
+  for_each = local.functions
+
+  name              = "/aws/lambda/${var.name}-${each.key}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_116:api and migrate are invoked synchronously, and replay's messages stay in their queue.
+  #checkov:skip=CKV_AWS_173:No secret is among the variables; Lambda encrypts them with its own key.
+  #checkov:skip=CKV_AWS_272:Lambda cannot check signatures of container images; the digest pins what runs.
+  for_each = local.functions
+
+  function_name                  = "${var.name}-${each.key}"
+  role                           = aws_iam_role.function[each.key].arn
+  package_type                   = "Image"
+  image_uri                      = var.image_uri
+  architectures                  = ["x86_64"]
+  memory_size                    = var.memory_mb
+  timeout                        = each.value.timeout
+  reserved_concurrent_executions = each.value.reserved_concurrency
+  # The aliases name published versions, and only those can have provisioned concurrency.
+  publish = true
+
+  image_config {
+    command = ["lambda_app.handler.${each.key}"]
+  }
+
+  environment {
+    variables = local.environments[each.key]
+  }
+
+  vpc_config {
+    subnet_ids         = var.subnet_ids
+    security_group_ids = [each.value.security_group_id]
+  }
+
+  logging_config {
+    # The functions write JSON themselves; Lambda's own JSON format would wrap it, and the metrics would not be found.
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.function[each.key].name
+  }
+
+  tracing_config {
+    mode = var.tracing_enabled ? "Active" : "PassThrough"
+  }
+
+  # Lambda tries the role's rights to a network interface when it makes the function.
+  depends_on = [aws_iam_role_policy.function]
+}
+
+resource "aws_lambda_alias" "live" {
+  for_each = local.functions
+
+  name             = "live"
+  function_name    = aws_lambda_function.this[each.key].function_name
+  function_version = aws_lambda_function.this[each.key].version
+}
+
+resource "aws_lambda_provisioned_concurrency_config" "api" {
+  count = var.provisioned_concurrency > 0 ? 1 : 0
+
+  function_name                     = aws_lambda_function.this["api"].function_name
+  qualifier                         = aws_lambda_alias.live["api"].name
+  provisioned_concurrent_executions = var.provisioned_concurrency
+}

@@ -1,0 +1,130 @@
+locals {
+  function_arns = {
+    # By name and not from the resource, which needs these policies first.
+    for key in keys(local.functions) : key => "arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:function:${var.name}-${key}"
+  }
+
+  # What AWSLambdaVPCAccessExecutionRole has for the network.
+  network_actions = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
+
+  database_user_arn_prefix = "arn:${data.aws_partition.current.partition}:rds-db:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:dbuser:${var.proxy_resource_id}"
+
+  own_statements = {
+    api = [
+      # No s3:ListBucket: a missing file is then told as AccessDenied and not as NoSuchKey, and is refused just the same.
+      {
+        Sid      = "ReadModels"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = ["${var.model_bucket_arn}/models/*"]
+      },
+      {
+        Sid      = "ConnectToDatabase"
+        Effect   = "Allow"
+        Action   = ["rds-db:connect"]
+        Resource = ["${local.database_user_arn_prefix}/${local.functions.api.database_user}"]
+      },
+      {
+        # GetQueueAttributes is how /health asks for a sign of life.
+        Sid      = "QueueRecords"
+        Effect   = "Allow"
+        Action   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
+        Resource = [aws_sqs_queue.records.arn]
+      },
+    ]
+    replay = [
+      {
+        Sid      = "ConnectToDatabase"
+        Effect   = "Allow"
+        Action   = ["rds-db:connect"]
+        Resource = ["${local.database_user_arn_prefix}/${local.functions.replay.database_user}"]
+      },
+      {
+        Sid      = "TakeRecords"
+        Effect   = "Allow"
+        Action   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        Resource = [aws_sqs_queue.records.arn]
+      },
+      {
+        Sid      = "BuryMessages"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = [aws_sqs_queue.dead_letters.arn]
+      },
+    ]
+    migrate = [
+      {
+        Sid      = "ReadPasswords"
+        Effect   = "Allow"
+        Action   = ["secretsmanager:GetSecretValue"]
+        Resource = concat([var.master_secret_arn], values(var.role_secret_arns))
+      },
+    ]
+  }
+
+  tracing_statements = [
+    for action in ["xray:PutTelemetryRecords", "xray:PutTraceSegments"] : {
+      Sid    = "Trace${trimprefix(action, "xray:Put")}"
+      Effect = "Allow"
+      Action = [action]
+      # X-Ray knows no resources for these.
+      Resource = ["*"]
+    } if var.tracing_enabled
+  ]
+}
+
+resource "aws_iam_role" "function" {
+  for_each = local.functions
+
+  name = "${var.name}-${each.key}"
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = ["sts:AssumeRole"]
+      Principal = { Service = "lambda.amazonaws.com" }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "function" {
+  for_each = local.functions
+
+  name = "function"
+  role = aws_iam_role.function[each.key].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(local.own_statements[each.key], local.tracing_statements, [
+      {
+        Sid      = "WriteLogs"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
+      },
+      {
+        # Lambda accepts a role for a VPC only if it may do these anywhere.
+        Sid      = "AttachToNetwork"
+        Effect   = "Allow"
+        Action   = local.network_actions
+        Resource = ["*"]
+      },
+      {
+        # Lambda attaches the function to the network by the function's role; its code never needs to.
+        Sid       = "KeepNetworkFromCode"
+        Effect    = "Deny"
+        Action    = local.network_actions
+        Resource  = ["*"]
+        Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [local.function_arns[each.key]] } }
+      },
+    ])
+  })
+}

@@ -1,0 +1,66 @@
+# Records that the database did not take.
+resource "aws_sqs_queue" "records" {
+  name                      = "${var.name}-records"
+  sqs_managed_sse_enabled   = true
+  message_retention_seconds = var.queue_retention_days * 86400
+  # Six times replay's timeout, as Lambda asks for.
+  visibility_timeout_seconds = 6 * local.functions.replay.timeout
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead_letters.arn
+    # While the database is away, messages are received in vain, though nothing is wrong with them. Those that can never
+    # be stored replay moves itself.
+    maxReceiveCount = 1000
+  })
+}
+
+# Messages that can never be stored.
+resource "aws_sqs_queue" "dead_letters" {
+  name                    = "${var.name}-dead-letters"
+  sqs_managed_sse_enabled = true
+  # The longest that SQS keeps a message.
+  message_retention_seconds = 14 * 86400
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
+  queue_url = aws_sqs_queue.dead_letters.id
+
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.records.arn]
+  })
+}
+
+resource "aws_sqs_queue_policy" "tls_only" {
+  for_each = {
+    records      = aws_sqs_queue.records
+    dead_letters = aws_sqs_queue.dead_letters
+  }
+
+  queue_url = each.value.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TlsOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = each.value.arn
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
+resource "aws_lambda_event_source_mapping" "replay" {
+  event_source_arn = aws_sqs_queue.records.arn
+  function_name    = aws_lambda_alias.live["replay"].arn
+  batch_size       = 10
+  # Without it, one message that fails would bring all of its batch back.
+  function_response_types = ["ReportBatchItemFailures"]
+
+  # Below it Lambda would receive messages that no function takes, and each such receive counts.
+  scaling_config {
+    maximum_concurrency = var.replay_concurrency
+  }
+}

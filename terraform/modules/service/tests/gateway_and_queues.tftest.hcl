@@ -1,0 +1,168 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:mock" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:mock", version = "7" }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = {
+      arn        = "arn:aws:lambda:eu-west-1:123456789012:function:mock:live"
+      invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/mock:live/invocations"
+    }
+  }
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = {
+      execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:api1"
+      api_endpoint  = "https://api1.execute-api.eu-west-1.amazonaws.com"
+    }
+  }
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/mock" }
+  }
+}
+
+override_resource {
+  target = aws_sqs_queue.records
+  values = {
+    arn = "arn:aws:sqs:eu-west-1:123456789012:diabetes-test-records"
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-records"
+    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-records"
+  }
+}
+
+override_resource {
+  target = aws_sqs_queue.dead_letters
+  values = {
+    arn = "arn:aws:sqs:eu-west-1:123456789012:diabetes-test-dead-letters"
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-dead-letters"
+    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-dead-letters"
+  }
+}
+
+variables {
+  name                       = "diabetes-test"
+  image_uri                  = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/diabetes@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  subnet_ids                 = ["subnet-1", "subnet-2"]
+  function_security_group_id = "sg-function"
+  migrate_security_group_id  = "sg-migrate"
+  model_bucket_name          = "diabetes-test-models"
+  model_bucket_arn           = "arn:aws:s3:::diabetes-test-models"
+  database_name              = "diabetes"
+  database_port              = 5432
+  proxy_endpoint             = "proxy.example.rds.amazonaws.com"
+  proxy_resource_id          = "prx-0123456789abcdef0"
+  instance_endpoint          = "database.example.rds.amazonaws.com"
+  master_user_name           = "master"
+  master_secret_arn          = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master"
+  role_secret_arns = {
+    diabetes_api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api"
+    diabetes_replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_replay"
+  }
+  api_reserved_concurrency = 20
+  throttle_rate            = 50
+  throttle_burst           = 100
+}
+
+run "queues" {
+  assert {
+    condition     = aws_sqs_queue.records.sqs_managed_sse_enabled && aws_sqs_queue.dead_letters.sqs_managed_sse_enabled
+    error_message = "Messages are health data: both queues must be encrypted."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.records.visibility_timeout_seconds == 360 && aws_sqs_queue.records.message_retention_seconds == 1209600 && aws_sqs_queue.dead_letters.message_retention_seconds == 1209600
+    error_message = "Visibility must be six times replay's timeout, and messages must be kept for 14 days."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue.records.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead_letters.arn, maxReceiveCount = 1000 }
+    error_message = "A message may be received 1000 times before it moves."
+  }
+
+  assert {
+    condition     = jsondecode(aws_sqs_queue_redrive_allow_policy.dead_letters.redrive_allow_policy) == { redrivePermission = "byQueue", sourceQueueArns = [aws_sqs_queue.records.arn] } && aws_sqs_queue_redrive_allow_policy.dead_letters.queue_url == aws_sqs_queue.dead_letters.id
+    error_message = "Only the queue of records may use the dead-letter queue."
+  }
+
+  assert {
+    condition     = { for key, policy in aws_sqs_queue_policy.tls_only : key => [for statement in jsondecode(policy.policy).Statement : [statement.Effect, statement.Principal, statement.Action, statement.Resource, statement.Condition]] } == { for key, queue in { records = aws_sqs_queue.records, dead_letters = aws_sqs_queue.dead_letters } : key => [["Deny", "*", "sqs:*", queue.arn, { Bool = { "aws:SecureTransport" = "false" } }]] }
+    error_message = "Both queues must refuse everything without TLS, and allow nothing to anybody else."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.replay.event_source_arn == aws_sqs_queue.records.arn && aws_lambda_event_source_mapping.replay.function_name == aws_lambda_alias.live["replay"].arn && aws_lambda_event_source_mapping.replay.batch_size == 10 && aws_lambda_event_source_mapping.replay.function_response_types == toset(["ReportBatchItemFailures"]) && aws_lambda_event_source_mapping.replay.scaling_config[0].maximum_concurrency == 2
+    error_message = "The live replay must get batches of ten, two at once, and answer for each message."
+  }
+}
+
+run "iam_callers" {
+  assert {
+    condition     = aws_apigatewayv2_route.default.route_key == "$default" && aws_apigatewayv2_route.default.authorization_type == "AWS_IAM" && aws_apigatewayv2_route.default.authorizer_id == null && length(aws_apigatewayv2_authorizer.jwt) == 0
+    error_message = "Without jwt callers must sign with IAM."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_integration.this.integration_uri == aws_lambda_alias.live["api"].invoke_arn && aws_apigatewayv2_integration.this.payload_format_version == "2.0" && aws_apigatewayv2_integration.this.timeout_milliseconds == 30000
+    error_message = "The API must invoke the live alias by payload 2.0, and wait longer than the function runs."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.api.qualifier == "live" && aws_lambda_permission.api.principal == "apigateway.amazonaws.com" && aws_lambda_permission.api.source_arn == "arn:aws:execute-api:eu-west-1:123456789012:api1/*/$default"
+    error_message = "Only this API may invoke the live alias."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_stage.default.default_route_settings[0].throttling_rate_limit == 50 && aws_apigatewayv2_stage.default.default_route_settings[0].throttling_burst_limit == 100
+    error_message = "The stage must throttle as asked."
+  }
+
+  assert {
+    condition     = toset(values(jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format))) == toset(["$context.requestId", "$context.requestTime", "$context.identity.sourceIp", "$context.httpMethod", "$context.path", "$context.status", "$context.responseLength", "$context.responseLatency", "$context.integrationLatency", "$context.integrationStatus", "$context.integrationErrorMessage", "$context.error.message", "$context.authorizer.error"]) && aws_apigatewayv2_stage.default.access_log_settings[0].destination_arn == aws_cloudwatch_log_group.access.arn
+    error_message = "The access log holds these fields and no others."
+  }
+
+  assert {
+    condition     = !aws_apigatewayv2_api.this.disable_execute_api_endpoint && output.api_url == "https://api1.execute-api.eu-west-1.amazonaws.com" && output.custom_domain_target == null
+    error_message = "Without a domain of its own the API must answer at API Gateway's name."
+  }
+}
+
+run "jwt_callers" {
+  variables {
+    jwt = { issuer = "https://issuer.example", audience = ["diabetes"] }
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.default.authorization_type == "JWT" && aws_apigatewayv2_route.default.authorizer_id == aws_apigatewayv2_authorizer.jwt[0].id
+    error_message = "The route must ask the authorizer."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_authorizer.jwt[0].jwt_configuration[0].issuer == "https://issuer.example" && aws_apigatewayv2_authorizer.jwt[0].jwt_configuration[0].audience == toset(["diabetes"])
+    error_message = "The authorizer must take this issuer's tokens for this audience alone."
+  }
+}
+
+run "custom_domain" {
+  variables {
+    custom_domain = { domain_name = "api.example.org", certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1" }
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_api.this.disable_execute_api_endpoint && output.api_url == "https://api.example.org" && aws_apigatewayv2_domain_name.this[0].domain_name_configuration[0].security_policy == "TLS_1_2" && aws_apigatewayv2_api_mapping.this[0].stage == aws_apigatewayv2_stage.default.id
+    error_message = "The domain must be the only way in."
+  }
+}

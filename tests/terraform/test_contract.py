@@ -1,0 +1,197 @@
+"""Where Terraform and the code must say the same: environment variables, metrics, runbooks, the request that keeps
+warm. What Terraform says is read from what its own tests made, so that no expression is read twice."""
+
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from lambda_app.settings import Settings
+from lambda_app.telemetry import LambdaHandler, Telemetry
+from tests.events import Context, invoke
+from tests.machine import require
+
+ROOT = Path(__file__).parents[2]
+MODULES = ROOT / "terraform" / "modules"
+ENVIRONMENTS = sorted(path for path in (ROOT / "terraform" / "environments").iterdir() if path.is_dir())
+
+# Lambda sets the first itself; without the second each connection gets an IAM token.
+NOT_SET = {"AWS_LAMBDA_LOG_STREAM_NAME", "DATABASE_PASSWORD"}
+
+# A resource's values by its address.
+Resources = dict[str, dict[str, Any]]
+# Of a metric of the service: its name, and the names of its dimensions.
+Metric = tuple[str, frozenset[str]]
+
+
+@pytest.fixture(scope="session")
+def terraform() -> str:
+    """The program."""
+    path = shutil.which("terraform")
+    version = json.loads(_run(Path.cwd(), path, "version", "-json"))["terraform_version"] if path else "0.0"
+    require(tuple(int(part) for part in version.split(".")[:2]) >= (1, 11), "Terraform >= 1.11")
+    assert path is not None
+    return path
+
+
+@pytest.fixture(scope="session")
+def service(terraform: str, tmp_path_factory: pytest.TempPathFactory) -> Resources:
+    """What the module service makes, every option at its default."""
+    return _apply(terraform, "service", "functions", "environment", tmp_path_factory.mktemp("service"))
+
+
+@pytest.fixture(scope="session")
+def observability(terraform: str, tmp_path_factory: pytest.TempPathFactory) -> Resources:
+    """What the module observability makes."""
+    return _apply(terraform, "observability", "observability", "alarms", tmp_path_factory.mktemp("observability"))
+
+
+def _apply(terraform: str, module: str, file: str, run: str, directory: Path) -> Resources:
+    # A copy, so that neither the tree nor another test's provider directory is touched.
+    copy = shutil.copytree(MODULES / module, directory / module, ignore=shutil.ignore_patterns(".terraform*"))
+    _run(copy, terraform, "init", "-backend=false", "-input=false", "-no-color")
+    lines = _run(copy, terraform, "test", "-json", "-verbose", f"-filter=tests/{file}.tftest.hcl").splitlines()
+    messages = [json.loads(line) for line in lines]
+    [state] = [message["test_state"] for message in messages if _is_state_of(message, run)]
+    return {resource["address"]: resource["values"] for resource in state["root_module"]["resources"]}
+
+
+def _is_state_of(message: dict[str, Any], run: str) -> bool:
+    return bool(message["type"] == "test_state" and message["@testrun"] == run)
+
+
+def _run(directory: Path, *command: str | None) -> str:
+    done = subprocess.run(
+        [part for part in command if part], cwd=directory, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
+    """Every metric that the code sends to CloudWatch."""
+    # Powertools keeps a logger, with its stream and level, for each service name of the process.
+    telemetry = Telemetry(dataclasses.replace(settings, service_name=f"contract-{uuid4()}"), emit_emf=True)
+
+    def handler(_event: dict[str, Any], _context: Any) -> None:
+        telemetry.request_finished("id", "GET", "/", 200, 0.01)
+        telemetry.predictions_recorded("version", "database", 1)
+        telemetry.predictions_recorded("version", "queue", 1)
+        telemetry.database_failed("reason")
+        telemetry.records_replayed(1)
+        telemetry.replay_failed("id", "reason")
+        telemetry.message_dead_lettered("id", "reason")
+        telemetry.model_load_failed("reason")
+
+    # Powertools tells a cold start once in a process, of which other tests are part.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aws_lambda_powertools.metrics.provider.cold_start.is_cold_start", True)
+        telemetry.wrap_handler(handler)({}, Context())
+    directives = [
+        directive
+        for line in capsys.readouterr().out.splitlines()
+        if "_aws" in (document := json.loads(line))
+        for directive in document["_aws"]["CloudWatchMetrics"]
+    ]
+    assert directives
+    return {
+        (metric["Name"], frozenset(dimensions))
+        for directive in directives
+        for metric in directive["Metrics"]
+        for dimensions in directive["Dimensions"]
+    }
+
+
+@pytest.mark.parametrize("function", ["api", "replay", "migrate"])
+def test_each_function_gets_exactly_the_settings(service: Resources, function: str) -> None:
+    [environment] = service[f'aws_lambda_function.this["{function}"]']["environment"]
+    assert set(environment["variables"]) == {field.name.upper() for field in dataclasses.fields(Settings)} - NOT_SET
+    Settings.from_env(environment["variables"])
+
+
+@pytest.mark.parametrize("function", ["api", "replay", "migrate"])
+def test_each_command_is_a_function_of_the_handler(service: Resources, function: str) -> None:
+    import lambda_app.handler
+
+    [config] = service[f'aws_lambda_function.this["{function}"]']["image_config"]
+    [command] = config["command"]
+    module, _, name = command.rpartition(".")
+    assert module == lambda_app.handler.__name__
+    assert name in lambda_app.handler._WIRING
+
+
+def test_the_functions_connect_as_the_roles_that_migrations_make(service: Resources) -> None:
+    migrations = (ROOT / "lambda_app" / "log" / "migrations").glob("*.sql")
+    made = re.findall(r"FOREACH name IN ARRAY ARRAY\[(.+?)\]", "".join(path.read_text() for path in migrations))
+    roles = {
+        service[f'aws_lambda_function.this["{name}"]']["environment"][0]["variables"]["DATABASE_USER"]
+        for name in ("api", "replay")
+    }
+    assert [set(re.findall(r"'(\w+)'", names)) for names in made] == [roles]
+
+
+def test_every_alarm_on_the_service_is_on_a_metric_that_it_emits(
+    observability: Resources, emitted: set[Metric]
+) -> None:
+    watched = {
+        (alarm["metric_name"], frozenset(alarm["dimensions"]))
+        for alarm in _list_alarms(observability)
+        if not alarm["namespace"].startswith("AWS/")
+    }
+    assert watched
+    assert watched <= emitted
+
+
+def test_the_dashboard_shows_every_metric_that_the_service_emits(
+    observability: Resources, emitted: set[Metric]
+) -> None:
+    body = json.loads(observability["aws_cloudwatch_dashboard.this"]["dashboard_body"])
+    rows = [row for widget in body["widgets"] for row in widget["properties"].get("metrics", [])]
+    # A row is the namespace, the name, name and value of each dimension, and options.
+    shown = {
+        (name, frozenset(dimensions[0:-1:2]))
+        for namespace, name, *dimensions in rows
+        if not namespace.startswith("AWS/")
+    }
+    assert shown == emitted
+
+
+def test_every_alarm_names_a_section_of_the_operations_manual(observability: Resources) -> None:
+    manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^## (.+)$", manual, re.MULTILINE))
+    named = [
+        re.findall(r'Runbook: docs/operations\.md, "(.+)"\.$', alarm["alarm_description"])
+        for alarm in _list_alarms(observability)
+    ]
+    assert named
+    assert all(len(names) == 1 and names[0] in sections for names in named), named
+
+
+def _list_alarms(resources: Resources) -> list[dict[str, Any]]:
+    return [values for address, values in resources.items() if address.startswith("aws_cloudwatch_metric_alarm.")]
+
+
+def test_the_request_that_keeps_warm_is_answered(wire: Callable[..., LambdaHandler]) -> None:
+    event = json.loads((MODULES / "service" / "keep_warm.json").read_text(encoding="utf-8"))
+    assert invoke(wire(), event)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("file", ["main.tf", "outputs.tf", "variables.tf", "versions.tf"])
+def test_environments_differ_in_one_file_alone(file: str) -> None:
+    assert [path.name for path in ENVIRONMENTS] == ["dev", "prod", "staging"]
+    assert len({(environment / file).read_bytes() for environment in ENVIRONMENTS}) == 1
+
+
+def test_environments_give_the_same_inputs() -> None:
+    files = [(environment / "environment.tf").read_text(encoding="utf-8") for environment in ENVIRONMENTS]
+    names = [set(re.findall(r"^  (\w+) *=", file.partition("\nlocals {")[2], re.MULTILINE)) for file in files]
+    assert names[0]
+    assert all(others == names[0] for others in names)
