@@ -49,7 +49,7 @@ def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     with contextlib.suppress(ModelUnavailableError):
         model.get()
     database = _build_database(settings, session)
-    queue = RecordQueue(lambda: session.client("sqs", config=CLIENT_CONFIG), settings.queue_url)
+    queue = _build_queue(settings.queue_url, session)
     writer = RecordWriter(database, queue, telemetry.database_failed)
     service = PredictionService(model, database, queue, writer, telemetry.predictions_recorded)
     return create_app(service, telemetry)
@@ -65,7 +65,7 @@ def build_replay(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
     )
 
     session = boto3.Session()
-    dead_letters = RecordQueue(lambda: session.client("sqs", config=CLIENT_CONFIG), settings.dead_letter_queue_url)
+    dead_letters = _build_queue(settings.dead_letter_queue_url, session)
     replayer = RecordReplayer(
         _build_database(settings, session), dead_letters, telemetry.records_replayed, telemetry.message_dead_lettered
     )
@@ -88,29 +88,23 @@ def build_replay(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
     return telemetry.wrap_handler(replay)
 
 
+def _build_queue(url: str, session: boto3.Session) -> RecordQueue:
+    return RecordQueue(lambda: session.client("sqs", config=CLIENT_CONFIG), url)
+
+
 def _build_database(settings: Settings, session: boto3.Session, **limits: float) -> Database:
     host, port, user = settings.database_host, settings.database_port, settings.database_user
     return Database(settings, lambda: make_auth_token(session, host, port, user), **limits)
 
 
-def _wire_api() -> LambdaHandler:
-    settings = Settings.from_env(os.environ)
-    telemetry = Telemetry(settings, emit_emf=True)
+def _build_api(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
     app = build_app(settings, telemetry)
     # Mangum runs ASGI's lifespan at every invocation, and sends what it does not know as text in base64.
     adapter = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE])
     return telemetry.wrap_handler(adapter)
 
 
-def _wire_replay() -> LambdaHandler:
-    settings = Settings.from_env(os.environ)
-    return build_replay(settings, Telemetry(settings, emit_emf=True))
-
-
-def _wire_migrate() -> LambdaHandler:
-    settings = Settings.from_env(os.environ)
-    telemetry = Telemetry(settings, emit_emf=True)
-
+def _build_migrate(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
     def migrate(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
         """Bring the schema up to date; the answer names the migrations that were applied."""
         limits = {"wait_seconds": MIGRATION_SECONDS, "deadline_seconds": MIGRATION_SECONDS}
@@ -125,13 +119,14 @@ def _wire_migrate() -> LambdaHandler:
     return migrate
 
 
-_WIRING = {"api": _wire_api, "replay": _wire_replay, "migrate": _wire_migrate}
+_BUILDERS = {"api": _build_api, "replay": build_replay, "migrate": _build_migrate}
 
 
 def __getattr__(name: str) -> LambdaHandler:
-    wire = _WIRING.get(name)
-    if wire is None:
+    build = _BUILDERS.get(name)
+    if build is None:
         raise AttributeError(name)
-    handler = wire()
+    settings = Settings.from_env(os.environ)
+    handler = build(settings, Telemetry(settings, emit_emf=True))
     globals()[name] = handler
     return handler

@@ -125,7 +125,7 @@ def test_each_command_is_a_function_of_the_handler(service: Resources, function:
     [command] = config["command"]
     module, _, name = command.rpartition(".")
     assert module == lambda_app.handler.__name__
-    assert name in lambda_app.handler._WIRING
+    assert name in lambda_app.handler._BUILDERS
 
 
 def test_the_functions_connect_as_the_roles_that_migrations_make(service: Resources) -> None:
