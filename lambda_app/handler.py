@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 import boto3
+import pg8000.native
 from botocore.config import Config
 from fastapi import FastAPI
 from mangum import Mangum
@@ -20,6 +21,7 @@ from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
 from lambda_app.log.queue import CLIENT_CONFIG, RecordQueue
 from lambda_app.log.replay import RecordReplayer, ReplayError
+from lambda_app.log.roles import read_role_passwords, set_role_passwords
 from lambda_app.log.token import make_auth_token
 from lambda_app.log.writer import RecordWriter
 from lambda_app.model.current import CurrentModel
@@ -106,11 +108,21 @@ def _build_api(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
 
 def _build_migrate(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
     def migrate(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
-        """Bring the schema up to date; the answer names the migrations that were applied."""
+        """Bring schema and roles up to date; the answer names the migrations that were applied."""
+        session = boto3.Session()
+        passwords = {}
+        if settings.role_secret_arns:
+            passwords = read_role_passwords(session.client("secretsmanager"), settings.role_secret_arns)
+
+        def work(connection: pg8000.native.Connection) -> list[str]:
+            applied = apply_migrations(connection)
+            set_role_passwords(connection, passwords)
+            return applied
+
         limits = {"wait_seconds": MIGRATION_SECONDS, "deadline_seconds": MIGRATION_SECONDS}
-        database = _build_database(settings, boto3.Session(), **limits)
+        database = _build_database(settings, session, **limits)
         try:
-            applied = database.run_transaction(apply_migrations)
+            applied = database.run_transaction(work)
         finally:
             database.close()
         telemetry.migrated(applied)

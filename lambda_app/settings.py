@@ -23,6 +23,7 @@ class Settings:
     database_user: str
     database_password: str | None = field(repr=False)
     database_tls: str
+    role_secret_arns: tuple[str, ...]
     queue_url: str
     dead_letter_queue_url: str
     service_name: str
@@ -44,6 +45,7 @@ class Settings:
             database_user=reader.text("DATABASE_USER"),
             database_password=environment.get("DATABASE_PASSWORD") or None,
             database_tls=reader.choice("DATABASE_TLS", TLS_MODES, default="verify"),
+            role_secret_arns=reader.names("ROLE_SECRET_ARNS"),
             queue_url=reader.text("QUEUE_URL"),
             dead_letter_queue_url=reader.text("DEAD_LETTER_QUEUE_URL"),
             service_name=reader.text("SERVICE_NAME", default="diabetes-ml"),
@@ -71,6 +73,9 @@ class _Reader:
             self.faults.append(f"{name} is not set")
             return ""
         return value
+
+    def names(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self._environment.get(name, "").split(",") if part.strip())
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self.text(name, default)

@@ -12,6 +12,7 @@ import pg8000.native
 import pytest
 
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
+from lambda_app.log.migrations import _read_scripts
 from lambda_app.log.store import ping
 from lambda_app.log.token import make_auth_token
 from lambda_app.schemas import EXAMPLE_REQUEST
@@ -19,7 +20,7 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REGION
 from local.postgres import API_USER, USER
-from tests.events import invoke, load_event, make_event
+from tests.events import Context, invoke, load_event, make_event
 from tests.queues import QueuePair
 from tests.records import insert, make_record
 from tests.standins.certificates import Certificates
@@ -118,6 +119,18 @@ def test_records_are_written_through_iam_and_tls(
     [login] = proxy.logins
     assert login.encrypted
     assert login.parameters["user"] == API_USER
+
+
+def test_migrations_come_through_the_proxy_too(
+    wire: Callable[..., LambdaHandler], proxy: RdsProxy, query: Callable[..., list[object]]
+) -> None:
+    name = f"empty_{uuid4().hex}"
+    query(f"CREATE DATABASE {name}")
+    answer = wire("migrate", DATABASE_NAME=name, **direct_environment_to(proxy))({}, Context())
+    assert answer == {"applied": list(_read_scripts())}
+    [login] = proxy.logins
+    assert login.encrypted
+    assert login.parameters["user"] == USER
     assert proxy.plain_text == SSL_REQUEST
 
 

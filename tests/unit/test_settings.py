@@ -26,6 +26,7 @@ def test_defaults() -> None:
         database_user="api",
         database_password=None,
         database_tls="verify",
+        role_secret_arns=(),
         queue_url="https://sqs/1/records",
         dead_letter_queue_url="https://sqs/1/dead",
         service_name="diabetes-ml",
@@ -46,6 +47,7 @@ def test_each_field_is_read_from_its_variable() -> None:
         "DATABASE_USER": "u",
         "DATABASE_PASSWORD": "p",
         "DATABASE_TLS": "off",
+        "ROLE_SECRET_ARNS": "a",
         "QUEUE_URL": "q",
         "DEAD_LETTER_QUEUE_URL": "d",
         "SERVICE_NAME": "s",
@@ -54,7 +56,13 @@ def test_each_field_is_read_from_its_variable() -> None:
         "AWS_LAMBDA_LOG_STREAM_NAME": "l",
     }
     settings = Settings.from_env(given)
-    assert {name.upper(): str(value) for name, value in vars(settings).items()} == given
+    read = {**vars(settings), "role_secret_arns": ",".join(settings.role_secret_arns)}
+    assert {name.upper(): str(value) for name, value in read.items()} == given
+
+
+@pytest.mark.parametrize("given", ["a,b", " a , b ", "a,,b,"])
+def test_secrets_are_separated_by_commas(given: str) -> None:
+    assert Settings.from_env({**MINIMAL, "ROLE_SECRET_ARNS": given}).role_secret_arns == ("a", "b")
 
 
 def test_every_fault_is_told_at_once() -> None:

@@ -60,7 +60,6 @@ module "service" {
   image_uri                  = var.image_uri
   subnet_ids                 = module.network.private_subnet_ids
   function_security_group_id = module.network.function_security_group_id
-  migrate_security_group_id  = module.network.migrate_security_group_id
   model_bucket_name          = module.model_store.bucket_name
   model_bucket_arn           = module.model_store.bucket_arn
   model_runtime              = "litert"
@@ -69,9 +68,7 @@ module "service" {
   database_port              = module.database.database_port
   proxy_endpoint             = module.database.proxy_endpoint
   proxy_resource_id          = module.database.proxy_resource_id
-  instance_endpoint          = module.database.instance_endpoint
   master_user_name           = module.database.master_user_name
-  master_secret_arn          = module.database.master_secret_arn
   role_secret_arns           = module.database.role_secret_arns
   memory_mb                  = local.memory_mb
   api_reserved_concurrency   = local.api_reserved_concurrency

@@ -8,16 +8,6 @@ output "database_port" {
   value       = aws_db_instance.this.port
 }
 
-output "instance_endpoint" {
-  description = "Host name of the instance, for migrations."
-  value       = aws_db_instance.this.address
-}
-
-output "instance_resource_id" {
-  description = "The instance as rds-db:connect names it."
-  value       = aws_db_instance.this.resource_id
-}
-
 output "instance_identifier" {
   description = "The instance as CloudWatch names it."
   value       = aws_db_instance.this.identifier
@@ -42,11 +32,6 @@ output "proxy_resource_id" {
 output "master_user_name" {
   description = "The master user, who owns the tables."
   value       = aws_db_instance.this.username
-}
-
-output "master_secret_arn" {
-  description = "Secret of the master user, which RDS made."
-  value       = one(aws_db_instance.this.master_user_secret[*].secret_arn)
 }
 
 output "role_secret_arns" {

@@ -1,8 +1,17 @@
 data "aws_region" "current" {}
 
+locals {
+  # Whoever comes through the proxy, and the secret that it logs in with then: the functions' roles, and the master user
+  # for migrations, whose secret RDS made.
+  secret_arns = merge(
+    { (local.master_username) = one(aws_db_instance.this.master_user_secret[*].secret_arn) },
+    { for role in var.roles : role => aws_secretsmanager_secret.role[role].arn },
+  )
+}
+
 resource "aws_iam_role" "proxy" {
   name        = "${var.name}-proxy"
-  description = "RDS Proxy of ${var.name}: reads the passwords of the functions' roles"
+  description = "RDS Proxy of ${var.name}: reads the passwords by which it logs in"
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -22,14 +31,14 @@ resource "aws_iam_role_policy" "proxy" {
     Version = "2012-10-17"
     Statement = concat(
       [{
-        Sid      = "ReadRoleSecrets"
+        Sid      = "ReadSecrets"
         Effect   = "Allow"
         Action   = ["secretsmanager:GetSecretValue"]
-        Resource = [for role in sort(var.roles) : aws_secretsmanager_secret.role[role].arn]
+        Resource = values(local.secret_arns)
       }],
       # The key that AWS manages needs no such right.
       var.kms_key_arn == null ? [] : [{
-        Sid       = "DecryptRoleSecrets"
+        Sid       = "DecryptSecrets"
         Effect    = "Allow"
         Action    = ["kms:Decrypt"]
         Resource  = [var.kms_key_arn]
@@ -59,14 +68,14 @@ resource "aws_db_proxy" "this" {
   # Names the reason of each pin; the proxy turns it off again after a day.
   debug_logging = var.proxy_debug_logging
 
-  # A role without a secret cannot come through: neither the owner nor anybody else.
+  # A user without a secret cannot come through, and one who has one needs the right rds-db:connect to that very name.
   dynamic "auth" {
-    for_each = var.roles
+    for_each = local.secret_arns
 
     content {
       auth_scheme = "SECRETS"
       iam_auth    = "REQUIRED"
-      secret_arn  = aws_secretsmanager_secret.role[auth.key].arn
+      secret_arn  = auth.value
       description = auth.key
     }
   }
@@ -79,7 +88,7 @@ resource "aws_db_proxy_default_target_group" "this" {
   db_proxy_name = aws_db_proxy.this.name
 
   connection_pool_config {
-    # The rest is for migrations and people, who come past the proxy.
+    # The rest is for people, who come past the proxy.
     max_connections_percent = var.max_connections_percent
     # A request gives up after 5 seconds; a connection lent later would serve nobody.
     connection_borrow_timeout = 5

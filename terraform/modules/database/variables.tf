@@ -140,7 +140,7 @@ variable "roles" {
 
   validation {
     condition     = !contains(var.roles, "diabetes_owner")
-    error_message = "roles must not have diabetes_owner, the master user: the proxy is not its way."
+    error_message = "roles must not have diabetes_owner, the master user, whose secret RDS makes."
   }
 }
 
@@ -161,7 +161,7 @@ variable "max_connections_percent" {
 
   validation {
     condition     = var.max_connections_percent >= 1 && var.max_connections_percent <= 95
-    error_message = "max_connections_percent must be from 1 to 95: a migration needs a connection too."
+    error_message = "max_connections_percent must be from 1 to 95: whoever looks into the database needs a connection too."
   }
 }
 

@@ -9,13 +9,8 @@ output "private_subnet_ids" {
 }
 
 output "function_security_group_id" {
-  description = "For the functions api and replay."
+  description = "For the functions api, replay and migrate."
   value       = aws_security_group.this["functions"].id
-}
-
-output "migrate_security_group_id" {
-  description = "For the function migrate."
-  value       = aws_security_group.this["migrate"].id
 }
 
 output "proxy_security_group_id" {

@@ -1,7 +1,6 @@
 locals {
   groups = {
-    functions = "The functions api and replay"
-    migrate   = "The function migrate"
+    functions = "The functions api, replay and migrate"
     proxy     = "RDS Proxy"
     database  = "PostgreSQL"
     endpoints = "Interface endpoints of AWS services"
@@ -12,8 +11,6 @@ locals {
   edges = {
     functions_to_proxy     = { from = "functions", to = "proxy", port = 5432 }
     functions_to_endpoints = { from = "functions", to = "endpoints", port = 443 }
-    migrate_to_database    = { from = "migrate", to = "database", port = 5432 }
-    migrate_to_endpoints   = { from = "migrate", to = "endpoints", port = 443 }
     proxy_to_database      = { from = "proxy", to = "database", port = 5432 }
   }
 }
@@ -52,7 +49,7 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
 }
 
 # A gateway has no security group of its own; its addresses are a prefix list. Only api needs the model, and it shares
-# the group with replay, whose role has no right to any bucket.
+# the group with the others, whose roles have no right to any bucket.
 resource "aws_vpc_security_group_egress_rule" "functions_to_s3" {
   security_group_id = aws_security_group.this["functions"].id
   prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id

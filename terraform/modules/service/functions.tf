@@ -8,23 +8,18 @@ locals {
     api = {
       timeout              = 29
       reserved_concurrency = var.api_reserved_concurrency
-      security_group_id    = var.function_security_group_id
-      database_host        = var.proxy_endpoint
       database_user        = "diabetes_api"
     }
     replay = {
       timeout              = 60
       reserved_concurrency = var.replay_concurrency
-      security_group_id    = var.function_security_group_id
-      database_host        = var.proxy_endpoint
       database_user        = "diabetes_replay"
     }
-    # Migrations would pin a connection of the proxy, which knows no secret of the master user either.
+    # Through the proxy too, though it pins a connection there: so no function ever holds the master user's password, and
+    # the proxy's certificate is one that Python trusts without RDS's own bundle.
     migrate = {
       timeout              = 900
       reserved_concurrency = 1
-      security_group_id    = var.migrate_security_group_id
-      database_host        = var.instance_endpoint
       database_user        = var.master_user_name
     }
   }
@@ -32,11 +27,11 @@ locals {
   # One reader checks all settings in every function, so each has all of them. No password is among them: without one,
   # each connection gets an IAM token.
   environments = {
-    for key, function in local.functions : key => {
+    for key, function in local.functions : key => merge({
       MODEL_BUCKET          = var.model_bucket_name
       MODEL_RUNTIME         = var.model_runtime
       MODEL_REFRESH_SECONDS = tostring(var.model_refresh_seconds)
-      DATABASE_HOST         = function.database_host
+      DATABASE_HOST         = var.proxy_endpoint
       DATABASE_PORT         = tostring(var.database_port)
       DATABASE_NAME         = var.database_name
       DATABASE_USER         = function.database_user
@@ -46,7 +41,7 @@ locals {
       SERVICE_NAME          = var.name
       METRICS_NAMESPACE     = var.metrics_namespace
       LOG_LEVEL             = var.log_level
-    }
+    }, key == "migrate" ? { ROLE_SECRET_ARNS = join(",", values(var.role_secret_arns)) } : {})
   }
 }
 
@@ -87,7 +82,7 @@ resource "aws_lambda_function" "this" {
 
   vpc_config {
     subnet_ids         = var.subnet_ids
-    security_group_ids = [each.value.security_group_id]
+    security_group_ids = [var.function_security_group_id]
   }
 
   logging_config {

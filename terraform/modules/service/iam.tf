@@ -61,10 +61,16 @@ locals {
     ]
     migrate = [
       {
+        Sid      = "ConnectToDatabase"
+        Effect   = "Allow"
+        Action   = ["rds-db:connect"]
+        Resource = ["${local.database_user_arn_prefix}/${local.functions.migrate.database_user}"]
+      },
+      {
         Sid      = "ReadPasswords"
         Effect   = "Allow"
         Action   = ["secretsmanager:GetSecretValue"]
-        Resource = concat([var.master_secret_arn], values(var.role_secret_arns))
+        Resource = values(var.role_secret_arns)
       },
     ]
   }

@@ -30,12 +30,7 @@ variable "subnet_ids" {
 }
 
 variable "function_security_group_id" {
-  description = "Security group of api and replay, which reach the proxy."
-  type        = string
-}
-
-variable "migrate_security_group_id" {
-  description = "Security group of migrate, which reaches the database past the proxy."
+  description = "Security group of the functions, which reach the proxy."
   type        = string
 }
 
@@ -77,7 +72,7 @@ variable "database_name" {
 }
 
 variable "database_port" {
-  description = "DATABASE_PORT, of the proxy and the instance alike."
+  description = "DATABASE_PORT."
   type        = number
   default     = 5432
 
@@ -102,23 +97,8 @@ variable "proxy_resource_id" {
   }
 }
 
-variable "instance_endpoint" {
-  description = "Host name of the database itself, without a port."
-  type        = string
-
-  validation {
-    condition     = !strcontains(var.instance_endpoint, ":")
-    error_message = "instance_endpoint must be a host name without a port."
-  }
-}
-
 variable "master_user_name" {
-  description = "DATABASE_USER of migrate."
-  type        = string
-}
-
-variable "master_secret_arn" {
-  description = "ARN of the master user's secret, which RDS manages."
+  description = "DATABASE_USER of migrate, which owns the tables."
   type        = string
 }
 

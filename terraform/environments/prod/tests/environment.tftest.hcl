@@ -46,7 +46,6 @@ override_module {
     vpc_id                     = "vpc-1"
     private_subnet_ids         = ["subnet-1", "subnet-2"]
     function_security_group_id = "sg-1"
-    migrate_security_group_id  = "sg-2"
     proxy_security_group_id    = "sg-3"
     database_security_group_id = "sg-4"
   }
@@ -55,16 +54,13 @@ override_module {
 override_module {
   target = module.database
   outputs = {
-    database_name        = "diabetes"
-    database_port        = 5432
-    instance_endpoint    = "database.example"
-    instance_resource_id = "db-1"
-    instance_identifier  = "diabetes-prod"
-    proxy_name           = "diabetes-prod"
-    proxy_endpoint       = "proxy.example"
-    proxy_resource_id    = "prx-1"
-    master_user_name     = "master"
-    master_secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master"
+    database_name       = "diabetes"
+    database_port       = 5432
+    instance_identifier = "diabetes-prod"
+    proxy_name          = "diabetes-prod"
+    proxy_endpoint      = "proxy.example"
+    proxy_resource_id   = "prx-1"
+    master_user_name    = "master"
     role_secret_arns = {
       diabetes_api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
       diabetes_replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay"

@@ -9,6 +9,12 @@ provider "aws" {
 }
 
 override_resource {
+  target          = aws_db_instance.this
+  override_during = plan
+  values          = { master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1" }] }
+}
+
+override_resource {
   target          = aws_secretsmanager_secret.role
   override_during = plan
   values          = { arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:any" }
@@ -85,7 +91,7 @@ run "own_key_is_used_for_all_and_may_be_used_by_the_proxy" {
 
   assert {
     condition = jsondecode(aws_iam_role_policy.proxy.policy).Statement[1] == {
-      Sid       = "DecryptRoleSecrets"
+      Sid       = "DecryptSecrets"
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
       Resource  = [var.kms_key_arn]

@@ -145,27 +145,21 @@ run "gives_out_what_the_functions_need" {
 
   assert {
     condition = {
-      database_name        = output.database_name
-      database_port        = output.database_port
-      instance_endpoint    = output.instance_endpoint
-      instance_resource_id = output.instance_resource_id
-      instance_identifier  = output.instance_identifier
-      proxy_name           = output.proxy_name
-      proxy_endpoint       = output.proxy_endpoint
-      proxy_resource_id    = output.proxy_resource_id
-      master_user_name     = output.master_user_name
-      master_secret_arn    = output.master_secret_arn
+      database_name       = output.database_name
+      database_port       = output.database_port
+      instance_identifier = output.instance_identifier
+      proxy_name          = output.proxy_name
+      proxy_endpoint      = output.proxy_endpoint
+      proxy_resource_id   = output.proxy_resource_id
+      master_user_name    = output.master_user_name
       } == {
-      database_name        = "diabetes"
-      database_port        = 5432
-      instance_endpoint    = "diabetes-dev.abc.eu-west-1.rds.amazonaws.com"
-      instance_resource_id = "db-ABC"
-      instance_identifier  = "diabetes-dev"
-      proxy_name           = "diabetes-dev"
-      proxy_endpoint       = "diabetes-dev.proxy-abc.eu-west-1.rds.amazonaws.com"
-      proxy_resource_id    = "prx-0123"
-      master_user_name     = "diabetes_owner"
-      master_secret_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1"
+      database_name       = "diabetes"
+      database_port       = 5432
+      instance_identifier = "diabetes-dev"
+      proxy_name          = "diabetes-dev"
+      proxy_endpoint      = "diabetes-dev.proxy-abc.eu-west-1.rds.amazonaws.com"
+      proxy_resource_id   = "prx-0123"
+      master_user_name    = "diabetes_owner"
     }
     error_message = "The outputs must name instance, proxy and master user."
   }

@@ -115,7 +115,7 @@ run "refuses_roles_that_need_quoting" {
   }
 }
 
-run "refuses_the_master_user_at_the_proxy" {
+run "refuses_the_master_user_among_the_roles" {
   command         = plan
   expect_failures = [var.roles]
 

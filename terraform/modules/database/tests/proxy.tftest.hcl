@@ -9,6 +9,12 @@ provider "aws" {
 }
 
 override_resource {
+  target          = aws_db_instance.this
+  override_during = plan
+  values          = { master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1" }] }
+}
+
+override_resource {
   target          = aws_secretsmanager_secret.role["diabetes_api"]
   override_during = plan
   values          = { arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api" }
@@ -37,7 +43,7 @@ variables {
   secret_version               = 1
 }
 
-run "proxy_takes_tokens_of_the_two_roles_only" {
+run "proxy_takes_tokens_of_the_roles_and_the_master_user_only" {
   command = plan
 
   assert {
@@ -55,23 +61,25 @@ run "proxy_takes_tokens_of_the_two_roles_only" {
     condition = toset([
       for auth in aws_db_proxy.this.auth : join(" ", [auth.auth_scheme, auth.iam_auth, auth.secret_arn])
       ]) == toset([
+      "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1",
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
     ])
-    error_message = "Each role must come by IAM token and with its own secret, and nobody else at all."
+    error_message = "Each of the three must come by IAM token and with a secret of its own, and nobody else at all."
   }
 
   assert {
     condition = jsondecode(aws_iam_role_policy.proxy.policy).Statement == [{
-      Sid    = "ReadRoleSecrets"
+      Sid    = "ReadSecrets"
       Effect = "Allow"
       Action = ["secretsmanager:GetSecretValue"]
       Resource = [
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
       ]
     }]
-    error_message = "The proxy's role may read the two secrets and nothing else."
+    error_message = "The proxy's role may read the three secrets and nothing else."
   }
 
   assert {
@@ -88,6 +96,6 @@ run "proxy_takes_tokens_of_the_two_roles_only" {
       && one(aws_db_proxy_default_target_group.this.connection_pool_config).connection_borrow_timeout == 5
       && aws_db_proxy_target.this.db_instance_identifier == "diabetes-dev"
     )
-    error_message = "The pool must leave connections to migrations, and not make a request wait in vain."
+    error_message = "The pool must leave connections to people, and not make a request wait in vain."
   }
 }

@@ -56,11 +56,9 @@ run "groups_allow_exactly_the_named_edges" {
       ]) == toset([
       "${output.function_security_group_id} ${output.proxy_security_group_id} tcp 5432 5432",
       "${output.function_security_group_id} ${aws_security_group.this["endpoints"].id} tcp 443 443",
-      "${output.migrate_security_group_id} ${output.database_security_group_id} tcp 5432 5432",
-      "${output.migrate_security_group_id} ${aws_security_group.this["endpoints"].id} tcp 443 443",
       "${output.proxy_security_group_id} ${output.database_security_group_id} tcp 5432 5432",
     ])
-    error_message = "The rules for what may leave must be exactly these five; database and endpoints have none."
+    error_message = "The rules for what may leave must be exactly these three; database and endpoints have none."
   }
 
   assert {
@@ -97,10 +95,9 @@ run "groups_allow_exactly_the_named_edges" {
 
   assert {
     condition = length(distinct([
-      output.function_security_group_id, output.migrate_security_group_id, output.proxy_security_group_id,
-      output.database_security_group_id, aws_security_group.this["endpoints"].id,
-    ])) == 5
-    error_message = "The five groups must be five."
+      output.function_security_group_id, output.proxy_security_group_id, output.database_security_group_id, aws_security_group.this["endpoints"].id,
+    ])) == 4
+    error_message = "The four groups must be four."
   }
 }
 

@@ -57,16 +57,13 @@ variables {
   image_uri                  = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/diabetes@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
   subnet_ids                 = ["subnet-1", "subnet-2"]
   function_security_group_id = "sg-function"
-  migrate_security_group_id  = "sg-migrate"
   model_bucket_name          = "diabetes-test-models"
   model_bucket_arn           = "arn:aws:s3:::diabetes-test-models"
   database_name              = "diabetes"
   database_port              = 5432
   proxy_endpoint             = "proxy.example.rds.amazonaws.com"
   proxy_resource_id          = "prx-0123456789abcdef0"
-  instance_endpoint          = "database.example.rds.amazonaws.com"
   master_user_name           = "master"
-  master_secret_arn          = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master"
   role_secret_arns = {
     diabetes_api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api"
     diabetes_replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_replay"
@@ -92,7 +89,7 @@ run "functions" {
   }
 
   assert {
-    condition     = { for key, function in aws_lambda_function.this : key => function.vpc_config[0].security_group_ids } == { api = toset(["sg-function"]), migrate = toset(["sg-migrate"]), replay = toset(["sg-function"]) }
+    condition     = { for key, function in aws_lambda_function.this : key => function.vpc_config[0].security_group_ids } == { for key in ["api", "migrate", "replay"] : key => toset(["sg-function"]) }
     error_message = "A function is in the wrong security group."
   }
 
@@ -139,10 +136,10 @@ run "environment" {
 
   assert {
     condition = aws_lambda_function.this["migrate"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, {
-      DATABASE_HOST = "database.example.rds.amazonaws.com"
-      DATABASE_USER = "master"
+      DATABASE_USER    = "master"
+      ROLE_SECRET_ARNS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api,arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_replay"
     }))
-    error_message = "migrate differs from api in host and user alone: it goes past the proxy, as the master user."
+    error_message = "migrate differs from api in two things: it is the master user, and knows where the roles' passwords are."
   }
 }
 
@@ -191,7 +188,6 @@ run "rejects_values_out_of_range" {
     model_refresh_seconds   = 0
     database_port           = 65536
     proxy_resource_id       = "diabetes-test"
-    instance_endpoint       = "database.example.rds.amazonaws.com:5432"
     role_secret_arns        = { diabetes_api = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api" }
     memory_mb               = 256
     replay_concurrency      = 1
@@ -207,7 +203,7 @@ run "rejects_values_out_of_range" {
   }
   expect_failures = [
     var.name, var.subnet_ids, var.model_runtime, var.model_refresh_seconds, var.database_port, var.proxy_resource_id,
-    var.instance_endpoint, var.role_secret_arns, var.memory_mb, var.replay_concurrency, var.provisioned_concurrency,
+    var.role_secret_arns, var.memory_mb, var.replay_concurrency, var.provisioned_concurrency,
     var.keep_warm_schedule, var.log_level, var.log_retention_days, var.metrics_namespace, var.jwt, var.throttle_rate,
     var.throttle_burst, var.queue_retention_days,
   ]

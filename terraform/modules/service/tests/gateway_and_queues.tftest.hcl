@@ -57,16 +57,13 @@ variables {
   image_uri                  = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/diabetes@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
   subnet_ids                 = ["subnet-1", "subnet-2"]
   function_security_group_id = "sg-function"
-  migrate_security_group_id  = "sg-migrate"
   model_bucket_name          = "diabetes-test-models"
   model_bucket_arn           = "arn:aws:s3:::diabetes-test-models"
   database_name              = "diabetes"
   database_port              = 5432
   proxy_endpoint             = "proxy.example.rds.amazonaws.com"
   proxy_resource_id          = "prx-0123456789abcdef0"
-  instance_endpoint          = "database.example.rds.amazonaws.com"
   master_user_name           = "master"
-  master_secret_arn          = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master"
   role_secret_arns = {
     diabetes_api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api"
     diabetes_replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_replay"

@@ -57,16 +57,13 @@ variables {
   image_uri                  = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/diabetes@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
   subnet_ids                 = ["subnet-1", "subnet-2"]
   function_security_group_id = "sg-function"
-  migrate_security_group_id  = "sg-migrate"
   model_bucket_name          = "diabetes-test-models"
   model_bucket_arn           = "arn:aws:s3:::diabetes-test-models"
   database_name              = "diabetes"
   database_port              = 5432
   proxy_endpoint             = "proxy.example.rds.amazonaws.com"
   proxy_resource_id          = "prx-0123456789abcdef0"
-  instance_endpoint          = "database.example.rds.amazonaws.com"
   master_user_name           = "master"
-  master_secret_arn          = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master"
   role_secret_arns = {
     diabetes_api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api"
     diabetes_replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_replay"
@@ -113,9 +110,9 @@ run "replay" {
 
 run "migrate" {
   assert {
-    condition = [for statement in slice(jsondecode(aws_iam_role_policy.function["migrate"].policy).Statement, 0, 1) : [statement.Action, statement.Resource]] == [
+    condition = [for statement in slice(jsondecode(aws_iam_role_policy.function["migrate"].policy).Statement, 0, 2) : [statement.Action, statement.Resource]] == [
+      [["rds-db:connect"], ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123456789abcdef0/master"]],
       [["secretsmanager:GetSecretValue"], [
-        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:master",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_replay",
       ]],
@@ -126,7 +123,7 @@ run "migrate" {
 
 run "common" {
   assert {
-    condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Sid] } == { api = ["ReadModels", "ConnectToDatabase", "QueueRecords", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"], replay = ["ConnectToDatabase", "TakeRecords", "BuryMessages", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"], migrate = ["ReadPasswords", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"] }
+    condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Sid] } == { api = ["ReadModels", "ConnectToDatabase", "QueueRecords", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"], replay = ["ConnectToDatabase", "TakeRecords", "BuryMessages", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"], migrate = ["ConnectToDatabase", "ReadPasswords", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"] }
     error_message = "A function has more or fewer statements."
   }
 
