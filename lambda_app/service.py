@@ -64,7 +64,7 @@ class PredictionService:
         database: Database,
         queue: RecordQueue,
         writer: RecordWriter,
-        on_recorded: Callable[[str, str, int], None],
+        on_recorded: Callable[[str, str, Sequence[float]], None],
     ) -> None:
         self._model = model
         self._database = database
@@ -134,7 +134,7 @@ class PredictionService:
         records = [make_record(index, *pair) for index, pair in enumerate(zip(patients, predictions, strict=True))]
         written = self._writer.write(records, _make_key(patients, call, is_batch=is_batch), spent_seconds)
         if not written.replayed:
-            self._on_recorded(predictor.version, written.destination, len(records))
+            self._on_recorded(predictor.version, written.destination, [record.prediction for record in records])
         return written
 
 

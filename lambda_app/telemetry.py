@@ -1,12 +1,12 @@
 """What the service says of itself: JSON log lines, EMF metrics for CloudWatch, counts for Prometheus.
 
-One call per fact. No feature value, prediction or secret is ever passed in, and exceptions go out without their
-text, in which a library may quote its input.
+One call per fact. No feature value or secret is ever passed in, predictions leave only as quantiles of many, and
+exceptions go out without their text, in which a library may quote its input.
 """
 
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger, correlation_paths
@@ -18,6 +18,9 @@ LambdaHandler = Callable[[dict[str, Any], Any], Any]
 
 # Upper bounds of the latency histogram's buckets, in seconds.
 _BUCKETS_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+# A metric's value stands in the log too, beside lines that say who asked: fewer would tell of single patients.
+_DISTRIBUTION_SIZE = 100
 
 
 class Telemetry:
@@ -31,6 +34,7 @@ class Telemetry:
         self._instance = settings.aws_lambda_log_stream_name
         self._requests: Counter[tuple[str, str]] = Counter()
         self._predictions: Counter[tuple[str, str]] = Counter()
+        self._undescribed: list[float] = []
         self._model_load_failures = 0
         self._database_failures = 0
         self._buckets: Counter[float] = Counter()
@@ -63,11 +67,19 @@ class Telemetry:
             duration_ms=round(seconds * 1000, 2),
         )
 
-    def predictions_recorded(self, model_version: str, destination: str, count: int) -> None:
-        """The records of that many answers are durable in "database" or "queue"."""
+    def predictions_recorded(self, model_version: str, destination: str, predictions: Sequence[float]) -> None:
+        """The records of these answers are durable in "database" or "queue"."""
+        count = len(predictions)
         self._predictions[(model_version, destination)] += count
         self._add_metric("Predictions", MetricUnit.Count, count)
         self._add_metric(f"RecordsTo{destination.capitalize()}", MetricUnit.Count, count)
+        self._undescribed.extend(predictions)
+        if len(self._undescribed) >= _DISTRIBUTION_SIZE:
+            ordered = sorted(self._undescribed)
+            for percent in (10, 50, 90):
+                quantile = ordered[len(ordered) * percent // 100]
+                self._add_metric(f"PredictionP{percent}", MetricUnit.NoUnit, round(quantile))
+            self._undescribed.clear()
 
     def database_failed(self, reason: str) -> None:
         """The database did not take records."""

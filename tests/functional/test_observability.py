@@ -63,6 +63,25 @@ def test_metrics_do_not_add_up_over_invocations(api: LambdaHandler, capsys: pyte
         assert collect_metrics(read_lines(capsys.readouterr().out))["Predictions"] == [1.0]
 
 
+def test_distribution_of_predictions_is_told_of_a_hundred_and_no_fewer(
+    api: LambdaHandler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def predict_for(count: int) -> tuple[list[float], dict[str, list[float]]]:
+        patients = [{**EXAMPLE_REQUEST, "bmi": 20 + 0.1 * index} for index in range(count)]
+        capsys.readouterr()
+        answer = invoke(api, make_event("POST", "/predict/batch", json.dumps({"patients": patients})))
+        metrics = collect_metrics(read_lines(capsys.readouterr().out))
+        predictions = [result["prediction"] for result in answer["body"]["predictions"]]
+        return predictions, {name: values for name, values in metrics.items() if name.startswith("PredictionP")}
+
+    first, told = predict_for(99)
+    assert told == {}
+    second, told = predict_for(1)
+    ordered = sorted(first + second)
+    assert told == {f"PredictionP{percent}": [round(ordered[percent])] for percent in (10, 50, 90)}
+    assert predict_for(99)[1] == {}
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -34,6 +34,9 @@ locals {
       [var.metrics_namespace, "MessagesDeadLettered", "service", var.service_name, {}],
       [var.metrics_namespace, "ModelLoadFailures", "service", var.service_name, {}],
     ] },
+    { title = "Predictions: quantiles of each hundred", stat = "Average", metrics = [
+      for percent in [10, 50, 90] : [var.metrics_namespace, "PredictionP${percent}", "service", var.service_name, {}]
+    ] },
     { title = "Messages in the queues", stat = "Maximum", metrics = [
       ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_name, {}],
       ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", var.queue_name, {}],
@@ -59,12 +62,20 @@ locals {
     ] },
   ]
 
-  # A REPORT line has @initDuration only where the environment was new.
-  init_query = <<-EOT
-    SOURCE '${var.log_group_names.api}'
-    | filter @type = "REPORT" and ispresent(@initDuration)
-    | stats count(*) as cold_starts, pct(@initDuration, 50) as init_p50_ms, max(@initDuration) as init_max_ms by bin(1h)
-  EOT
+  # What only the api's log lines say.
+  tables = {
+    # A REPORT line has @initDuration only where the environment was new.
+    "Initialisation of the api"               = <<-EOT
+      SOURCE '${var.log_group_names.api}'
+      | filter @type = "REPORT" and ispresent(@initDuration)
+      | stats count(*) as cold_starts, pct(@initDuration, 50) as init_p50_ms, max(@initDuration) as init_max_ms by bin(1h)
+    EOT
+    "Model versions that environments loaded" = <<-EOT
+      SOURCE '${var.log_group_names.api}'
+      | filter message = "model loaded"
+      | stats count(*) as loads, min(@timestamp) as first, max(@timestamp) as last by model_version
+    EOT
+  }
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
@@ -83,11 +94,11 @@ resource "aws_cloudwatch_dashboard" "this" {
           view    = "timeSeries"
         }
       }],
-      [{
-        type = "log", width = 24, height = 6, x = 0, y = ceil(length(local.graphs) / 2) * 6
+      [for index, title in keys(local.tables) : {
+        type = "log", width = 12, height = 6, x = index * 12, y = ceil(length(local.graphs) / 2) * 6
         properties = {
-          title  = "Initialisation of the api"
-          query  = local.init_query
+          title  = title
+          query  = local.tables[title]
           region = data.aws_region.current.name
           view   = "table"
         }

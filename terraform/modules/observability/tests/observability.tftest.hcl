@@ -125,13 +125,15 @@ run "dashboard" {
       "metric 12 6 Cold starts and concurrency of the api",
       "metric 0 12 Records by destination",
       "metric 12 12 Failures of database, replay and model",
-      "metric 0 18 Messages in the queues",
-      "metric 12 18 Age of the oldest message, s",
-      "metric 0 24 Connections of the proxy",
-      "metric 12 24 Connections of the database",
-      "metric 0 30 Load of the database: CPU in percent, sessions at work",
-      "metric 12 30 Free storage of the database, bytes",
-      "log 0 36 Initialisation of the api",
+      "metric 0 18 Predictions: quantiles of each hundred",
+      "metric 12 18 Messages in the queues",
+      "metric 0 24 Age of the oldest message, s",
+      "metric 12 24 Connections of the proxy",
+      "metric 0 30 Connections of the database",
+      "metric 12 30 Load of the database: CPU in percent, sessions at work",
+      "metric 0 36 Free storage of the database, bytes",
+      "log 0 42 Initialisation of the api",
+      "log 12 42 Model versions that environments loaded",
     ]
     error_message = "The dashboard has other widgets, or at other places."
   }
@@ -142,7 +144,7 @@ run "dashboard" {
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[12].properties.query, "SOURCE '/aws/lambda/diabetes-test-api'\n| filter @type = \"REPORT\"")
+    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[13].properties.query, "SOURCE '/aws/lambda/diabetes-test-api'\n| filter @type = \"REPORT\"")
     error_message = "Initialisation must be read from the REPORT lines."
   }
 }
