@@ -1,4 +1,4 @@
-# The same in every environment, which a test checks; what differs is in environment.tf.
+# The same in every environment, by links to these files; what differs is in environment.tf.
 provider "aws" {
   region              = var.region
   allowed_account_ids = [var.account_id]
