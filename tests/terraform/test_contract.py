@@ -1,11 +1,9 @@
 """Where Terraform and the code must say the same: environment variables, metrics, runbooks, the request that keeps
-warm. What Terraform says is read from what its own tests made, so that no expression is read twice."""
+warm."""
 
 import dataclasses
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,63 +14,22 @@ import pytest
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke
-from tests.machine import require
+from tests.terraform.made import MODULES, Resources, list_alarms, list_own_alarms, read_resources
 
 ROOT = Path(__file__).parents[2]
-MODULES = ROOT / "terraform" / "modules"
 ENVIRONMENTS = sorted(path for path in (ROOT / "terraform" / "environments").iterdir() if path.is_dir())
 
 # Lambda sets the first itself; without the second each connection gets an IAM token.
 NOT_SET = {"AWS_LAMBDA_LOG_STREAM_NAME", "DATABASE_PASSWORD"}
 
-# A resource's values by its address.
-Resources = dict[str, dict[str, Any]]
 # Of a metric of the service: its name, and the names of its dimensions.
 Metric = tuple[str, frozenset[str]]
 
 
 @pytest.fixture(scope="session")
-def terraform() -> str:
-    """The program."""
-    path = shutil.which("terraform")
-    version = json.loads(_run(Path.cwd(), path, "version", "-json"))["terraform_version"] if path else "0.0"
-    require(tuple(int(part) for part in version.split(".")[:2]) >= (1, 11), "Terraform >= 1.11")
-    assert path is not None
-    return path
-
-
-@pytest.fixture(scope="session")
-def service(terraform: str, tmp_path_factory: pytest.TempPathFactory) -> Resources:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Resources:
     """What the module service makes, every option at its default."""
-    return _apply(terraform, "service", "functions", "environment", tmp_path_factory.mktemp("service"))
-
-
-@pytest.fixture(scope="session")
-def observability(terraform: str, tmp_path_factory: pytest.TempPathFactory) -> Resources:
-    """What the module observability makes."""
-    return _apply(terraform, "observability", "observability", "alarms", tmp_path_factory.mktemp("observability"))
-
-
-def _apply(terraform: str, module: str, file: str, run: str, directory: Path) -> Resources:
-    # A copy, so that neither the tree nor another test's provider directory is touched.
-    copy = shutil.copytree(MODULES / module, directory / module, ignore=shutil.ignore_patterns(".terraform*"))
-    _run(copy, terraform, "init", "-backend=false", "-input=false", "-no-color")
-    lines = _run(copy, terraform, "test", "-json", "-verbose", f"-filter=tests/{file}.tftest.hcl").splitlines()
-    messages = [json.loads(line) for line in lines]
-    [state] = [message["test_state"] for message in messages if _is_state_of(message, run)]
-    return {resource["address"]: resource["values"] for resource in state["root_module"]["resources"]}
-
-
-def _is_state_of(message: dict[str, Any], run: str) -> bool:
-    return bool(message["type"] == "test_state" and message["@testrun"] == run)
-
-
-def _run(directory: Path, *command: str | None) -> str:
-    done = subprocess.run(
-        [part for part in command if part], cwd=directory, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return read_resources("service", "functions", "environment", tmp_path_factory.mktemp("service"))
 
 
 @pytest.fixture
@@ -144,9 +101,7 @@ def test_every_alarm_on_the_service_is_on_a_metric_that_it_emits(
     observability: Resources, emitted: set[Metric]
 ) -> None:
     watched = {
-        (alarm["metric_name"], frozenset(alarm["dimensions"]))
-        for alarm in _list_alarms(observability)
-        if not alarm["namespace"].startswith("AWS/")
+        (alarm["metric_name"], frozenset(alarm["dimensions"])) for alarm in list_own_alarms(observability).values()
     }
     assert watched
     assert watched <= emitted
@@ -171,14 +126,10 @@ def test_every_alarm_names_a_section_of_the_operations_manual(observability: Res
     sections = set(re.findall(r"^## (.+)$", manual, re.MULTILINE))
     named = [
         re.findall(r'Runbook: docs/operations\.md, "(.+)"\.$', alarm["alarm_description"])
-        for alarm in _list_alarms(observability)
+        for alarm in list_alarms(observability).values()
     ]
     assert named
     assert all(len(names) == 1 and names[0] in sections for names in named), named
-
-
-def _list_alarms(resources: Resources) -> list[dict[str, Any]]:
-    return [values for address, values in resources.items() if address.startswith("aws_cloudwatch_metric_alarm.")]
 
 
 def test_the_request_that_keeps_warm_is_answered(wire: Callable[..., LambdaHandler]) -> None:

@@ -11,7 +11,9 @@ locals {
   gateway_dimensions  = { ApiId = var.api_id, Stage = var.stage_name }
   database_dimensions = { DBInstanceIdentifier = var.instance_identifier }
 
-  # One period of five minutes unless it says otherwise: a metric of a count is sent only when there is something to
+  period_seconds = 300
+
+  # One period unless it says otherwise: a metric of a count is sent only when there is something to
   # count, so missing data is good news.
   alarms = merge({
     server-errors = {
@@ -21,8 +23,10 @@ locals {
       description = "Requests got a 5xx from the service. Read `request refused` and `request crashed` in the api's log."
     }
     gateway-5xx = {
-      namespace   = "AWS/ApiGateway", metric = "5xx", dimensions = local.gateway_dimensions
-      statistic   = "Average", threshold = var.thresholds.gateway_5xx_share, section = local.sections.records
+      # That the average of 5xx is their share, API Gateway promises for REST APIs alone.
+      expression  = "FILL(errors, 0) / requests", sums = { errors = "5xx", requests = "Count" }
+      namespace   = "AWS/ApiGateway", dimensions = local.gateway_dimensions
+      threshold   = var.thresholds.gateway_5xx_share, section = local.sections.records
       description = "Requests got a 5xx from API Gateway, of the service's making or its own: a function that is throttled, slow or cannot start."
     }
     latency = {
@@ -98,14 +102,43 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_name        = "${var.name}-${each.key}"
   alarm_description = "${each.value.description} Runbook: docs/operations.md, \"${each.value.section}\"."
 
-  namespace   = each.value.namespace
-  metric_name = each.value.metric
-  dimensions  = each.value.dimensions
-  period      = 300
+  # A metric, or an expression of some.
+  namespace   = can(each.value.metric) ? each.value.namespace : null
+  metric_name = try(each.value.metric, null)
+  dimensions  = can(each.value.metric) ? each.value.dimensions : null
+  period      = can(each.value.metric) ? local.period_seconds : null
 
-  statistic                             = startswith(each.value.statistic, "p") ? null : each.value.statistic
-  extended_statistic                    = startswith(each.value.statistic, "p") ? each.value.statistic : null
-  evaluate_low_sample_count_percentiles = startswith(each.value.statistic, "p") ? "ignore" : null
+  statistic          = try(startswith(each.value.statistic, "p") ? null : each.value.statistic, null)
+  extended_statistic = try(startswith(each.value.statistic, "p") ? each.value.statistic : null, null)
+  # To be "ignored", a p99 takes less than a thousand requests in a period: a quiet service could be slow for ever.
+  evaluate_low_sample_count_percentiles = try(startswith(each.value.statistic, "p") ? "evaluate" : null, null)
+
+  dynamic "metric_query" {
+    for_each = try(each.value.sums, {})
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = each.value.namespace
+        metric_name = metric_query.value
+        dimensions  = each.value.dimensions
+        period      = local.period_seconds
+        stat        = "Sum"
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = can(each.value.expression) ? [each.value.expression] : []
+
+    content {
+      id          = "result"
+      expression  = metric_query.value
+      label       = each.key
+      return_data = true
+    }
+  }
 
   comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
   threshold           = each.value.threshold

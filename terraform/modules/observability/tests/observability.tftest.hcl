@@ -32,9 +32,8 @@ variables {
 
 run "alarms" {
   assert {
-    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => "${alarm.namespace} ${alarm.metric_name} ${coalesce(alarm.statistic, alarm.extended_statistic)} ${alarm.comparison_operator} ${alarm.threshold} ${alarm.evaluation_periods}" } == {
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => "${alarm.namespace} ${alarm.metric_name} ${coalesce(alarm.statistic, alarm.extended_statistic)} ${alarm.comparison_operator} ${alarm.threshold} ${alarm.evaluation_periods}" if key != "gateway-5xx" } == {
       server-errors        = "DiabetesMl ServerErrors Average GreaterThanThreshold 0.01 1"
-      gateway-5xx          = "AWS/ApiGateway 5xx Average GreaterThanThreshold 0.01 1"
       latency              = "AWS/ApiGateway Latency p99 GreaterThanThreshold 3000 3"
       queue-age            = "AWS/SQS ApproximateAgeOfOldestMessage Maximum GreaterThanThreshold 900 1"
       records-to-queue     = "DiabetesMl RecordsToQueue Sum GreaterThanThreshold 0 1"
@@ -56,8 +55,26 @@ run "alarms" {
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn]) && alarm.treat_missing_data == "notBreaching" && alarm.period == 300])
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn]) && alarm.treat_missing_data == "notBreaching"])
     error_message = "Every alarm must be told to the topic, when it begins and when it is over."
+  }
+
+  assert {
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.period == 300 if key != "gateway-5xx"])
+    error_message = "A period must be five minutes."
+  }
+
+  assert {
+    condition = { for query in aws_cloudwatch_metric_alarm.this["gateway-5xx"].metric_query : query.id => join(" ", flatten([query.metric[0].namespace, query.metric[0].metric_name, query.metric[0].stat, query.metric[0].period, values(query.metric[0].dimensions)])) if length(query.metric) > 0 } == {
+      errors   = "AWS/ApiGateway 5xx Sum 300 api1 $default"
+      requests = "AWS/ApiGateway Count Sum 300 api1 $default"
+    } && [for query in aws_cloudwatch_metric_alarm.this["gateway-5xx"].metric_query : query.expression if query.return_data == true] == ["FILL(errors, 0) / requests"]
+    error_message = "The share of 5xx must be of the requests of the stage."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["gateway-5xx"].threshold == 0.01 && aws_cloudwatch_metric_alarm.this["gateway-5xx"].comparison_operator == "GreaterThanThreshold" && aws_cloudwatch_metric_alarm.this["gateway-5xx"].evaluation_periods == 1
+    error_message = "One request of a hundred is the most."
   }
 
   assert {
@@ -66,9 +83,9 @@ run "alarms" {
   }
 
   assert {
-    condition = { for key in ["server-errors", "gateway-5xx", "queue-age", "dead-letters", "proxy-pinned", "database-cpu", "throttles-replay"] : key => aws_cloudwatch_metric_alarm.this[key].dimensions } == {
+    condition = { for key in ["server-errors", "latency", "queue-age", "dead-letters", "proxy-pinned", "database-cpu", "throttles-replay"] : key => aws_cloudwatch_metric_alarm.this[key].dimensions } == {
       server-errors    = tomap({ service = "diabetes-test" })
-      gateway-5xx      = tomap({ ApiId = "api1", Stage = "$default" })
+      latency          = tomap({ ApiId = "api1", Stage = "$default" })
       queue-age        = tomap({ QueueName = "diabetes-test-records" })
       dead-letters     = tomap({ QueueName = "diabetes-test-dead-letters" })
       proxy-pinned     = tomap({ ProxyName = "diabetes-test-proxy" })
