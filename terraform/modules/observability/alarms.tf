@@ -1,9 +1,16 @@
 # What goes wrong, by the section of docs/operations.md that says what to do.
 locals {
   sections = {
-    records      = "Where a record can be"
+    failing      = "Requests fail"
+    slow         = "Answers are slow"
+    throttled    = "Invocations are turned away"
+    failed       = "Invocations fail as a whole"
+    model        = "The model cannot be loaded"
     queue        = "The queue grows"
     dead_letters = "The dead-letter queue is not empty"
+    cpu          = "The database is short of CPU"
+    storage      = "The database is short of storage"
+    connections  = "The database has too many connections"
     pinned       = "The proxy is pinned"
   }
 
@@ -19,19 +26,19 @@ locals {
     server-errors = {
       namespace = var.metrics_namespace, metric = "ServerErrors", dimensions = local.service_dimensions
       # The service counts every request, most with a zero: the average is the share of those that failed.
-      statistic   = "Average", threshold = var.thresholds.server_error_share, section = local.sections.records
+      statistic   = "Average", threshold = var.thresholds.server_error_share, section = local.sections.failing
       description = "Requests got a 5xx from the service. Read `request refused` and `request crashed` in the api's log."
     }
     gateway-5xx = {
       # That the average of 5xx is their share, API Gateway promises for REST APIs alone.
       expression  = "FILL(errors, 0) / requests", sums = { errors = "5xx", requests = "Count" }
       namespace   = "AWS/ApiGateway", dimensions = local.gateway_dimensions
-      threshold   = var.thresholds.gateway_5xx_share, section = local.sections.records
+      threshold   = var.thresholds.gateway_5xx_share, section = local.sections.failing
       description = "Requests got a 5xx from API Gateway, of the service's making or its own: a function that is throttled, slow or cannot start."
     }
     latency = {
       namespace   = "AWS/ApiGateway", metric = "Latency", dimensions = local.gateway_dimensions
-      statistic   = "p99", threshold = var.thresholds.latency_p99_ms, periods = 3, section = local.sections.queue
+      statistic   = "p99", threshold = var.thresholds.latency_p99_ms, periods = 3, section = local.sections.slow
       description = "One request of a hundred waits too long. Beside cold starts, it is the database that requests wait for."
     }
     queue-age = {
@@ -57,7 +64,7 @@ locals {
     }
     model-load-failures = {
       namespace   = var.metrics_namespace, metric = "ModelLoadFailures", dimensions = local.service_dimensions
-      statistic   = "Sum", threshold = 0, section = local.sections.records
+      statistic   = "Sum", threshold = 0, section = local.sections.model
       description = "The promoted model cannot be loaded: environments that have one go on with it, new ones answer 503. The line `model cannot be loaded` says why; roll back."
     }
     proxy-pinned = {
@@ -67,30 +74,30 @@ locals {
     }
     database-cpu = {
       namespace   = "AWS/RDS", metric = "CPUUtilization", dimensions = local.database_dimensions
-      statistic   = "Average", threshold = var.thresholds.database_cpu_percent, periods = 3, section = local.sections.queue
+      statistic   = "Average", threshold = var.thresholds.database_cpu_percent, periods = 3, section = local.sections.cpu
       description = "The database is short of CPU. When it gets too slow, records go to the queue."
     }
     database-storage = {
       namespace   = "AWS/RDS", metric = "FreeStorageSpace", dimensions = local.database_dimensions
-      statistic   = "Minimum", threshold = var.thresholds.database_free_bytes, comparison = "LessThanThreshold", section = local.sections.queue
+      statistic   = "Minimum", threshold = var.thresholds.database_free_bytes, comparison = "LessThanThreshold", section = local.sections.storage
       description = "The database is short of storage, and at the end of its autoscaling or too fast for it. When it is full, records go to the queue."
     }
     database-connections = {
       namespace   = "AWS/RDS", metric = "DatabaseConnections", dimensions = local.database_dimensions
-      statistic   = "Maximum", threshold = var.thresholds.database_connections, periods = 2, section = local.sections.pinned
+      statistic   = "Maximum", threshold = var.thresholds.database_connections, periods = 2, section = local.sections.connections
       description = "The database has more connections than it should. Look for pinning, and for clients other than the proxy."
     }
     }, {
     for key, name in var.function_names : "throttles-${key}" => {
       namespace   = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = name }
-      statistic   = "Sum", threshold = var.thresholds.throttled_invocations, section = local.sections.records
+      statistic   = "Sum", threshold = var.thresholds.throttled_invocations, section = local.sections.throttled
       description = "Invocations of ${name} were turned away: its reserved concurrency or the account's is used up."
     }
     }, {
     for key, name in var.function_names : "errors-${key}" => {
       # Exceptions of requests are not among them.
       namespace   = "AWS/Lambda", metric = "Errors", dimensions = { FunctionName = name }
-      statistic   = "Sum", threshold = var.thresholds.failed_invocations, section = local.sections.records
+      statistic   = "Sum", threshold = var.thresholds.failed_invocations, section = local.sections.failed
       description = "Invocations of ${name} failed as a whole: it cannot start, ran out of time or memory."
     }
   })
