@@ -10,7 +10,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults evaluate lint format sam lock clean set-up set-up-uv python
+.PHONY: help run test test-faults evaluate lint format sam checkov lock clean set-up set-up-uv python
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -37,15 +37,18 @@ format: set-up ## Put the code into its format
 	@$(RUN) ruff check --fix-only .
 	@$(RUN) ruff format .
 
-# By uv: pip in hash mode trips over the extras that SAM's dependencies ask of each other.
-sam: set-up ## Install SAM's command line, with the Lambda emulator that it ships, into build/sam
-	@cmp -s requirements/sam.txt build/sam/installed.txt || { \
-		echo "Setting up build/sam (once) ..." && \
-		.venv/bin/uv venv --quiet --clear --python .venv/bin/python build/sam && \
-		.venv/bin/uv pip sync --quiet --require-hashes --python build/sam/bin/python requirements/sam.txt && \
-		cp requirements/sam.txt build/sam/installed.txt; }
+sam: ## Install SAM's command line, with the Lambda emulator that it ships, into build/sam
+checkov: ## Install checkov, which looks for what is unsafe in terraform/, into build/checkov
 
-# What ships is constrained to what is tested. SAM's own pins conflict with ours, so it stands alone.
+# By uv: pip in hash mode trips over the extras that SAM's dependencies ask of each other.
+sam checkov: set-up
+	@cmp -s requirements/$@.txt build/$@/installed.txt || { \
+		echo "Setting up build/$@ (once) ..." && \
+		.venv/bin/uv venv --quiet --clear --python .venv/bin/python build/$@ && \
+		.venv/bin/uv pip sync --quiet --require-hashes --python build/$@/bin/python requirements/$@.txt && \
+		cp requirements/$@.txt build/$@/installed.txt; }
+
+# What ships is constrained to what is tested. The pins of SAM and checkov conflict with ours, so they stand alone.
 lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/ (UPGRADE=1: to the newest)
 	@echo uv | $(COMPILE) - --output-file requirements/uv.txt
 	@$(COMPILE) pyproject.toml --all-extras --group training --group local --group test \
@@ -55,6 +58,7 @@ lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/
 	@$(COMPILE) pyproject.toml --extra tensorflow --constraint requirements/dev.txt \
 		--output-file requirements/lambda-tensorflow.txt
 	@$(COMPILE) --group sam --output-file requirements/sam.txt
+	@$(COMPILE) --group checkov --output-file requirements/checkov.txt
 
 clean: ## Remove .venv and the caches; build/, with the models and predictions, stays
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -42,7 +42,19 @@ def test_help_lists_the_targets_and_needs_no_set_up(clone: Path) -> None:
     result = make(clone)
     assert result.returncode == 0
     targets = [line.split()[1] for line in result.stdout.splitlines()]
-    assert targets == ["help", "run", "test", "test-faults", "evaluate", "lint", "format", "sam", "lock", "clean"]
+    assert targets == [
+        "help",
+        "run",
+        "test",
+        "test-faults",
+        "evaluate",
+        "lint",
+        "format",
+        "sam",
+        "checkov",
+        "lock",
+        "clean",
+    ]
 
 
 def test_a_missing_python_gets_one_line(clone: Path) -> None:
@@ -68,7 +80,7 @@ def test_an_unreachable_registry_gets_one_line(clone: Path) -> None:
     assert result.stdout == "Setting up .venv (once, about a minute) ...\n"
 
 
-@pytest.mark.parametrize("name", ["dev", "lambda-litert", "lambda-tensorflow", "sam", "uv"])
+@pytest.mark.parametrize("name", ["checkov", "dev", "lambda-litert", "lambda-tensorflow", "sam", "uv"])
 def test_a_lock_is_hashed_and_names_no_place(name: str) -> None:
     lines = (REPOSITORY / "requirements" / f"{name}.txt").read_text().splitlines()
     pins = [number for number, line in enumerate(lines) if line and line[0] not in " #"]
