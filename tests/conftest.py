@@ -4,6 +4,9 @@ import dataclasses
 import io
 import json
 import os
+import platform
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +22,14 @@ from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
-from local.aws_services import REGION, AwsServices
+from local.aws_services import REGION, REPOSITORY, AwsServices
 from local.cluster import PASSWORD
 from local.environment import DATABASE_USERS, Function, build_service_environment
 from local.ports import find_free_ports
 from local.postgres import USER, Postgres
 from local.stack import Stack
 from tests.bundles import Registry
+from tests.machine import require
 from tests.queues import QueuePair, create_queue_pair
 from training.registry import promote_version, publish_bundle
 from training.train import train_model
@@ -190,6 +194,22 @@ def query(settings: Settings) -> Iterator[Callable[..., list[Any]]]:
     connection = connect_database(settings)
     yield connection.run
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def sam_venv() -> Path:
+    """The environment of the locked aws-sam-cli, made once and again when the lock changes."""
+    done = subprocess.run(["make", "sam"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    require(done.returncode == 0, f"aws-sam-cli ({done.stderr.strip()})")
+    return REPOSITORY / "build" / "sam"
+
+
+@pytest.fixture(scope="session")
+def emulator_path(sam_venv: Path) -> Path:
+    require(sys.platform == "linux", "Linux, for which the Runtime Interface Emulator is built")
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    [path] = sam_venv.glob(f"lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,144 @@
-import pytest
+"""Terraform itself, a copy of the sources for it to run in, and an environment that it has really made."""
 
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.aws_services import ACCOUNT, REGION, REPOSITORY, START_SECONDS, STOP_STEPS
+from local.ports import LOOPBACK, find_free_ports
+from local.process import start_process, stop_process
+from tests.machine import require
+from tests.terraform.applied import STATE_BUCKET, Applied, apply_environment, connect
 from tests.terraform.made import Resources, read_resources
+from tests.terraform.program import Root, copy_sources
+
+# Write-only arguments came with it.
+MINIMUM = (1, 11)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What destroys the environment comes after everything that looks at it."""
+    items.sort(key=lambda item: item.path.name == "test_destroyed.py")
 
 
 @pytest.fixture(scope="session")
-def observability(tmp_path_factory: pytest.TempPathFactory) -> Resources:
+def terraform() -> None:
+    """Terraform is there, and new enough."""
+    version = (0, 0)
+    if shutil.which("terraform"):
+        # Whatever else it has to say of the machine goes to the same stream.
+        command = ["terraform", "version", "-json"]
+        said = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout
+        found = re.search(r'"terraform_version": "(\d+)\.(\d+)', said)
+        version = (int(found[1]), int(found[2])) if found else version
+    require(version >= MINIMUM, "Terraform >= 1.11")
+
+
+@pytest.fixture(scope="session")
+def terraform_environment() -> dict[str, str]:
+    """What Terraform runs with; the provider comes from where the user's Terraform gets it."""
+    # In build/, not in the copy: where it comes from a registry, one download does for all directories and all runs.
+    cache = os.environ.get("TF_PLUGIN_CACHE_DIR") or str(REPOSITORY / "build" / "terraform-plugins")
+    Path(cache).mkdir(parents=True, exist_ok=True)
+    # The user's keys, region and variables must not decide whether a test passes.
+    users = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(users)} | {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "CHECKPOINT_DISABLE": "1",
+        "TF_IN_AUTOMATION": "1",
+        "TF_PLUGIN_CACHE_DIR": cache,
+        # The copy has no lock that a cached provider could be checked against.
+        "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def modules(
+    terraform: None, terraform_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Root]:
+    """A copy of a module, so that neither the tree nor another test's provider directory is touched."""
+    sources = copy_sources(tmp_path_factory.mktemp("modules"))
+    return lambda name: Root(sources / "modules" / name, terraform_environment)
+
+
+@pytest.fixture(scope="session")
+def observability(modules: Callable[[str], Root]) -> Resources:
     """What the module observability makes."""
-    return read_resources("observability", "observability", "alarms", tmp_path_factory.mktemp("observability"))
+    return read_resources(modules("observability"), "observability", "alarms")
+
+
+@pytest.fixture(scope="session")
+def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an AWS without anything in it."""
+    [port] = find_free_ports(1)
+    log_path = tmp_path_factory.mktemp("emulated_aws") / "server.log"
+    command = [sys.executable, "-m", "tests.terraform.emulated_aws", LOOPBACK, str(port)]
+    process = start_process(command, log_path, directory=REPOSITORY, environment=os.environ)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while "Running on" not in (log := log_path.read_text(errors="replace")):
+            assert process.poll() is None, log
+            assert time.monotonic() < deadline, log
+            time.sleep(0.05)
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        stop_process(process, STOP_STEPS)
+
+
+@pytest.fixture(scope="session")
+def roots(
+    terraform: None,
+    terraform_environment: dict[str, str],
+    emulated_aws: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Root]]:
+    """Each environment's root by its name, in an AWS where terraform/bootstrap was applied."""
+    sources = copy_sources(tmp_path_factory.mktemp("applied"))
+    environment = terraform_environment | {
+        "AWS_ENDPOINT_URL": emulated_aws,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+    bootstrap = Root(sources / "bootstrap", environment)
+    bootstrap.run("init", "-input=false", "-no-color")
+    inputs = {
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "state_bucket_name": STATE_BUCKET,
+        "github_repository": "example/diabetes",
+        "environments": '["dev","staging","prod"]',
+    }
+    arguments = [f"-var={name}={value}" for name, value in inputs.items()]
+    with ThreadPoolExecutor() as pool:
+        # The provider watches a bucket's lifecycle for most of a minute: an environment is made meanwhile.
+        applying = pool.submit(bootstrap.change, "apply", *arguments)
+        client = connect(emulated_aws, "s3")
+        while not applying.done() and not _has_bucket(client):
+            time.sleep(0.2)
+        yield {path.name: Root(path, environment) for path in (sources / "environments").iterdir()}
+        assert applying.result()["add"] > 0
+
+
+def _has_bucket(client: object) -> bool:
+    try:
+        client.head_bucket(Bucket=STATE_BUCKET)  # type: ignore[attr-defined]
+    except ClientError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def applied(roots: dict[str, Root], emulated_aws: str) -> Applied:
+    """The environment dev, made by Terraform in the emulated AWS."""
+    return apply_environment(roots["dev"], emulated_aws)

@@ -14,7 +14,8 @@ import pytest
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke
-from tests.terraform.made import MODULES, Resources, list_alarms, list_own_alarms, read_resources
+from tests.terraform.made import Resources, list_alarms, list_own_alarms, read_resources
+from tests.terraform.program import SOURCES, Root
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = sorted(path for path in (ROOT / "terraform" / "environments").iterdir() if path.is_dir())
@@ -27,9 +28,9 @@ Metric = tuple[str, frozenset[str]]
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Resources:
+def service(modules: Callable[[str], Root]) -> Resources:
     """What the module service makes, every option at its default."""
-    return read_resources("service", "functions", "environment", tmp_path_factory.mktemp("service"))
+    return read_resources(modules("service"), "functions", "environment")
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_every_alarm_has_a_section_of_the_operations_manual(observability: Resou
 
 
 def test_the_request_that_keeps_warm_is_answered(wire: Callable[..., LambdaHandler]) -> None:
-    event = json.loads((MODULES / "service" / "keep_warm.json").read_text(encoding="utf-8"))
+    event = json.loads((SOURCES / "modules" / "service" / "keep_warm.json").read_text(encoding="utf-8"))
     assert invoke(wire(), event)["statusCode"] == 200
 
 

@@ -1,0 +1,139 @@
+"""The AWS that Terraform is applied to: moto's server, which remembers here what it otherwise forgets.
+
+Each change below gives back what was sent, as AWS does; without it a second plan would want to send it again, or a
+resource would be waited for in vain. That moto still has each gap is tested in test_emulated_aws.py.
+"""
+
+import json
+import sys
+import threading
+from typing import Any
+
+from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
+from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.rds.models import DBInstance, DBParameterGroup
+from moto.server import main
+from moto.sqs.models import Queue
+
+from local.moto_server import end_with_parent
+
+
+def replace(changed: type, **attributes: object) -> None:
+    for name, value in attributes.items():
+        setattr(changed, name, value)
+
+
+def remember_rule_descriptions() -> None:
+    """Of a rule about a group or a prefix list; moto keeps only those about addresses."""
+    make = SecurityGroupRule.__init__
+
+    def make_described(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        parts = [part for part in (*args, *kwargs.values()) if isinstance(part, dict)]
+        self.text = next((part["Description"] for part in parts if "Description" in part), None)
+
+    replace(SecurityGroupRule, __init__=make_described, description=property(lambda self: self.text))
+
+
+def tell_who_set_parameters() -> None:
+    """Terraform asks for those of Source=user; moto gives none a source."""
+    update = DBParameterGroup.update_parameters
+
+    def update_as_user(self: Any, parameters: Any) -> None:
+        update(self, [{**parameter, "Source": "user"} for parameter in parameters])
+
+    replace(DBParameterGroup, update_parameters=update_as_user)
+
+
+def remember_performance_insights() -> None:
+    """Whether the instance has them; and one whose authority is not named has the one that AWS takes today."""
+    make = DBInstance.__init__
+
+    def make_with_insights(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **{"ca_certificate_identifier": "rds-ca-rsa2048-g1", **kwargs})
+        self.performance_insights_enabled = kwargs.get("enable_performance_insights", False)
+
+    replace(DBInstance, __init__=make_with_insights)
+
+
+def remember_logging_config() -> None:
+    """Of a function: the log group that it writes to."""
+    make, configure = LambdaFunction.__init__, LambdaFunction.get_configuration
+
+    def make_with_logging(self: Any, account_id: str, spec: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        make(self, account_id, spec, *args, **kwargs)
+        self.logging_config = spec.get("LoggingConfig")
+
+    def configure_with_logging(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {**configure(self, *args, **kwargs), "LoggingConfig": self.logging_config}
+
+    replace(LambdaFunction, __init__=make_with_logging, get_configuration=configure_with_logging)
+
+
+def keep_aliases_of_event_sources() -> None:
+    """A mapping to an alias stays one; moto puts the alias's present version in its place."""
+    make = EventSourceMapping.__init__
+
+    def make_as_asked(self: Any, spec: dict[str, Any]) -> None:
+        asked = spec["FunctionName"]
+        make(self, {**spec, "FunctionArn": asked} if asked.startswith("arn:") else spec)
+
+    replace(EventSourceMapping, __init__=make_as_asked)
+
+
+def remember_queue_policies() -> None:
+    """Who may use a queue for dead letters; and setting one policy does not remove another."""
+    set_some, read_some = Queue._set_attributes, vars(Queue)["attributes"].fget
+
+    def set_attributes(self: Any, attributes: dict[str, Any], now: Any = None) -> None:
+        kept = {"Policy": self.policy} if getattr(self, "policy", None) and "Policy" not in attributes else {}
+        set_some(self, {**attributes, **kept}, now)
+
+    def read_attributes(self: Any) -> dict[str, Any]:
+        attributes: dict[str, Any] = read_some(self)
+        # As it was sent, without a space.
+        if attributes["RedrivePolicy"]:
+            redrive = json.loads(attributes["RedrivePolicy"])
+            attributes["RedrivePolicy"] = json.dumps(redrive, separators=(",", ":"))
+        return attributes
+
+    names = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
+    replace(Queue, BASE_ATTRIBUTES=names, redrive_allow_policy=None)
+    replace(Queue, _set_attributes=set_attributes, attributes=property(read_attributes))
+
+
+def take_connections_for_tls() -> None:
+    """The loopback stands for TLS. moto knows no aws:SecureTransport, and denies everything to everybody."""
+    decide = IAMPolicyStatement.is_action_permitted
+
+    def decide_over_tls(self: Any, *args: Any, **kwargs: Any) -> PermissionResult:
+        if self._statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}:
+            return PermissionResult.NEUTRAL
+        return decide(self, *args, **kwargs)
+
+    replace(IAMPolicyStatement, is_action_permitted=decide_over_tls)
+
+
+def leave_messages_in_queues() -> None:
+    """A message wakes no function: moto would want Docker, and the tests run the functions themselves."""
+    replace(LambdaBackend, send_sqs_batch=lambda *_: False)
+
+
+CHANGES = (
+    remember_rule_descriptions,
+    tell_who_set_parameters,
+    remember_performance_insights,
+    remember_logging_config,
+    keep_aliases_of_event_sources,
+    remember_queue_policies,
+    take_connections_for_tls,
+    leave_messages_in_queues,
+)
+
+
+if __name__ == "__main__":
+    for change in CHANGES:
+        change()
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    main(["--host", sys.argv[1], "--port", sys.argv[2]])

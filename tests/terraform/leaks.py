@@ -1,0 +1,40 @@
+"""Secrets in what Terraform writes: their values anywhere, and attributes that are there to hold one."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tests.terraform.applied import Applied
+
+# Versions, lengths and whether there is one are numbers and flags, under names that end otherwise.
+SECRET_NAME = re.compile(
+    r"(^|_)(password|passwd|secret_string|secret_binary|secret_key|auth_token|token|private_key)(_wo)?$", re.IGNORECASE
+)
+
+
+def read_secrets(applied: Applied) -> list[str]:
+    """What the emulated AWS keeps secret: each secret as it is stored, and the password in it."""
+    client = applied.client("secretsmanager")
+    listed = client.list_secrets(MaxResults=100)["SecretList"]
+    texts = [client.get_secret_value(SecretId=secret["ARN"])["SecretString"] for secret in listed]
+    return [*texts, *(json.loads(text)["password"] for text in texts)]
+
+
+def find_values(text: str, secrets: list[str]) -> list[str]:
+    """Those secrets that stand in the text, as they are or quoted as JSON quotes them."""
+    return [secret for secret in secrets if secret in text or json.dumps(secret)[1:-1] in text]
+
+
+def find_set_attributes(document: Any, path: str = "") -> Iterator[str]:
+    """Where an attribute named like a secret has a text, in a state or a plan, or a constant, in a configuration."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            where = f"{path}.{name}"
+            constant = value.get("constant_value") if isinstance(value, dict) else value
+            if SECRET_NAME.search(name) and isinstance(constant, str) and constant:
+                yield where
+            yield from find_set_attributes(value, where)
+    if isinstance(document, list):
+        for index, value in enumerate(document):
+            yield from find_set_attributes(value, f"{path}[{index}]")

@@ -1,0 +1,180 @@
+"""The functions as the environment dev configures them, read back from where Terraform deployed them, and run so."""
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lambda_app.settings import Settings
+from local.aws_services import REGION, REPOSITORY
+from local.poller import Polled, poll_once
+from local.ports import find_free_ports
+from tests.end_to_end.emulator import Emulator
+from tests.events import NAMES, check_answer, load_event
+from tests.queues import count_messages
+from tests.terraform.applied import Applied, list_resources
+from training.registry import promote_version, publish_bundle
+
+FUNCTIONS = ("api", "replay", "migrate")
+# The database of these tests is another one, without a proxy that takes tokens and without TLS.
+DATABASE = ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_PASSWORD", "DATABASE_TLS")
+# What the function takes from the machine: without these not even Python starts.
+MACHINE = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+
+Start = Callable[..., Emulator]
+Query = Callable[..., list[Any]]
+
+
+def read_configuration(applied: Applied, function: str) -> dict[str, Any]:
+    """Of the version that is live."""
+    name = applied.outputs["function_names"][function]
+    configuration: dict[str, Any] = applied.client("lambda").get_function_configuration(
+        FunctionName=name, Qualifier="live"
+    )
+    return configuration
+
+
+@pytest.fixture(scope="module")
+def published(applied: Applied, bundle: Path) -> str:
+    """The version of the model in the bucket that Terraform made."""
+    client, bucket = applied.client("s3"), applied.outputs["model_bucket_name"]
+    version = publish_bundle(client, bucket, bundle)
+    promote_version(client, bucket, version)
+    return version
+
+
+@pytest.fixture
+def start(
+    applied: Applied, published: str, emulator_path: Path, environment: dict[str, str], tmp_path: Path
+) -> Iterator[Start]:
+    """Start a function by its deployed command with its deployed environment; only the database is another."""
+    started: list[Emulator] = []
+
+    def start_function(function: str, **changed: str) -> Emulator:
+        configuration = read_configuration(applied, function)
+        machine = {name: os.environ[name] for name in MACHINE if name in os.environ}
+        # What Lambda itself sets, and the way to AWS.
+        platform = {
+            "AWS_LAMBDA_FUNCTION_NAME": configuration["FunctionName"],
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(configuration["Timeout"]),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration["MemorySize"]),
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ENDPOINT_URL": applied.endpoint_url,
+            "PYTHONPATH": str(REPOSITORY),
+        }
+        database = {name: environment[name] for name in DATABASE}
+        deployed = configuration["Environment"]["Variables"]
+        emulator = Emulator(
+            emulator_path,
+            [sys.executable, "-m", "awslambdaric", *configuration["ImageConfigResponse"]["ImageConfig"]["Command"]],
+            {**machine, **platform, **deployed, **database, **changed},
+            find_free_ports(2),
+            tmp_path / f"emulator-{len(started)}.log",
+        )
+        started.append(emulator)
+        return emulator
+
+    yield start_function
+    for emulator in started:
+        emulator.stop()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_deployed_environment_names_what_was_made(applied: Applied, function: str) -> None:
+    resources = list_resources(applied.state["values"])
+    variables = read_configuration(applied, function)["Environment"]["Variables"]
+    settings = Settings.from_env(variables)
+    assert settings.database_password is None
+    assert settings.database_tls == "verify"
+    assert settings.model_bucket == applied.outputs["model_bucket_name"]
+    assert settings.queue_url == applied.outputs["queue_url"]
+    assert settings.dead_letter_queue_url == applied.outputs["dead_letter_queue_url"]
+    assert settings.database_host == resources["module.database.aws_db_proxy.this"]["endpoint"]
+    assert settings.database_name == resources["module.database.aws_db_instance.this"]["db_name"]
+    assert settings.database_port == resources["module.database.aws_db_instance.this"]["port"]
+    # Terraform sets every setting, so that none rests on a default.
+    unset = {field.name.upper() for field in dataclasses.fields(Settings)} - set(variables)
+    assert unset - {"ROLE_SECRET_ARNS"} == {"AWS_LAMBDA_LOG_STREAM_NAME", "DATABASE_PASSWORD"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_deployed_configuration_is_complete(applied: Applied, function: str) -> None:
+    configuration = read_configuration(applied, function)
+    timeouts = {"api": 29, "replay": 60, "migrate": 900}
+    assert configuration["PackageType"] == "Image"
+    assert configuration["ImageConfigResponse"]["ImageConfig"]["Command"] == [f"lambda_app.handler.{function}"]
+    assert configuration["Timeout"] == timeouts[function]
+    assert configuration["Role"].endswith(f":role/{configuration['FunctionName']}")
+    group = configuration["LoggingConfig"]["LogGroup"]
+    logs = applied.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert [(found["logGroupName"], found["retentionInDays"]) for found in logs] == [(group, 14)]
+    ec2, network = applied.client("ec2"), configuration["VpcConfig"]
+    subnets = ec2.describe_subnets(SubnetIds=network["SubnetIds"])["Subnets"]
+    assert len({subnet["AvailabilityZone"] for subnet in subnets}) == 2
+    [security_group] = ec2.describe_security_groups(GroupIds=network["SecurityGroupIds"])["SecurityGroups"]
+    assert {subnet["VpcId"] for subnet in subnets} == {security_group["VpcId"]}
+
+
+def test_every_event_gets_its_answer(start: Start) -> None:
+    api = start("api")
+    for name in NAMES:
+        check_answer(name, api.invoke(load_event(name)))
+
+
+def test_prediction_is_stored_and_measured_where_the_alarms_look(
+    applied: Applied, published: str, start: Start, query: Query
+) -> None:
+    api = start("api")
+    body = json.loads(api.invoke(load_event("predict"))["body"])
+    assert body["model_version"] == published
+    rows = query("SELECT prediction FROM predictions WHERE request_id = :id", id=UUID(body["request_id"]))
+    assert rows == [[body["prediction"]]]
+    measured = _read_metrics(api)
+    namespace, dimensions = "DiabetesMl", (("service", "diabetes-dev"),)
+    assert measured[namespace, "ServerErrors", dimensions] == [0.0]
+    alarms = applied.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    [alarm] = [alarm for alarm in alarms if alarm["MetricName"] == "ServerErrors"]
+    watched = tuple((dimension["Name"], dimension["Value"]) for dimension in alarm["Dimensions"])
+    assert (alarm["Namespace"], watched) == (namespace, dimensions)
+    assert {namespace for namespace, _, _ in measured} == {namespace}
+
+
+def test_record_goes_by_the_deployed_queue_while_the_database_is_away(
+    applied: Applied, start: Start, query: Query
+) -> None:
+    sqs, url = applied.client("sqs"), applied.outputs["queue_url"]
+    # Nobody can listen there.
+    api = start("api", DATABASE_PORT="1")
+    answer = api.invoke(load_event("predict"))
+    assert answer["statusCode"] == 200
+    body = json.loads(answer["body"])
+    assert count_messages(sqs, url) == 1
+    assert _read_metrics(api)["DiabetesMl", "RecordsToQueue", (("service", "diabetes-dev"),)] == [1.0]
+    stored = {"id": UUID(body["request_id"])}
+    assert query("SELECT prediction FROM predictions WHERE request_id = :id", **stored) == []
+    replay = start("replay")
+    assert poll_once(sqs, url, lambda event, _: replay.invoke(event)) == Polled(1, 0)
+    rows = query("SELECT prediction FROM predictions WHERE request_id = :id", **stored)
+    assert rows == [[body["prediction"]]]
+    assert count_messages(sqs, url) == count_messages(sqs, applied.outputs["dead_letter_queue_url"]) == 0
+
+
+def _read_metrics(emulator: Emulator) -> dict[tuple[str, str, tuple[tuple[str, str], ...]], list[float]]:
+    """What the function's log says to CloudWatch: values by namespace, name and dimensions."""
+    return {
+        (directive["Namespace"], metric["Name"], tuple((name, line[name]) for name in names)): line[metric["Name"]]
+        for line in emulator.read_lines()
+        if "_aws" in line
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+        for names in directive["Dimensions"]
+    }
