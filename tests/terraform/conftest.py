@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +12,12 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws_services import ACCOUNT, REGION, REPOSITORY, START_SECONDS, STOP_STEPS
-from local.ports import LOOPBACK, find_free_ports
-from local.process import start_process, stop_process
+from local.aws_services import ACCOUNT, REGION, REPOSITORY
 from tests.machine import require
 from tests.terraform.applied import STATE_BUCKET, Applied, apply_environment, connect
 from tests.terraform.made import Resources, read_resources
 from tests.terraform.program import Root, copy_sources
+from tests.terraform.server import serve_aws
 
 # Write-only arguments came with it.
 MINIMUM = (1, 11)
@@ -81,19 +79,9 @@ def observability(modules: Callable[[str], Root]) -> Resources:
 @pytest.fixture(scope="session")
 def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an AWS without anything in it."""
-    [port] = find_free_ports(1)
     log_path = tmp_path_factory.mktemp("emulated_aws") / "server.log"
-    command = [sys.executable, "-m", "tests.terraform.emulated_aws", LOOPBACK, str(port)]
-    process = start_process(command, log_path, directory=REPOSITORY, environment=os.environ)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while "Running on" not in (log := log_path.read_text(errors="replace")):
-            assert process.poll() is None, log
-            assert time.monotonic() < deadline, log
-            time.sleep(0.05)
-        yield f"http://{LOOPBACK}:{port}"
-    finally:
-        stop_process(process, STOP_STEPS)
+    with serve_aws("tests.terraform.emulated_aws", log_path) as endpoint_url:
+        yield endpoint_url
 
 
 @pytest.fixture(scope="session")
