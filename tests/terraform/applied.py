@@ -99,7 +99,8 @@ def list_resources(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for module in modules:
         modules.extend(module.get("child_modules", []))
     return {
-        resource["address"]: resource["values"]
+        # Without values where none is known yet.
+        resource["address"]: resource.get("values", {})
         for module in modules
         for resource in module.get("resources", [])
         if resource["mode"] == "managed"

@@ -19,7 +19,7 @@ def secrets(applied: Applied) -> list[str]:
     made = [address for address in list_resources(applied.state["values"]) if ".aws_secretsmanager_secret." in address]
     assert len(made) >= 2
     assert len(found) == 2 * (len(made) + 1)
-    assert all(len(secret) >= 16 for secret in found)
+    assert all(len(secret) >= 8 for secret in found)
     return found
 
 
