@@ -56,6 +56,13 @@ locals {
         Condition = { StringEquals = { "aws:RequestedRegion" = var.region } }
       },
       {
+        # The smoke test is a caller like others: it sees the records of its own predictions alone.
+        Sid      = "SmokeTest"
+        Effect   = "Allow"
+        Action   = ["execute-api:Invoke"]
+        Resource = ["${local.arn}:execute-api:${local.arn_tail}:*"]
+      },
+      {
         Sid    = "Roles"
         Effect = "Allow"
         Action = [

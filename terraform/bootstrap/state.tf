@@ -6,7 +6,8 @@ resource "aws_s3_bucket" "state" {
   #checkov:skip=CKV_AWS_144:Versions protect against mistakes; a region that is gone takes the environments along.
   #checkov:skip=CKV_AWS_145:States hold no secrets here, and who may read them is decided by the roles.
   #checkov:skip=CKV2_AWS_62:Nothing waits for a state to change.
-  bucket = var.state_bucket_name
+  # What deployments expect. Names of buckets are shared by all accounts of the world.
+  bucket = "${var.name}-states-${var.account_id}"
 
   lifecycle {
     prevent_destroy = true

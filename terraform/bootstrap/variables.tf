@@ -29,23 +29,6 @@ variable "region" {
   }
 }
 
-variable "state_bucket_name" {
-  description = "Name of the bucket of the states, unique in all of AWS."
-  type        = string
-
-  validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.state_bucket_name))
-    error_message = "state_bucket_name must be 3 to 63 lower-case letters, digits and hyphens."
-  }
-
-  validation {
-    condition = alltrue([
-      for environment in var.environments : !startswith(var.state_bucket_name, "${var.name}-${environment}-")
-    ])
-    error_message = "state_bucket_name must not begin like an environment's names, or its deployment could change every state."
-  }
-}
-
 variable "images_kept" {
   description = "How many images the repository keeps, the newest first."
   type        = number
@@ -87,5 +70,11 @@ variable "environments" {
   validation {
     condition     = length(var.environments) >= 1 && alltrue([for name in var.environments : can(regex("^[a-z][a-z0-9]{1,9}$", name))])
     error_message = "environments must be one or more names of 2 to 10 lower-case letters and digits."
+  }
+
+  validation {
+    # The bucket of the states begins like this environment's names would, and its deployment could change every state.
+    condition     = !contains(var.environments, "states")
+    error_message = "environments must not have one that is called states."
   }
 }

@@ -25,7 +25,6 @@ mock_provider "aws" {
 variables {
   account_id        = "123456789012"
   region            = "eu-west-1"
-  state_bucket_name = "diabetes-states"
   github_repository = "owner/diabetes-ml"
   environments      = ["dev", "staging"]
 }
@@ -114,7 +113,7 @@ run "gives_out_what_deployments_need" {
   command = plan
 
   assert {
-    condition     = output.state_bucket_name == "diabetes-states"
+    condition     = output.state_bucket_name == "diabetes-states-123456789012"
     error_message = "The bucket must be named."
   }
 

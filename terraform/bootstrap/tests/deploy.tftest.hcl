@@ -25,7 +25,6 @@ mock_provider "aws" {
 variables {
   account_id        = "123456789012"
   region            = "eu-west-1"
-  state_bucket_name = "diabetes-states"
   github_repository = "owner/diabetes-ml"
   environments      = ["dev", "staging"]
 }
@@ -73,6 +72,7 @@ run "a_role_reaches_its_own_environment" {
       RegistryLogin      = ["*"]
       Image              = ["arn:aws:ecr:eu-west-1:123456789012:repository/diabetes"]
       Unnamed            = ["*"]
+      SmokeTest          = ["arn:aws:execute-api:eu-west-1:123456789012:*"]
       Roles              = ["arn:aws:iam::123456789012:role/diabetes-dev-*"]
       PassRoles          = ["arn:aws:iam::123456789012:role/diabetes-dev-*"]
       ServiceLinkedRoles = ["arn:aws:iam::123456789012:role/aws-service-role/*"]

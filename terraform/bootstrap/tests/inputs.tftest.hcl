@@ -3,7 +3,6 @@ mock_provider "aws" {}
 variables {
   account_id        = "123456789012"
   region            = "eu-west-1"
-  state_bucket_name = "diabetes-states"
   github_repository = "owner/diabetes-ml"
   environments      = ["dev", "staging"]
 }
@@ -32,15 +31,6 @@ run "refuses_a_zone_for_a_region" {
 
   variables {
     region = "eu-west-1a"
-  }
-}
-
-run "refuses_a_state_bucket_within_an_environments_names" {
-  command         = plan
-  expect_failures = [var.state_bucket_name]
-
-  variables {
-    state_bucket_name = "diabetes-dev-states"
   }
 }
 
@@ -86,5 +76,14 @@ run "refuses_an_environment_that_is_a_pattern" {
 
   variables {
     environments = ["*"]
+  }
+}
+
+run "refuses_an_environment_whose_names_begin_like_the_state_buckets" {
+  command         = plan
+  expect_failures = [var.environments]
+
+  variables {
+    environments = ["dev", "states"]
   }
 }
