@@ -10,7 +10,8 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults evaluate lint format sam checkov lock clean set-up set-up-uv python
+.PHONY: help run test test-faults evaluate deploy destroy lint format sam checkov lock clean \
+	set-up set-up-uv python env
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -27,6 +28,12 @@ test-faults: set-up ## Make 10,000 requests while database, SQS and functions fa
 
 evaluate: set-up ## Compare the model with simpler ones on the same folds, into build/ (some minutes)
 	@$(RUN) training evaluate
+
+deploy: env set-up ## Bring ENV=dev, staging or prod to AWS, and ask before anything changes (YES=1: don't)
+	@$(RUN) deploy all --env $(ENV) $(if $(YES),--yes)
+
+destroy: env set-up ## Remove ENV=dev, staging or prod from AWS with all its records, unless it is protected
+	@$(RUN) deploy destroy --env $(ENV) $(if $(YES),--yes)
 
 lint: set-up ## Check style, format and types
 	@$(RUN) ruff check .
@@ -62,13 +69,16 @@ lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/
 
 clean: ## Remove .venv and the caches; build/, with the models and predictions, stays
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find benchmarks lambda_app local tests training -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find benchmarks deploy lambda_app local tests training -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 set-up: python
 	@$(PYTHON) local/set_up.py
 
 set-up-uv: python
 	@$(PYTHON) local/set_up.py --only-uv
+
+env:
+	@test -n "$(ENV)" || { echo "Which environment? For example: make $(or $(MAKECMDGOALS),deploy) ENV=dev" >&2; exit 1; }
 
 # Enough to run the set-up, which knows the rest: .venv may be there from a time when this Python was another.
 python:

@@ -3,3 +3,7 @@
 
 class StackError(Exception):
     """The local stack can't run; the message is one line that says why and what to do."""
+
+
+class CallError(Exception):
+    """A request can't be made, or gets no answer; the message is one line that says why and what to do."""

@@ -42,19 +42,21 @@ def test_help_lists_the_targets_and_needs_no_set_up(clone: Path) -> None:
     result = make(clone)
     assert result.returncode == 0
     targets = [line.split()[1] for line in result.stdout.splitlines()]
-    assert targets == [
-        "help",
-        "run",
-        "test",
-        "test-faults",
-        "evaluate",
-        "lint",
-        "format",
-        "sam",
-        "checkov",
-        "lock",
-        "clean",
-    ]
+    assert targets == (
+        "help run test test-faults evaluate deploy destroy lint format sam checkov lock clean".split()  # noqa: SIM905
+    )
+
+
+@pytest.mark.parametrize("target", ["deploy", "destroy"])
+def test_a_deployment_without_an_environment_gets_one_line(clone: Path, target: str) -> None:
+    assert read_lines(make(clone, target, ENV="")) == [f"Which environment? For example: make {target} ENV=dev"]
+
+
+@pytest.mark.parametrize(("target", "step"), [("deploy", "all"), ("destroy", "destroy")])
+def test_a_deployment_asks_unless_it_is_told_not_to(clone: Path, target: str, step: str) -> None:
+    asked, told = (make(clone, "--dry-run", target, "ENV=dev", *more).stdout.splitlines() for more in ([], ["YES=1"]))
+    assert asked[-1].split() == [".venv/bin/python", "-m", "deploy", step, "--env", "dev"]
+    assert told[-1].split() == [*asked[-1].split(), "--yes"]
 
 
 def test_a_missing_python_gets_one_line(clone: Path) -> None:

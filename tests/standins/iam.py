@@ -79,11 +79,16 @@ class TokenCheck:
         request = f"GET\n/\n{query}\nhost:{host}\n\nhost\n{empty_hash}"
         moment = values["X-Amz-Date"]
         scope = self._build_scope(moment)
-        text = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        key = f"AWS4{self.secret_access_key}".encode()
-        for part in (*scope.split("/"), text):
-            key = hmac.digest(key, part.encode(), "sha256")
-        return key.hex()
+        return sign_request(self.secret_access_key, request, moment, scope)
 
     def _build_scope(self, moment: str) -> str:
         return f"{moment[:8]}/{self.region}/rds-db/aws4_request"
+
+
+def sign_request(secret_access_key: str, canonical_request: str, moment: str, scope: str) -> str:
+    """The signature, by the last two steps of Signature Version 4."""
+    text = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(canonical_request.encode()).hexdigest()}"
+    key = f"AWS4{secret_access_key}".encode()
+    for part in (*scope.split("/"), text):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key.hex()

@@ -28,7 +28,7 @@ LAYERS = {
 }
 
 HEAVY = {"tensorflow", "keras", "sklearn", "joblib", "matplotlib", "h5py", "scipy"}
-OUR_PACKAGES = {"lambda_app", "training", "local"}
+OUR_PACKAGES = {"lambda_app", "training", "local", "deploy"}
 
 
 def list_modules(package: str) -> list[tuple[str, Path]]:
@@ -77,8 +77,19 @@ def test_lambda_app_stays_light(module: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize(("module", "path"), list_modules("training"))
-def test_training_does_not_know_the_local_stack(module: str, path: Path) -> None:
-    assert "local" not in {name.split(".")[0] for name in read_imports(path)}
+def test_training_does_not_know_where_its_models_are_served(module: str, path: Path) -> None:
+    assert not {"local", "deploy"} & {name.split(".")[0] for name in read_imports(path)}
+
+
+@pytest.mark.parametrize(("module", "path"), list_modules("local"))
+def test_the_local_stack_does_not_know_of_deployments(module: str, path: Path) -> None:
+    assert "deploy" not in {name.split(".")[0] for name in read_imports(path)}
+
+
+@pytest.mark.parametrize(("module", "path"), list_modules("deploy"))
+def test_a_deployment_looks_at_the_service_from_outside(module: str, path: Path) -> None:
+    ours = {name for name in read_imports(path) if name.split(".")[0] in OUR_PACKAGES - {"deploy"}}
+    assert not {name for name in ours if not name.startswith("training.")} - {"local.call", "local.errors"}
 
 
 def test_only_settings_reads_the_environment() -> None:

@@ -1,0 +1,1 @@
+"""Brings an environment to AWS, step by step: image, Terraform, schema, first model, smoke test."""

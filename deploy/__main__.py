@@ -1,0 +1,168 @@
+"""The command line: `python -m deploy all|image|plan|apply|migrate|model|smoke|destroy --env dev`."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+import typer
+
+from deploy import terraform
+from deploy.environment import Environment, open_environment
+from deploy.errors import DeployError
+from deploy.image import find_image, push_image
+from deploy.migrate import migrate as run_migrations
+from deploy.model import provide_model
+from deploy.smoke import SmokeTest
+from training.errors import TrainingError
+
+app = typer.Typer(
+    help="Bring an environment to AWS: all of it, or step by step.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Env = Annotated[Literal["dev", "staging", "prod"], typer.Option(help="The environment, as in terraform/environments.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask, for machines.")]
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="API_TOKEN", help="A JWT for the smoke test, of an API that takes no signatures."),
+]
+
+
+@app.command("all")
+def all_steps(env: Env, yes: Yes = False, token: Token = None) -> None:
+    """Every step in turn, up to the first that fails: image, plan, apply, migrate, model, smoke test."""
+    with _working_on(env) as environment:
+        uri = _push(environment)
+        terraform.initialise(environment)
+        if terraform.make_plan(environment, uri):
+            _apply(environment, yes)
+        outputs = terraform.read_outputs(environment)
+        _migrate(environment, outputs)
+        _provide_model(environment, outputs)
+        _smoke(environment, outputs, token)
+
+
+@app.command()
+def image(env: Env) -> None:
+    """Build the image of this commit and push it to ECR, unless it is there."""
+    with _working_on(env) as environment:
+        _push(environment)
+
+
+@app.command()
+def plan(env: Env) -> None:
+    """Show what Terraform would change for the image of this commit, and keep the plan."""
+    with _working_on(env) as environment:
+        uri = find_image(environment)
+        terraform.initialise(environment)
+        terraform.make_plan(environment, uri)
+
+
+@app.command()
+def apply(env: Env, yes: Yes = False) -> None:
+    """Do what the plan says."""
+    with _working_on(env) as environment:
+        terraform.initialise(environment)
+        _apply(environment, yes)
+
+
+@app.command()
+def migrate(env: Env) -> None:
+    """Bring the database's schema up to date, by the migrate function."""
+    with _working_on(env) as environment:
+        _migrate(environment, _read_outputs(environment))
+
+
+@app.command()
+def model(env: Env) -> None:
+    """Publish and promote a model, where none is served yet."""
+    with _working_on(env) as environment:
+        _provide_model(environment, _read_outputs(environment))
+
+
+@app.command()
+def smoke(env: Env, token: Token = None) -> None:
+    """Ask the API for a prediction, and read its record back."""
+    with _working_on(env) as environment:
+        _smoke(environment, _read_outputs(environment), token)
+
+
+@app.command()
+def destroy(env: Env, yes: Yes = False) -> None:
+    """Remove the environment with all its records, unless it is protected."""
+    with _working_on(env) as environment:
+        terraform.initialise(environment)
+        path = terraform.plan_destruction(environment)
+        if path is None:
+            _say(f"There is nothing of {env}")
+            return
+        _ask(f"Destroy {env} with its database and its models?", env, yes)
+        terraform.apply_plan(environment, path)
+        _say(f"{env} is gone; images and states stay")
+
+
+def _push(environment: Environment) -> str:
+    uri = push_image(environment)
+    _say(f"Image {uri}")
+    return uri
+
+
+def _apply(environment: Environment, yes: bool) -> None:
+    path = terraform.find_plan(environment)
+    _ask(f"Apply the plan to {environment.name}?", "yes", yes)
+    terraform.apply_plan(environment, path)
+
+
+def _read_outputs(environment: Environment) -> terraform.Outputs:
+    terraform.initialise(environment)
+    return terraform.read_outputs(environment)
+
+
+def _migrate(environment: Environment, outputs: terraform.Outputs) -> None:
+    applied = run_migrations(environment, outputs.migrate_function_name)
+    _say(f"Migrated: {', '.join(applied)}" if applied else "The schema is up to date")
+
+
+def _provide_model(environment: Environment, outputs: terraform.Outputs) -> None:
+    version, is_new = provide_model(environment, outputs.model_bucket_name)
+    _say(f"Published and promoted model {version}" if is_new else f"Model {version} is current, and stays")
+
+
+def _smoke(environment: Environment, outputs: terraform.Outputs, token: str | None) -> None:
+    request_id = SmokeTest(environment, outputs.api_url, token).run()
+    _say(f"{outputs.api_url} works: prediction {request_id} was given, recorded and read back")
+
+
+def _ask(question: str, consent: str, granted: bool) -> None:
+    """Go on only when the consent was typed in."""
+    if granted:
+        return
+    if not sys.stdin.isatty():
+        raise DeployError("nobody is here to be asked: pass --yes (make: YES=1)")
+    if typer.prompt(f"{question} Only {consent!r} means yes", default="", show_default=False) != consent:
+        raise DeployError("not confirmed, so nothing was done")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+@contextmanager
+def _working_on(name: str) -> Iterator[Environment]:
+    """Yield the environment; what a person can mend is one line on stderr and exit code 1."""
+    try:
+        yield open_environment(name)
+    except (DeployError, TrainingError, OSError) as error:
+        # Some of boto3's texts have several lines.
+        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(1) from error
+    except (KeyboardInterrupt, typer.Abort) as error:
+        typer.echo("Stopped. What was done is kept; to go on, run the same again", err=True)
+        raise typer.Exit(130) from error
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m deploy")

@@ -1,0 +1,91 @@
+"""The image of the functions: built from a commit, pushed once, and named by its digest from then on."""
+
+import base64
+import shutil
+
+from deploy.environment import Environment
+from deploy.errors import DeployError, explain_failures
+from deploy.process import run_program
+
+# As terraform/bootstrap calls it.
+REPOSITORY = "diabetes"
+DOCKERFILE = "Dockerfile.lambda"
+# All that is in the image. Whatever else a commit changes, the image stays the same.
+SOURCES = (DOCKERFILE, ".dockerignore", "lambda_app", "requirements")
+BOOTSTRAP = f"there is no repository {REPOSITORY} in ECR: apply terraform/bootstrap to this account first"
+
+
+def find_image(environment: Environment) -> str:
+    """The URI, by digest, of the image of this commit; DeployError when it was not pushed yet."""
+    tag = read_tag()
+    digest = _find_digest(environment, tag)
+    if digest is None:
+        raise DeployError(
+            f"ECR has no image of this commit ({tag}): run `python -m deploy image --env {environment.name}`"
+        )
+    return f"{_log_in(environment)[0]}/{REPOSITORY}@{digest}"
+
+
+def push_image(environment: Environment) -> str:
+    """Build and push the image of this commit, unless ECR has it; return its URI by digest."""
+    tag = read_tag()
+    if _find_digest(environment, tag):
+        print(f"ECR has the image of {tag} already", flush=True)
+        return find_image(environment)
+    engine = _find_engine()
+    registry, password = _log_in(environment)
+    name = f"{registry}/{REPOSITORY}:{tag}"
+    # Lambda runs no image with attestations beside it, which Docker would add.
+    settings = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    build = ("build", "--platform", "linux/amd64", "--file", DOCKERFILE, "--tag", name, ".")
+    _run(engine, *build, advice="see above", settings=settings)
+    login = ("login", "--username", "AWS", "--password-stdin", registry)
+    _run(engine, *login, advice="may this caller push to ECR?", text=password)
+    _run(engine, "push", name, advice="once a tag is pushed it stays: if it is there now, run this again")
+    return find_image(environment)
+
+
+def read_tag() -> str:
+    """The last commit that changed what is in the image; DeployError when there are changes beside it."""
+    code, changed = run_program("git", "status", "--porcelain", "--", *SOURCES, capture=True)
+    if code != 0:
+        raise DeployError("git cannot tell which commit this is: deploy from a clone of the repository")
+    if changed.strip():
+        files = ", ".join(line[3:] for line in changed.splitlines())
+        raise DeployError(f"not committed: {files}. The image is called by its commit, so commit or stash these first")
+    _, commit = run_program("git", "log", "-1", "--format=%H", "--", *SOURCES, capture=True)
+    return commit.strip()
+
+
+def _find_digest(environment: Environment, tag: str) -> str | None:
+    ecr = environment.session.client("ecr")
+    with explain_failures("ECR", RepositoryNotFoundException=BOOTSTRAP):
+        try:
+            found = ecr.describe_images(repositoryName=REPOSITORY, imageIds=[{"imageTag": tag}])
+        except ecr.exceptions.ImageNotFoundException:
+            return None
+    return str(found["imageDetails"][0]["imageDigest"])
+
+
+def _log_in(environment: Environment) -> tuple[str, str]:
+    """The registry's host name, and the password for it."""
+    with explain_failures("ECR"):
+        answer = environment.session.client("ecr").get_authorization_token()
+    [data] = answer["authorizationData"]
+    password = base64.b64decode(data["authorizationToken"]).decode().partition(":")[2]
+    return data["proxyEndpoint"].removeprefix("https://"), password
+
+
+def _find_engine() -> str:
+    for name in ("docker", "podman"):
+        if shutil.which(name):
+            return name
+    raise DeployError("building the image needs docker or podman, and neither is on PATH")
+
+
+def _run(
+    engine: str, *arguments: str, advice: str, text: str | None = None, settings: dict[str, str] | None = None
+) -> None:
+    code, _ = run_program(engine, *arguments, text=text, environment=settings)
+    if code != 0:
+        raise DeployError(f"`{engine} {arguments[0]}` failed with exit code {code}: {advice}")

@@ -1,0 +1,170 @@
+"""`python -m local.call`: sends one of the sample events to a deployed API as the request that it was, signed."""
+
+import argparse
+import base64
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
+
+from local.errors import CallError
+
+# API Gateway gives up after 30 seconds, and says so.
+TIMEOUT_SECONDS = 35
+# What the gateway adds to a request, and what belongs to the one connection that it came by.
+OF_THE_WAY = re.compile(r"host|content-length|connection|via|authorization|x-amz.*|x-forwarded-.*")
+SHOWN = re.compile(r"content-type|x-request-id|x-prediction-record|idempotency-replayed|retry-after|x-amzn-errortype")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; the names of headers are in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def read_json(self) -> Any:
+        """What the body says; CallError when it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise CallError(f"the answer, status {self.status}, is no JSON: {self.body[:200]!r}") from None
+
+
+def read_event(path: Path) -> dict[str, Any]:
+    """A request as API Gateway's payload format 2.0 has it; CallError when the file holds none."""
+    try:
+        event = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CallError(f"{path} can't be read: {error}") from error
+    if not isinstance(event, dict) or event.get("version") != "2.0" or "http" not in event.get("requestContext", {}):
+        raise CallError(f"{path} is no request: it must be an event of API Gateway, format 2.0")
+    return event
+
+
+def send_event(
+    url: str, event: Mapping[str, Any], session: boto3.Session, region: str | None = None, token: str | None = None
+) -> Answer:
+    """Send the event's request to the API at `url`, signed for `region`, or with a JWT in place of a signature.
+
+    The region is by default the one in the API's name, else the session's. CallError when there is no answer.
+    """
+    request = _make_request(url, event)
+    if token:
+        request.headers["Authorization"] = f"Bearer {token}"
+    else:
+        _sign(request, session, region)
+    # Certificates and proxies as boto3 has them. The stub knows no path in place of True.
+    verify: Any = os.environ.get("AWS_CA_BUNDLE") or True
+    client = URLLib3Session(verify=verify, proxies=get_environ_proxies(url), timeout=TIMEOUT_SECONDS)
+    try:
+        answer = client.send(request.prepare())
+    except BotoCoreError as error:
+        raise CallError(f"no answer: {error}") from error
+    finally:
+        client.close()
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Answer(answer.status_code, headers, answer.content)
+
+
+def explain_refusal(answer: Answer) -> str | None:
+    """What to check when the gateway, and not the service, refused; None where it did not."""
+    if answer.status == 403:
+        return (
+            "API Gateway refused the caller. Is `aws sts get-caller-identity` who you mean to be, does its policy "
+            "allow execute-api:Invoke on this API, is --region the API's, and is this machine's clock right?"
+        )
+    if answer.status == 401:
+        return "the API takes tokens of its issuer and no signatures: pass one that has not expired with --token"
+    return None
+
+
+def _make_request(url: str, event: Mapping[str, Any]) -> AWSRequest:
+    parts = urlsplit(url)
+    # Requests carry measurements of people: only what stays on this machine may go without TLS.
+    if not parts.hostname or not (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})
+    ):
+        raise CallError(f"{url!r} is no address of an API: it must begin with https://")
+    headers = {
+        name: value for name, value in event.get("headers", {}).items() if not OF_THE_WAY.fullmatch(name.lower())
+    }
+    if cookies := event.get("cookies"):
+        headers["cookie"] = "; ".join(cookies)
+    body = (event.get("body") or "").encode()
+    target = url.rstrip("/") + quote(event.get("rawPath", "/"), safe="/%")
+    if query := event.get("rawQueryString"):
+        target += f"?{query}"
+    return AWSRequest(
+        method=event["requestContext"]["http"]["method"],
+        url=target,
+        headers=headers,
+        data=base64.b64decode(body) if event.get("isBase64Encoded") else body,
+    )
+
+
+def _sign(request: AWSRequest, session: boto3.Session, region: str | None) -> None:
+    named = re.search(r"\.execute-api\.([a-z0-9-]+)\.", str(urlsplit(request.url).hostname))
+    region = region or (named and named[1]) or session.region_name
+    if not region:
+        raise CallError("no region: pass the API's with --region")
+    try:
+        credentials = session.get_credentials()
+        frozen = credentials.get_frozen_credentials() if credentials else None
+    except BotoCoreError as error:
+        raise CallError(f"the AWS credentials can't be used: {error}") from error
+    if frozen is None:
+        raise CallError("no AWS credentials: set AWS_PROFILE, or run `aws configure`")
+    SigV4Auth(frozen, "execute-api", region).add_auth(request)
+
+
+def main() -> int:
+    """Print what was answered; 1 when it is an error, or when there is no answer."""
+    parser = argparse.ArgumentParser(prog="python -m local.call", description=__doc__)
+    parser.add_argument("--url", required=True, help="of the API, as `terraform output api_url` shows it")
+    parser.add_argument("--event", required=True, type=Path, help="such as events/predict.json")
+    parser.add_argument("--region", help="of the API, where its name does not say it")
+    parser.add_argument(
+        "--token", default=os.environ.get("API_TOKEN"), help="a JWT, in place of a signature (API_TOKEN)"
+    )
+    options = parser.parse_args()
+    try:
+        answer = send_event(options.url, read_event(options.event), boto3.Session(), options.region, options.token)
+    except (CallError, BotoCoreError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print_answer(answer)
+    return 0 if answer.status < 400 else 1
+
+
+def print_answer(answer: Answer) -> None:
+    """Status, the headers that say something, and the body, indented where it is JSON."""
+    print(answer.status)
+    for name, value in sorted(answer.headers.items()):
+        if SHOWN.fullmatch(name):
+            print(f"{name}: {value}")
+    try:
+        print(f"\n{json.dumps(json.loads(answer.body), indent=2, ensure_ascii=False)}")
+    except ValueError:
+        print(f"\n{answer.body.decode(errors='replace')}")
+    if advice := explain_refusal(answer):
+        print(f"\n{advice}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

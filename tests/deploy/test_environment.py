@@ -1,0 +1,60 @@
+"""What a deployer must have said, and who they must be, before anything is done."""
+
+import pytest
+
+from tests.deploy.conftest import Clone
+
+FILE = "terraform/environments/dev/terraform.tfvars.json"
+
+
+def test_without_credentials_nothing_begins(clone: Clone) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        del clone.environment[name]
+    assert clone.refuse("image", "--env", "dev") == "no AWS credentials: set AWS_PROFILE, or run `aws configure`"
+
+
+def test_an_unknown_profile_is_named(clone: Clone) -> None:
+    line = clone.refuse("image", "--env", "dev", AWS_PROFILE="nobody")
+    assert line == "the AWS credentials cannot be used: The config profile (nobody) could not be found"
+
+
+def test_a_host_that_does_not_answer_is_named(clone: Clone) -> None:
+    line = clone.refuse("image", "--env", "dev", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert line.startswith("STS cannot be used: Could not connect")
+
+
+def test_a_missing_file_is_told_with_an_example(clone: Clone) -> None:
+    (clone.path / FILE).unlink()
+    assert clone.refuse("image", "--env", "dev") == (
+        f"{FILE} is missing: write the account and the region into it, such as "
+        '{"account_id": "123456789012", "region": "eu-west-1"}'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"region": "eu-west-1"}', '{"account_id": 12, "region": "eu-west-1"}', "[]", '{"account_id": "123456789012"}'],
+)
+def test_a_file_that_does_not_say_enough_is_told_so(clone: Clone, text: str) -> None:
+    (clone.path / FILE).write_text(text)
+    assert clone.refuse("image", "--env", "dev").startswith(f"{FILE} must have an account_id of 12 digits and a region")
+
+
+def test_a_file_that_is_no_json_is_told_so(clone: Clone) -> None:
+    (clone.path / FILE).write_text("account_id = 1")
+    assert clone.refuse("image", "--env", "dev").startswith(f"{FILE} can't be read: ")
+
+
+def test_another_directory_is_no_place_to_deploy_from(clone: Clone) -> None:
+    clone.environment["PYTHONPATH"] = str(clone.path)
+    elsewhere = clone.path / "docs"
+    elsewhere.mkdir()
+    clone.path = elsewhere
+    line = clone.refuse("image", "--env", "dev")
+    assert line == "there is no terraform/environments/dev here: run this at the top of the repository"
+
+
+def test_an_environment_that_is_none_is_refused_with_those_that_are(clone: Clone) -> None:
+    done = clone.deploy("plan", "--env", "production")
+    assert done.returncode == 2
+    assert all(f"'{name}'" in done.stderr for name in ("dev", "staging", "prod"))

@@ -1,0 +1,255 @@
+"""An environment from nothing to a prediction, to the next release, and to nothing again.
+
+Terraform, its provider, the state in S3, the migrate and api functions, PostgreSQL, TLS and the signature are real; the
+root is small, since the whole one is applied elsewhere, and `docker` only writes down what it is told.
+"""
+
+import os
+import pty
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pg8000.exceptions import DatabaseError
+
+from lambda_app.telemetry import LambdaHandler
+from local.aws_services import ACCOUNT, AwsServices
+from local.ports import find_free_ports
+from local.postgres import Postgres
+from tests.deploy.conftest import KEY_ID, REPOSITORY, SECRET, STATE_BUCKET, Clone
+from tests.machine import require
+from tests.standins.certificates import Certificates
+from tests.standins.functions import Functions
+from tests.standins.gateway import Gateway
+
+BUCKET = f"diabetes-dev-models-{ACCOUNT}"
+Wire = Callable[..., LambdaHandler]
+Connect = Callable[[str], Any]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[AwsServices]:
+    """An account for each test: what one that fails leaves behind is in nobody's way."""
+    [port] = find_free_ports(1)
+    with AwsServices(tmp_path / "aws.log", port) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Postgres]:
+    """As RDS gives it: without a table."""
+    [port] = find_free_ports(1)
+    with Postgres(tmp_path / "postgres", port) as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def functions(wire: Wire, cloud: AwsServices, postgres: Postgres) -> Iterator[Functions]:
+    def migrate(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = wire("migrate", DATABASE_PORT=str(postgres.login.port))(event, context)
+        # On AWS the proxy logs in for the roles; here they have passwords.
+        postgres.set_role_passwords()
+        return answer
+
+    with Functions(cloud.port, **{"diabetes-dev-migrate": migrate}) as functions:
+        yield functions
+
+
+@pytest.fixture
+def gateway(wire: Wire, cloud: AwsServices, postgres: Postgres, certificates: Certificates) -> Iterator[Gateway]:
+    """The API, whose function starts with the first request, as on Lambda."""
+    started: list[LambdaHandler] = []
+
+    def api(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        if not started:
+            own = {"AWS_ENDPOINT_URL_S3": cloud.endpoint_url, "MODEL_BUCKET": BUCKET}
+            started.append(wire("api", DATABASE_PORT=str(postgres.login.port), **own))
+        answer: dict[str, Any] = started[0](event, context)
+        return answer
+
+    with Gateway(api, certificates.server, KEY_ID, SECRET) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def site(clone: Clone, functions: Functions, gateway: Gateway, bundle: Path, bootstrap: None) -> Clone:
+    """A clone whose dev is small, and is served by the functions and the gateway."""
+    require(shutil.which("terraform"), "Terraform >= 1.11")
+    root = clone.path / "terraform" / "environments" / "dev"
+    (root / "outputs.tf").unlink()
+    small = (REPOSITORY / "tests" / "deploy" / "root.tf").read_text()
+    (root / "main.tf").write_text(small.replace("API_URL", gateway.url))
+    clone.environment["AWS_ENDPOINT_URL_LAMBDA"] = functions.url
+    shutil.copytree(bundle, clone.path / "build" / "models" / bundle.name)
+    return clone
+
+
+def test_from_nothing_to_a_prediction_to_the_next_release_and_to_nothing(
+    site: Clone, gateway: Gateway, connect_service: Connect, bundle: Path
+) -> None:
+    first = site.deploy("all", "--env", "dev", "--yes")
+    assert first.returncode == 0, first.stdout + first.stderr
+    image, migrated, model, works = [line for line in first.stdout.splitlines() if _is_ours(line)]
+    assert image.startswith(f"Image {ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/diabetes@sha256:")
+    assert migrated == "Migrated: " + ", ".join(
+        sorted(path.name for path in (REPOSITORY / "lambda_app" / "log" / "migrations").glob("*.sql"))
+    )
+    assert model == f"Published and promoted model {bundle.name}"
+    assert works.startswith(f"{gateway.url} works: prediction ")
+    assert gateway.faults == []
+    # What was planned is what runs, by its digest.
+    deployed = connect_service("lambda").get_function(FunctionName="diabetes-dev-api", Qualifier="live")
+    assert deployed["Code"]["ImageUri"] == image.removeprefix("Image ")
+    assert _list_states(connect_service) == ["dev.tfstate"]
+
+    # A promotion since then is somebody's decision, and stays.
+    pointer = connect_service("s3").get_object(Bucket=BUCKET, Key="models/current.json")["ETag"]
+    shutil.rmtree(site.path / "build" / "models")
+    again = site.deploy("all", "--env", "dev")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "No changes." in again.stdout
+    assert [line for line in again.stdout.splitlines() if _is_ours(line)][1:3] == [
+        "The schema is up to date",
+        f"Model {bundle.name} is current, and stays",
+    ]
+    assert connect_service("s3").get_object(Bucket=BUCKET, Key="models/current.json")["ETag"] == pointer
+
+    # The next release is planned, shown, and applied by a step of its own.
+    (site.path / "lambda_app" / "new.py").write_text("")
+    site.git("add", "lambda_app")
+    site.git("commit", "--quiet", "--message", "next")
+    assert site.deploy("image", "--env", "dev").returncode == 0
+    plan = site.deploy("plan", "--env", "dev")
+    assert plan.returncode == 0, plan.stderr
+    assert "0 to add, 4 to change, 0 to destroy" in plan.stdout
+    assert site.refuse("apply", "--env", "dev") == "nobody is here to be asked: pass --yes (make: YES=1)"
+    assert _answer(site, "apply", "no") == (1, "Error: not confirmed, so nothing was done")
+    assert _answer(site, "apply", "yes")[0] == 0
+    assert site.refuse("apply", "--env", "dev", "--yes") == (
+        "nothing is planned: run `python -m deploy plan --env dev` first"
+    )
+    for step in ("migrate", "model", "smoke"):
+        done = site.deploy(step, "--env", "dev")
+        assert done.returncode == 0, done.stderr
+
+    assert site.refuse("destroy", "--env", "dev") == "nobody is here to be asked: pass --yes (make: YES=1)"
+    assert _answer(site, "destroy", "yes")[0] == 1
+    gone = site.deploy("destroy", "--env", "dev", "--yes")
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    assert gone.stdout.splitlines()[-1] == "dev is gone; images and states stay"
+    assert [
+        bucket["Name"] for bucket in connect_service("s3").list_buckets()["Buckets"] if bucket["Name"] == BUCKET
+    ] == []
+    assert site.deploy("destroy", "--env", "dev").stdout.splitlines()[-1] == "There is nothing of dev"
+
+
+def test_a_migration_that_fails_stops_the_rest(site: Clone, functions: Functions, connect_service: Connect) -> None:
+    real = functions.functions["diabetes-dev-migrate"]
+
+    def run_into_a_row(event: dict[str, Any], context: Any) -> None:
+        raise make_row_error()
+
+    functions.functions["diabetes-dev-migrate"] = run_into_a_row
+    line = site.refuse("all", "--env", "dev", "--yes")
+    assert line == (
+        "migrating failed, and nothing of it was kept: DatabaseError, SQLSTATE 23514. More is in the log group "
+        "/aws/lambda/diabetes-dev-migrate; until it succeeds, the API keeps working with what the schema has"
+    )
+    # No model was published, and what is there now can be gone on with.
+    assert connect_service("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    functions.functions["diabetes-dev-migrate"] = real
+    done = site.deploy("all", "--env", "dev", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert site.deploy("destroy", "--env", "dev", "--yes").returncode == 0
+
+
+def test_what_is_protected_is_not_destroyed_in_part(site: Clone, connect_service: Connect) -> None:
+    settings = site.path / "terraform" / "environments" / "dev" / "environment.tf"
+    open_text = settings.read_text()
+    protected = open_text.replace("deletion_protection      = false", "deletion_protection = true")
+    settings.write_text(protected.replace("force_destroy           = true", "force_destroy = false"))
+    _apply(site)
+
+    assert site.refuse("destroy", "--env", "dev", "--yes") == (
+        "nothing was destroyed, because dev is protected: aws_rds_global_cluster.this has deletion_protection; "
+        "aws_s3_bucket.models has no force_destroy, and may hold models. Turn that off in "
+        "terraform/environments/dev/environment.tf, deploy, and then destroy"
+    )
+    assert BUCKET in _list_buckets(connect_service)
+
+    settings.write_text(open_text)
+    _apply(site)
+    assert site.deploy("destroy", "--env", "dev", "--yes").returncode == 0
+
+
+def test_a_step_before_its_turn_is_told_what_comes_first(site: Clone) -> None:
+    for step in ("migrate", "model", "smoke"):
+        assert site.refuse(step, "--env", "dev") == (
+            "dev is not there, or not whole: run `python -m deploy plan --env dev`, then `apply`"
+        )
+
+
+def test_without_bootstrap_there_is_no_state(clone: Clone) -> None:
+    assert clone.refuse("apply", "--env", "dev") == (
+        f"there is no bucket {STATE_BUCKET} for the states: apply terraform/bootstrap to this account first"
+    )
+
+
+def test_ctrl_c_waits_until_terraform_has_written_its_state(site: Clone, connect_service: Connect) -> None:
+    assert site.deploy("image", "--env", "dev").returncode == 0
+    assert site.deploy("plan", "--env", "dev").returncode == 0
+    process = site.start("deploy", "apply", "--env", "dev", "--yes")
+    assert process.stdout
+    assert process.stderr
+    while "Creating..." not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    output, errors = process.stdout.read(), process.stderr.read()
+    process.wait(timeout=120)
+    assert process.returncode == 130, output + errors
+    assert "Stopped. What was done is kept; to go on, run the same again" in errors
+    assert "Gracefully shutting down" in output
+    # No lock is left behind, so that the next can go on at once.
+    assert _list_states(connect_service) == ["dev.tfstate"]
+    _apply(site)
+    assert site.deploy("destroy", "--env", "dev", "--yes").returncode == 0
+
+
+def make_row_error() -> DatabaseError:
+    """As PostgreSQL says that a row is in the way of a constraint; the row is health data."""
+    return DatabaseError(
+        {"S": "ERROR", "C": "23514", "M": "check constraint is violated", "D": "Failing row contains (59, 2, 32.1)."}
+    )
+
+
+def _apply(site: Clone) -> None:
+    site.deploy("image", "--env", "dev")
+    for step in (["plan"], ["apply", "--yes"]):
+        done = site.deploy(*step, "--env", "dev")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _answer(site: Clone, step: str, answer: str) -> tuple[int, str]:
+    """Type an answer at a terminal; return the exit code and the last line that is shown."""
+    ours, theirs = pty.openpty()
+    process = site.start("deploy", step, "--env", "dev", stdin=theirs)
+    os.write(ours, f"{answer}\n".encode())
+    _, errors = process.communicate(timeout=120)
+    os.close(ours)
+    os.close(theirs)
+    return process.returncode, (errors.splitlines() or [""])[-1]
+
+
+def _is_ours(line: str) -> bool:
+    return line.startswith(("Image ", "Migrated: ", "The schema", "Published", "Model ")) or " works: " in line
+
+
+def _list_states(connect_service: Connect) -> list[str]:
+    return [stored["Key"] for stored in connect_service("s3").list_objects_v2(Bucket=STATE_BUCKET).get("Contents", [])]
+
+
+def _list_buckets(connect_service: Connect) -> list[str]:
+    return [bucket["Name"] for bucket in connect_service("s3").list_buckets()["Buckets"]]
