@@ -1,8 +1,14 @@
 """What a deployer must have said, and who they must be, before anything is done."""
 
+import re
+
+import boto3
 import pytest
 
-from tests.deploy.conftest import Clone
+from deploy.environment import Environment
+from deploy.image import REPOSITORY as IMAGE_REPOSITORY
+from local.aws_services import ACCOUNT, REGION
+from tests.deploy.conftest import REPOSITORY, Clone
 
 FILE = "terraform/environments/dev/terraform.tfvars.json"
 
@@ -58,3 +64,17 @@ def test_an_environment_that_is_none_is_refused_with_those_that_are(clone: Clone
     done = clone.deploy("plan", "--env", "production")
     assert done.returncode == 2
     assert all(f"'{name}'" in done.stderr for name in ("dev", "staging", "prod"))
+
+
+def test_names_are_those_that_terraform_gives() -> None:
+    bootstrap = REPOSITORY / "terraform" / "bootstrap"
+    variables, registry = (bootstrap / "variables.tf").read_text(), (bootstrap / "registry.tf").read_text()
+    [name] = re.findall(r'variable "name" {.*?default += "(.+?)"', variables, re.DOTALL)
+    [repository] = re.findall(r'"aws_ecr_repository" "this" {.*?name += (\S+)', registry, re.DOTALL)
+    assert (repository, name) == ("var.name", IMAGE_REPOSITORY)
+    [bucket] = re.findall(r'bucket += "(\$.+)"', (bootstrap / "state.tf").read_text())
+    for environment in ("dev", "staging", "prod"):
+        root = REPOSITORY / "terraform" / "environments" / environment
+        here = Environment(environment, ACCOUNT, REGION, boto3.Session())
+        assert bucket.replace("${var.name}", name).replace("${var.account_id}", ACCOUNT) == here.state_bucket_name
+        assert re.findall(r'key += "(.+)"', (root / "environment.tf").read_text()) == [here.state_key]

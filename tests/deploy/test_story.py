@@ -161,15 +161,13 @@ def test_a_migration_that_fails_stops_the_rest(site: Clone, functions: Functions
     # No model was published, and what is there now can be gone on with.
     assert connect_service("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     functions.functions["diabetes-dev-migrate"] = real
-    done = site.deploy("all", "--env", "dev", "--yes")
+    done = site.deploy("migrate", "--env", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert site.deploy("destroy", "--env", "dev", "--yes").returncode == 0
 
 
 def test_what_is_protected_is_not_destroyed_in_part(site: Clone, connect_service: Connect) -> None:
     settings = site.path / "terraform" / "environments" / "dev" / "environment.tf"
-    open_text = settings.read_text()
-    protected = open_text.replace("deletion_protection      = false", "deletion_protection = true")
+    protected = settings.read_text().replace("deletion_protection      = false", "deletion_protection = true")
     settings.write_text(protected.replace("force_destroy           = true", "force_destroy = false"))
     _apply(site)
 
@@ -179,10 +177,6 @@ def test_what_is_protected_is_not_destroyed_in_part(site: Clone, connect_service
         "terraform/environments/dev/environment.tf, deploy, and then destroy"
     )
     assert BUCKET in _list_buckets(connect_service)
-
-    settings.write_text(open_text)
-    _apply(site)
-    assert site.deploy("destroy", "--env", "dev", "--yes").returncode == 0
 
 
 def test_a_step_before_its_turn_is_told_what_comes_first(site: Clone) -> None:
@@ -212,10 +206,10 @@ def test_ctrl_c_waits_until_terraform_has_written_its_state(site: Clone, connect
     assert process.returncode == 130, output + errors
     assert "Stopped. What was done is kept; to go on, run the same again" in errors
     assert "Gracefully shutting down" in output
-    # No lock is left behind, so that the next can go on at once.
+    # No lock is left behind, and the next goes on from there.
     assert _list_states(connect_service) == ["dev.tfstate"]
-    _apply(site)
-    assert site.deploy("destroy", "--env", "dev", "--yes").returncode == 0
+    again = site.deploy("plan", "--env", "dev")
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 def make_row_error() -> DatabaseError:
