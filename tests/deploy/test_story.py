@@ -195,14 +195,13 @@ def test_without_bootstrap_there_is_no_state(clone: Clone) -> None:
 def test_ctrl_c_waits_until_terraform_has_written_its_state(site: Clone, connect_service: Connect) -> None:
     assert site.deploy("image", "--env", "dev").returncode == 0
     assert site.deploy("plan", "--env", "dev").returncode == 0
-    process = site.start("deploy", "apply", "--env", "dev", "--yes")
-    assert process.stdout
-    assert process.stderr
-    while "Creating..." not in process.stdout.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    output, errors = process.stdout.read(), process.stderr.read()
-    process.wait(timeout=120)
+    with site.start("deploy", "apply", "--env", "dev", "--yes") as process:
+        assert process.stdout
+        assert process.stderr
+        while "Creating..." not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        output, errors = process.stdout.read(), process.stderr.read()
     assert process.returncode == 130, output + errors
     assert "Stopped. What was done is kept; to go on, run the same again" in errors
     assert "Gracefully shutting down" in output
