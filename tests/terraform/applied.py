@@ -11,7 +11,8 @@ import boto3
 from local.aws_services import ACCOUNT, REGION
 from tests.terraform.program import Root
 
-STATE_BUCKET = "terraform-states"
+# As terraform/bootstrap calls it.
+STATE_BUCKET = f"diabetes-states-{ACCOUNT}"
 INPUTS = {
     "account_id": ACCOUNT,
     # Nobody pulls it: what runs in its place is the code beside the tests.

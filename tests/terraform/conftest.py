@@ -103,7 +103,6 @@ def roots(
     inputs = {
         "account_id": ACCOUNT,
         "region": REGION,
-        "state_bucket_name": STATE_BUCKET,
         "github_repository": "example/diabetes",
         "environments": '["dev","staging","prod"]',
     }

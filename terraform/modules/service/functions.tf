@@ -3,22 +3,21 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  # API Gateway gives up after 30 seconds. By themselves, so that the queues need not wait for the database to be made.
+  timeouts = { api = 29, replay = 60, migrate = 900 }
+
   functions = {
-    # API Gateway gives up after 30 seconds.
     api = {
-      timeout              = 29
       reserved_concurrency = var.api_reserved_concurrency
       database_user        = "diabetes_api"
     }
     replay = {
-      timeout              = 60
       reserved_concurrency = var.replay_concurrency
       database_user        = "diabetes_replay"
     }
     # Through the proxy too, though it pins a connection there: so no function ever holds the master user's password, and
     # the proxy's certificate is one that Python trusts without RDS's own bundle.
     migrate = {
-      timeout              = 900
       reserved_concurrency = 1
       database_user        = var.master_user_name
     }
@@ -49,7 +48,7 @@ locals {
 resource "aws_cloudwatch_log_group" "function" {
   #checkov:skip=CKV_AWS_158:The logs hold no measurements and no secrets; CloudWatch encrypts them with its own key.
   #checkov:skip=CKV_AWS_338:The retention is an input. What must be kept for years is in the table, not in the logs.
-  for_each = local.functions
+  for_each = local.timeouts
 
   name              = "/aws/lambda/${var.name}-${each.key}"
   retention_in_days = var.log_retention_days
@@ -67,7 +66,7 @@ resource "aws_lambda_function" "this" {
   image_uri                      = var.image_uri
   architectures                  = ["x86_64"]
   memory_size                    = var.memory_mb
-  timeout                        = each.value.timeout
+  timeout                        = local.timeouts[each.key]
   reserved_concurrent_executions = each.value.reserved_concurrency
   # The aliases name published versions, and only those can have provisioned concurrency.
   publish = true

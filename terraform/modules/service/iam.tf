@@ -1,7 +1,7 @@
 locals {
   function_arns = {
     # By name and not from the resource, which needs these policies first.
-    for key in keys(local.functions) : key => "arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:function:${var.name}-${key}"
+    for key in keys(local.timeouts) : key => "arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:function:${var.name}-${key}"
   }
 
   # What AWSLambdaVPCAccessExecutionRole has for the network.
@@ -87,7 +87,7 @@ locals {
 }
 
 resource "aws_iam_role" "function" {
-  for_each = local.functions
+  for_each = local.timeouts
 
   name = "${var.name}-${each.key}"
 

@@ -4,7 +4,7 @@ resource "aws_sqs_queue" "records" {
   sqs_managed_sse_enabled   = true
   message_retention_seconds = var.queue_retention_days * 86400
   # Six times replay's timeout, as Lambda asks for.
-  visibility_timeout_seconds = 6 * local.functions.replay.timeout
+  visibility_timeout_seconds = 6 * local.timeouts.replay
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letters.arn
