@@ -96,7 +96,8 @@ def remember_queue_policies() -> None:
         if attributes["RedrivePolicy"]:
             redrive = json.loads(attributes["RedrivePolicy"])
             attributes["RedrivePolicy"] = json.dumps(redrive, separators=(",", ":"))
-        return attributes
+        # Who sets one to nothing has removed it.
+        return {name: value for name, value in attributes.items() if value != ""}
 
     names = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
     replace(Queue, BASE_ATTRIBUTES=names, redrive_allow_policy=None)

@@ -96,8 +96,10 @@ def remembers_redrive_allow_policy(connect_to: Connect) -> bool:
     sqs = connect_to("sqs")
     url = sqs.create_queue(QueueName="allowing")["QueueUrl"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedriveAllowPolicy": '{"redrivePermission":"denyAll"}'})
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    return "RedriveAllowPolicy" in attributes
+    kept = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedriveAllowPolicy": ""})
+    removed = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return "RedriveAllowPolicy" in kept.keys() - removed.keys()
 
 
 def keeps_policy_when_another_is_set(connect_to: Connect) -> bool:
