@@ -1,0 +1,249 @@
+"""One step beyond: calls that an administrator makes with success, and that these roles must be refused."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from lambda_app.model.bundle import POINTER_KEY
+from local.aws_services import ACCOUNT
+from tests.terraform.account import ADMIN, ELSEWHERE
+from tests.terraform.exercises import DATABASE_USERS
+from tests.terraform.stage import Stage, refusal_of
+
+# What is called, by whoever has the role.
+Call = Callable[[Stage, str], object]
+
+ALL = (*DATABASE_USERS, "proxy")
+
+
+def models(stage: Stage) -> str:
+    return stage.account.variables("api")["MODEL_BUCKET"]
+
+
+def records(stage: Stage) -> str:
+    return stage.account.variables("api")["QUEUE_URL"]
+
+
+def dead_letters(stage: Stage) -> str:
+    return stage.account.variables("api")["DEAD_LETTER_QUEUE_URL"]
+
+
+def read_object(bucket: Callable[[Stage], str], key: str) -> Call:
+    def read(stage: Stage, role: str) -> object:
+        if key != POINTER_KEY:
+            stage.client(ADMIN, "s3").put_object(Bucket=bucket(stage), Key=key, Body=b"content")
+        return stage.client(role, "s3").get_object(Bucket=bucket(stage), Key=key)
+
+    return read
+
+
+def write_model(stage: Stage, role: str) -> object:
+    return stage.client(role, "s3").put_object(Bucket=models(stage), Key="models/other", Body=b"content")
+
+
+def move_pointer(stage: Stage, role: str) -> object:
+    # Where it is: the functions need it.
+    pointer = stage.client(ADMIN, "s3").get_object(Bucket=models(stage), Key=POINTER_KEY)["Body"].read()
+    return stage.client(role, "s3").put_object(Bucket=models(stage), Key=POINTER_KEY, Body=pointer)
+
+
+def delete_object(stage: Stage, role: str) -> object:
+    stage.client(ADMIN, "s3").put_object(Bucket=models(stage), Key="models/other", Body=b"content")
+    return stage.client(role, "s3").delete_object(Bucket=models(stage), Key="models/other")
+
+
+def list_objects(stage: Stage, role: str) -> object:
+    return stage.client(role, "s3").list_objects_v2(Bucket=models(stage), Prefix="models/")
+
+
+def change_bucket_policy(stage: Stage, role: str) -> object:
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::elsewhere/x"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return stage.client(role, "s3").put_bucket_policy(Bucket=ELSEWHERE, Policy=policy)
+
+
+def send(queue: Callable[[Stage], str]) -> Call:
+    return lambda stage, role: stage.client(role, "sqs").send_message(QueueUrl=queue(stage), MessageBody="text")
+
+
+def receive(queue: Callable[[Stage], str]) -> Call:
+    return lambda stage, role: stage.client(role, "sqs").receive_message(QueueUrl=queue(stage))
+
+
+def delete_message(queue: Callable[[Stage], str]) -> Call:
+    def delete(stage: Stage, role: str) -> object:
+        admin = stage.client(ADMIN, "sqs")
+        admin.send_message(QueueUrl=queue(stage), MessageBody="text")
+        [message] = admin.receive_message(QueueUrl=queue(stage))["Messages"]
+        return stage.client(role, "sqs").delete_message(QueueUrl=queue(stage), ReceiptHandle=message["ReceiptHandle"])
+
+    return delete
+
+
+def ask_attributes(queue: Callable[[Stage], str]) -> Call:
+    return lambda stage, role: stage.client(role, "sqs").get_queue_attributes(
+        QueueUrl=queue(stage), AttributeNames=["All"]
+    )
+
+
+def purge(stage: Stage, role: str) -> object:
+    # One of the test's own, since a queue may be purged once a minute.
+    url = stage.client(ADMIN, "sqs").create_queue(QueueName=f"diabetes-{uuid4()}")["QueueUrl"]
+    return stage.client(role, "sqs").purge_queue(QueueUrl=url)
+
+
+def set_attributes(stage: Stage, role: str) -> object:
+    attributes = {"VisibilityTimeout": "360"}
+    return stage.client(role, "sqs").set_queue_attributes(QueueUrl=records(stage), Attributes=attributes)
+
+
+def elsewhere_queue(stage: Stage) -> str:
+    return stage.account.queue_url(ELSEWHERE)
+
+
+def read_secret(user: str) -> Call:
+    return lambda stage, role: stage.client(role, "secretsmanager").get_secret_value(
+        SecretId=stage.account.secret_arns()[user]
+    )
+
+
+def read_other_secret(stage: Stage, role: str) -> object:
+    return stage.client(role, "secretsmanager").get_secret_value(SecretId=ELSEWHERE)
+
+
+def write_secret(stage: Stage, role: str) -> object:
+    secret_id = stage.account.secret_arns()["diabetes_api"]
+    current = stage.client(ADMIN, "secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
+    return stage.client(role, "secretsmanager").put_secret_value(SecretId=secret_id, SecretString=current)
+
+
+def list_secrets(stage: Stage, role: str) -> object:
+    return stage.client(role, "secretsmanager").list_secrets()
+
+
+def invoke_function(stage: Stage, role: str) -> object:
+    # With a payload, since moto mistakes the signature of a request without a body.
+    return stage.client(role, "lambda").invoke(
+        FunctionName=other_function(stage, role), InvocationType="DryRun", Payload=b"{}"
+    )
+
+
+def change_function(stage: Stage, role: str) -> object:
+    return stage.client(role, "lambda").update_function_configuration(
+        FunctionName=other_function(stage, role), Environment={"Variables": {"LOG_LEVEL": "DEBUG"}}
+    )
+
+
+def other_function(stage: Stage, role: str) -> str:
+    """Name of a function that is not the role's."""
+    other = "replay" if role == "api" else "api"
+    return stage.account.role_arn(other).rpartition("/")[2]
+
+
+def assume(role_name: str) -> Call:
+    return lambda stage, role: stage.client(role, "sts").assume_role(
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role_name}", RoleSessionName="session"
+    )
+
+
+def widen_own_policy(stage: Stage, role: str) -> object:
+    target = role if role != ADMIN else "api"
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    iam, name = stage.client(ADMIN, "iam"), stage.account.role_arn(target).rpartition("/")[2]
+    try:
+        return stage.client(role, "iam").put_role_policy(RoleName=name, PolicyName="more", PolicyDocument=policy)
+    finally:
+        if "more" in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=name, PolicyName="more")
+
+
+def read_roles(stage: Stage, role: str) -> object:
+    return stage.client(role, "iam").list_roles()
+
+
+def write_other_log(stage: Stage, role: str) -> object:
+    """Into the log of another function."""
+    group = f"/aws/lambda/{other_function(stage, role)}"
+    return stage.client(role, "logs").create_log_stream(logGroupName=group, logStreamName=uuid4().hex)
+
+
+def read_own_log(stage: Stage, role: str) -> object:
+    group = stage.account.log_group(role if role in DATABASE_USERS else "api")
+    return stage.client(role, "logs").filter_log_events(logGroupName=group)
+
+
+def make_log_group(stage: Stage, role: str) -> object:
+    return stage.client(role, "logs").create_log_group(logGroupName=f"/aws/lambda/{uuid4()}")
+
+
+def open_security_group(stage: Stage, role: str) -> object:
+    group = stage.client(ADMIN, "ec2").describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    permission: dict[str, Any] = {
+        "IpProtocol": "tcp",
+        "FromPort": 5432,
+        "ToPort": 5432,
+        "IpRanges": [{"CidrIp": f"10.{uuid4().int % 256}.{uuid4().int % 256}.0/24"}],
+    }
+    return stage.client(role, "ec2").authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+
+
+def list_instances(stage: Stage, role: str) -> object:
+    return stage.client(role, "ec2").describe_instances()
+
+
+def read_traces(stage: Stage, role: str) -> object:
+    return stage.client(role, "xray").get_trace_summaries(StartTime=0, EndTime=1)
+
+
+_NOT_API = ("replay", "migrate", "proxy")
+_NOT_REPLAY = ("api", "migrate", "proxy")
+
+BEYOND: dict[str, tuple[tuple[str, ...], Call]] = {
+    "write a model": (ALL, write_model),
+    "move the pointer": (ALL, move_pointer),
+    "delete a model": (ALL, delete_object),
+    "list the models": (ALL, list_objects),
+    "read a model": (_NOT_API, read_object(models, POINTER_KEY)),
+    "read beside the models": (ALL, read_object(models, "other/object")),
+    "read a name that begins alike": (ALL, read_object(models, "models-of-others/object")),
+    "read another bucket": (ALL, read_object(lambda _: ELSEWHERE, "models/object")),
+    "change a bucket's policy": (ALL, change_bucket_policy),
+    "send to the records": (_NOT_API, send(records)),
+    "send to the dead letters": (_NOT_REPLAY, send(dead_letters)),
+    "send to another queue": (ALL, send(elsewhere_queue)),
+    "receive records": (_NOT_REPLAY, receive(records)),
+    "receive dead letters": (ALL, receive(dead_letters)),
+    "receive from another queue": (ALL, receive(elsewhere_queue)),
+    "delete a record": (_NOT_REPLAY, delete_message(records)),
+    "delete a dead letter": (ALL, delete_message(dead_letters)),
+    "ask for the records' attributes": (("migrate", "proxy"), ask_attributes(records)),
+    "ask for the dead letters' attributes": (ALL, ask_attributes(dead_letters)),
+    "purge a queue": (ALL, purge),
+    "change the records' queue": (ALL, set_attributes),
+    "read api's password": (("api", "replay"), read_secret("diabetes_api")),
+    "read replay's password": (("api", "replay"), read_secret("diabetes_replay")),
+    "read the master user's password": (tuple(DATABASE_USERS), read_secret("diabetes_owner")),
+    "read another secret": (ALL, read_other_secret),
+    "write a password": (ALL, write_secret),
+    "list the secrets": (ALL, list_secrets),
+    "invoke another function": (ALL, invoke_function),
+    "change another function": (ALL, change_function),
+    "take another role": (ALL, assume(ELSEWHERE)),
+    "widen its own policy": (ALL, widen_own_policy),
+    "list the roles": (ALL, read_roles),
+    "write another function's log": (ALL, write_other_log),
+    "read a log": (ALL, read_own_log),
+    "make a log group": (ALL, make_log_group),
+    "open a security group": (ALL, open_security_group),
+    "list the instances": (ALL, list_instances),
+    "read traces": (ALL, read_traces),
+}
+
+CASES = [(name, role) for name, (roles, _) in BEYOND.items() for role in roles]
+
+
+def find_refusal(stage: Stage, name: str, role: str) -> str:
+    _, call = BEYOND[name]
+    return refusal_of(lambda: call(stage, role))

@@ -1,0 +1,148 @@
+"""What needs each action of the roles' policies: the table EXERCISES, and how the functions' own code does it.
+
+An exercise returns why it was refused, and an empty text where it succeeded; whatever else goes wrong it raises.
+"""
+
+from collections.abc import Callable
+
+import pg8000.native
+
+from lambda_app.log.message import encode_messages
+from local.poller import Polled, poll_once
+from tests.events import Context, invoke, load_event
+from tests.records import make_record
+from tests.terraform.account import ADMIN, LAMBDA
+from tests.terraform.lambda_work import (
+    NETWORK_ACTIONS,
+    connect_queue,
+    make_log_stream,
+    send_trace,
+    send_trace_counts,
+    use_network,
+    write_log,
+)
+from tests.terraform.stage import Stage, refusal_of
+
+DATABASE_USERS = {"api": "diabetes_api", "replay": "diabetes_replay", "migrate": "diabetes_owner"}
+
+Exercise = Callable[[Stage, str], str]
+
+
+def judge(stage: Stage, well: bool) -> str:
+    """The refusal where the function did not do its work; that it did its work and was refused cannot both be."""
+    refusal = stage.read_refusal()
+    assert well == (not refusal), refusal or "it failed for another reason"
+    return refusal
+
+
+def predict(stage: Stage, _: str) -> str:
+    """The model is read from the bucket."""
+    answer = invoke(stage.start("api"), load_event("predict"))
+    assert answer["statusCode"] in {200, 503}
+    return judge(stage, answer["statusCode"] == 200)
+
+
+def record(stage: Stage, _: str) -> str:
+    """The record of an answer goes to the table, and not to the queue."""
+    answer = invoke(stage.start("api"), load_event("predict"))
+    return judge(stage, answer["headers"]["x-prediction-record"] == "database")
+
+
+def fall_back(stage: Stage, _: str) -> str:
+    """While the database is away, the record goes to the queue."""
+    api = stage.start("api")
+    with stage.database_away():
+        answer = invoke(api, load_event("predict"))
+    assert (answer["statusCode"], answer["headers"].get("x-prediction-record")) in {(200, "queue"), (503, None)}
+    return judge(stage, answer["statusCode"] == 200)
+
+
+def ask_health(stage: Stage, _: str) -> str:
+    health = invoke(stage.start("api"), load_event("health"))["body"]
+    refusal = health["queue"]["reason"] or ""
+    assert (health["queue"]["status"] == "ok") == (not refusal)
+    return str(refusal)
+
+
+def replay_record(stage: Stage, _: str) -> str:
+    failures = stage.start("replay")(load_event("replay"), Context())["batchItemFailures"]
+    return judge(stage, not failures)
+
+
+def bury_message(stage: Stage, _: str) -> str:
+    """What is no record goes to the dead-letter queue."""
+    event = {"Records": [{"messageId": "message", "body": "no record"}]}
+    failures = stage.start("replay")(event, Context())["batchItemFailures"]
+    return judge(stage, not failures)
+
+
+def take_message(stage: Stage, _: str) -> str:
+    """As Lambda does by the function's role: it receives, invokes and deletes."""
+    replay = stage.start("replay")
+    url = stage.account.variables("replay")["QUEUE_URL"]
+    [body] = encode_messages([make_record()])
+    stage.client(ADMIN, "sqs").send_message(QueueUrl=url, MessageBody=body)
+    polled: list[Polled] = []
+    client = stage.client("replay", "sqs", LAMBDA)
+    refusal = refusal_of(lambda: polled.append(poll_once(client, url, replay)))
+    assert refusal or (polled[0].received > 0 and polled[0].failed == 0)
+    return refusal
+
+
+def migrate(stage: Stage, _: str) -> str:
+    """By the proxy to the database, where the roles get the passwords that their secrets hold."""
+    handler = stage.start("migrate")
+    with stage.superuser() as connection:
+        connection.run("ALTER ROLE diabetes_api PASSWORD NULL")
+        connection.run("ALTER ROLE diabetes_replay PASSWORD NULL")
+        try:
+            refusal = refusal_of(lambda: handler({}, Context()))
+        except pg8000.native.DatabaseError:
+            refusal = stage.read_refusal()
+            assert refusal
+        [[known]] = connection.run(
+            "SELECT count(rolpassword) FROM pg_authid WHERE rolname IN ('diabetes_api', 'diabetes_replay')"
+        )
+    stage.postgres.set_role_passwords()
+    assert known == (0 if refusal else 2)
+    return refusal
+
+
+def log_in_to_database(stage: Stage, _: str) -> str:
+    """Everybody who comes through the proxy."""
+    return record(stage, "api") or replay_record(stage, "replay") or migrate(stage, "migrate")
+
+
+# By role, statement and action, done by the functions' own code, but for what Lambda does with replay's queue.
+#
+# By evaluation: rds-db:connect, which no API but RDS Proxy's enforces. The stand-in for the proxy checks the token that
+# the function has made, and lets moto read the role's policy as it then is.
+_OWN: dict[tuple[str, str, str], Exercise] = {
+    ("api", "ReadModels", "s3:GetObject"): predict,
+    ("api", "ConnectToDatabase", "rds-db:connect"): record,
+    ("api", "QueueRecords", "sqs:GetQueueAttributes"): ask_health,
+    ("api", "QueueRecords", "sqs:SendMessage"): fall_back,
+    ("replay", "ConnectToDatabase", "rds-db:connect"): replay_record,
+    ("replay", "TakeRecords", "sqs:DeleteMessage"): take_message,
+    ("replay", "TakeRecords", "sqs:GetQueueAttributes"): connect_queue,
+    ("replay", "TakeRecords", "sqs:ReceiveMessage"): take_message,
+    ("replay", "BuryMessages", "sqs:SendMessage"): bury_message,
+    ("migrate", "ConnectToDatabase", "rds-db:connect"): migrate,
+    ("migrate", "ReadPasswords", "secretsmanager:GetSecretValue"): migrate,
+    ("proxy", "ReadSecrets", "secretsmanager:GetSecretValue"): log_in_to_database,
+}
+# No code of ours does these. Every function has them, and they are called as Lambda calls them.
+_BY_LAMBDA: dict[tuple[str, str], Exercise] = {
+    ("TraceTelemetryRecords", "xray:PutTelemetryRecords"): send_trace_counts,
+    ("TraceTraceSegments", "xray:PutTraceSegments"): send_trace,
+    ("WriteLogs", "logs:CreateLogStream"): make_log_stream,
+    ("WriteLogs", "logs:PutLogEvents"): write_log,
+    **{("AttachToNetwork", f"ec2:{action}"): use_network(action, LAMBDA) for action in NETWORK_ACTIONS},
+}
+EXERCISES = _OWN | {(function, *key): exercise for function in DATABASE_USERS for key, exercise in _BY_LAMBDA.items()}
+# Statements that deny: what is refused because of them, and allowed without.
+DENIALS = {
+    (function, "KeepNetworkFromCode", f"ec2:{action}"): use_network(action, None)
+    for function in DATABASE_USERS
+    for action in NETWORK_ACTIONS
+}

@@ -1,0 +1,133 @@
+"""Least privilege, proven by using it: with IAM enforced each role can do its work, needs every action that its policy
+allows, and is refused one step beyond."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pg8000.native
+import pytest
+
+from lambda_app.log.migrations import apply_migrations
+from lambda_app.telemetry import LambdaHandler
+from local.cluster import PASSWORD
+from local.ports import find_free_ports
+from local.postgres import Postgres
+from tests.events import invoke, load_event
+from tests.standins.certificates import Certificates, make_certificates
+from tests.standins.rds_proxy import RdsProxy
+from tests.terraform.account import ADMIN, Account
+from tests.terraform.applied import Applied, list_resources
+from tests.terraform.beyond import CASES, find_refusal
+from tests.terraform.exercises import DATABASE_USERS, DENIALS, EXERCISES
+from tests.terraform.server import serve_aws
+from tests.terraform.stage import Stage
+from training.registry import promote_version, publish_bundle
+
+
+@pytest.fixture(scope="module")
+def account(applied: Applied, tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Iterator[Account]:
+    """A copy of the applied environment, with the trained model promoted, where IAM is enforced."""
+    log_path = tmp_path_factory.mktemp("guarded_aws") / "server.log"
+    with serve_aws("tests.terraform.guarded_aws", log_path) as endpoint_url:
+        account = Account(endpoint_url, list_resources(applied.state["values"]))
+        bucket = account.variables("api")["MODEL_BUCKET"]
+        client = account.client(ADMIN, "s3")
+        promote_version(client, bucket, publish_bundle(client, bucket, bundle))
+        yield account
+
+
+@pytest.fixture(scope="module")
+def own_certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server with the schema in place, whose tables are the master user's, as on RDS."""
+    [port] = find_free_ports(1)
+    with Postgres(tmp_path_factory.mktemp("least_privilege") / "postgres", port) as postgres:
+        login = postgres.login
+        options = {"host": login.host, "port": login.port, "password": PASSWORD, "database": login.database}
+        with pg8000.native.Connection(login.user, **options) as connection:
+            connection.run(f"CREATE ROLE diabetes_owner LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+        with pg8000.native.Connection("diabetes_owner", **options) as connection:
+            connection.run("BEGIN")
+            apply_migrations(connection)
+            connection.run("COMMIT")
+        postgres.set_role_passwords()
+        yield postgres
+
+
+@pytest.fixture(scope="module")
+def proxy(database: Postgres, own_certificates: Certificates) -> Iterator[RdsProxy]:
+    with RdsProxy(upstream_port=database.port, certificate=own_certificates.server) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def stage(
+    account: Account,
+    proxy: RdsProxy,
+    database: Postgres,
+    own_certificates: Certificates,
+    wire: Callable[..., LambdaHandler],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Stage:
+    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificates.ca_path))
+    proxy.logins.clear()
+    return Stage(account, proxy, database, wire, capsys)
+
+
+def test_table_has_every_action_of_every_policy_and_no_other(account: Account) -> None:
+    actions = {(role, atom.sid, atom.action) for role in (*DATABASE_USERS, "proxy") for atom in account.atoms(role)}
+    assert actions == EXERCISES.keys() | DENIALS.keys()
+    assert not EXERCISES.keys() & DENIALS.keys()
+
+
+@pytest.mark.parametrize("key", EXERCISES, ids=" ".join)
+def test_action_is_needed(key: tuple[str, str, str], stage: Stage) -> None:
+    role, exercise = key[0], EXERCISES[key]
+    assert not exercise(stage, role)
+    for atom in stage.account.atoms(role):
+        if (atom.sid, atom.action) == key[1:]:
+            stage.account.take(role, atom)
+            try:
+                assert exercise(stage, role), f"refused nothing without {atom}"
+            finally:
+                stage.account.give_back(role)
+            assert not exercise(stage, role)
+
+
+@pytest.mark.parametrize("key", DENIALS, ids=" ".join)
+def test_denial_is_needed(key: tuple[str, str, str], stage: Stage) -> None:
+    role, exercise = key[0], DENIALS[key]
+    assert exercise(stage, role)
+    [atom] = [atom for atom in stage.account.atoms(role) if (atom.sid, atom.action) == key[1:]]
+    stage.account.take(role, atom)
+    try:
+        assert not exercise(stage, role)
+    finally:
+        stage.account.give_back(role)
+    assert exercise(stage, role)
+
+
+@pytest.mark.parametrize(("name", "role"), CASES)
+def test_role_is_refused_what_an_administrator_may(name: str, role: str, stage: Stage) -> None:
+    assert find_refusal(stage, name, role)
+    assert not find_refusal(stage, name, ADMIN)
+
+
+@pytest.mark.parametrize("user", DATABASE_USERS.values())
+@pytest.mark.parametrize("role", [*DATABASE_USERS, "proxy"])
+def test_database_lets_a_role_in_as_its_own_user_alone(role: str, user: str, account: Account) -> None:
+    assert account.may_connect(role, user) == (DATABASE_USERS.get(role) == user)
+
+
+def test_function_cannot_connect_as_the_owner_of_the_tables(stage: Stage) -> None:
+    api = stage.start("api", DATABASE_USER="diabetes_owner")
+    answer = invoke(api, load_event("predict"))
+    assert answer["headers"]["x-prediction-record"] == "queue"
+    [login] = stage.proxy.logins
+    assert login.parameters["user"] == "diabetes_owner"
+    assert login.fault == "AccessDenied: rds-db:connect"
