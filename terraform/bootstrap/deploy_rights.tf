@@ -7,11 +7,11 @@ locals {
   deploy_statements = {
     for environment in var.environments : environment => [
       {
-        Sid       = "FindState"
-        Effect    = "Allow"
-        Action    = ["s3:ListBucket"]
-        Resource  = [aws_s3_bucket.state.arn]
-        Condition = { StringEquals = { "s3:prefix" = [local.state_keys[environment]] } }
+        # `terraform init` also looks for workspaces, under another prefix. The names of the states are no secret.
+        Sid      = "FindState"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = [aws_s3_bucket.state.arn]
       },
       {
         Sid      = "State"
@@ -61,6 +61,13 @@ locals {
         Effect   = "Allow"
         Action   = ["execute-api:Invoke"]
         Resource = ["${local.arn}:execute-api:${local.arn_tail}:*"]
+      },
+      {
+        # Of the zones by which AWS makes an interface endpoint known in its VPC. Route 53 is in no region.
+        Sid      = "PrivateNames"
+        Effect   = "Allow"
+        Action   = ["route53:AssociateVPCWithHostedZone"]
+        Resource = ["${local.arn}:route53:::hostedzone/*"]
       },
       {
         Sid    = "Roles"
@@ -114,8 +121,12 @@ locals {
         "cloudwatch::${var.account_id}:dashboard/${var.name}-${environment}*",
         "events:${local.arn_tail}:rule/${var.name}-${environment}-*",
         "lambda:${local.arn_tail}:function:${var.name}-${environment}-*",
+        # Has an id in place of a name, and is tagged when it is made.
+        "lambda:${local.arn_tail}:event-source-mapping:*",
         "logs:${local.arn_tail}:log-group:/aws/*/${var.name}-${environment}*",
         "rds:${local.arn_tail}:*:${var.name}-${environment}*",
+        # An instance without an option group of its own is made in the one that RDS keeps.
+        "rds:${local.arn_tail}:og:default:*",
         # The proxy and its target group have ids in place of names.
         "rds:${local.arn_tail}:db-proxy:*",
         "rds:${local.arn_tail}:target-group:*",

@@ -73,6 +73,7 @@ run "a_role_reaches_its_own_environment" {
       Image              = ["arn:aws:ecr:eu-west-1:123456789012:repository/diabetes"]
       Unnamed            = ["*"]
       SmokeTest          = ["arn:aws:execute-api:eu-west-1:123456789012:*"]
+      PrivateNames       = ["arn:aws:route53:::hostedzone/*"]
       Roles              = ["arn:aws:iam::123456789012:role/diabetes-dev-*"]
       PassRoles          = ["arn:aws:iam::123456789012:role/diabetes-dev-*"]
       ServiceLinkedRoles = ["arn:aws:iam::123456789012:role/aws-service-role/*"]
@@ -85,9 +86,9 @@ run "a_role_reaches_its_own_environment" {
       for resource in one([
         for statement in jsondecode(aws_iam_role_policy.deploy["dev"].policy).Statement : statement.Resource
         if statement.Sid == "Named"
-      ]) : strcontains(resource, "diabetes-dev") || endswith(resource, ":db-proxy:*") || endswith(resource, ":target-group:*")
+      ]) : strcontains(resource, "diabetes-dev") || can(regex(":(db-proxy|target-group|og:default|event-source-mapping):\\*$", resource))
     ])
-    error_message = "What has a name must have the environment's; only the proxy has none."
+    error_message = "What has a name must have the environment's; only the proxy, the default option groups and event source mappings have none."
   }
 
   assert {
