@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.request import Request, urlopen
 
 import boto3
@@ -15,22 +15,13 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 
 from local.aws_services import ACCOUNT, REGION
 from local.cluster import PASSWORD
+from tests.terraform.policies import Atom, Document, build_policy, split_statement
 
 FUNCTIONS = ("api", "replay", "migrate")
 ADMIN = "admin"
 # Names what Lambda, and not the function's code, does by the function's role.
 LAMBDA = "lambda"
 ELSEWHERE = "elsewhere"
-
-Document = dict[str, Any]
-
-
-class Atom(NamedTuple):
-    """The smallest part of a policy: one action on one resource."""
-
-    sid: str
-    action: str
-    resource: str
 
 
 @dataclass(frozen=True)
@@ -47,20 +38,6 @@ class Credentials:
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_SESSION_TOKEN": self.session_token or "",
         }
-
-
-def split_statement(statement: Document) -> list[tuple[Atom, Document]]:
-    """Its atoms, and each as a statement of its own, without the name, which may be there once."""
-    rest = {name: value for name, value in statement.items() if name != "Sid"}
-    return [
-        (Atom(statement["Sid"], action, resource), {**rest, "Action": [action], "Resource": [resource]})
-        for action in _as_list(statement["Action"])
-        for resource in _as_list(statement["Resource"])
-    ]
-
-
-def _as_list(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
 
 
 class Account:
@@ -210,7 +187,7 @@ class Account:
         iam = self.client(ADMIN, "iam")
         iam.create_user(UserName=ADMIN)
         everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-        iam.put_user_policy(UserName=ADMIN, PolicyName="this", PolicyDocument=_build_policy([everything]))
+        iam.put_user_policy(UserName=ADMIN, PolicyName="this", PolicyDocument=build_policy([everything]))
         key = iam.create_access_key(UserName=ADMIN)["AccessKey"]
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
@@ -222,7 +199,7 @@ class Account:
             assert json.load(answer)["status"] == "ok"
 
     def _put_policy(self, role: str, statements: list[Document]) -> None:
-        policy = _build_policy(statements)
+        policy = build_policy(statements)
         self.client(ADMIN, "iam").put_role_policy(RoleName=self._name(role), PolicyName="this", PolicyDocument=policy)
 
     def _name(self, role: str) -> str:
@@ -234,7 +211,3 @@ class Account:
         for old, new in self._renamed.items():
             text = text.replace(old, new)
         return text
-
-
-def _build_policy(statements: list[Document]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
