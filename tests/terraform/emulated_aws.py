@@ -4,6 +4,7 @@ Each change below gives back what was sent, as AWS does; without it a second pla
 resource would be waited for in vain. That moto still has each gap is tested in test_emulated_aws.py.
 """
 
+import contextlib
 import json
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.rds.models import DBInstance, DBParameterGroup
 from moto.server import main
 from moto.sqs.models import Queue
@@ -116,6 +118,18 @@ def take_connections_for_tls() -> None:
     replace(IAMPolicyStatement, is_action_permitted=decide_over_tls)
 
 
+def serve_ec2_in_turn() -> None:
+    """Terraform asks for ten things at once, and moto's EC2, which is not made for threads, has lost rules over it."""
+    serve, turn = DomainDispatcherApplication.__call__, threading.Lock()
+
+    def serve_in_turn(self: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        concerns_ec2 = "/ec2/aws4_request" in environ.get("HTTP_AUTHORIZATION", "")
+        with turn if concerns_ec2 else contextlib.nullcontext():
+            return serve(self, environ, start_response)
+
+    replace(DomainDispatcherApplication, __call__=serve_in_turn)
+
+
 def leave_messages_in_queues() -> None:
     """A message wakes no function: moto would want Docker, and the tests run the functions themselves."""
     replace(LambdaBackend, send_sqs_batch=lambda *_: False)
@@ -129,6 +143,7 @@ CHANGES = (
     keep_aliases_of_event_sources,
     remember_queue_policies,
     take_connections_for_tls,
+    serve_ec2_in_turn,
     leave_messages_in_queues,
 )
 

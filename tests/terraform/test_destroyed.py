@@ -40,8 +40,14 @@ def find_ours(applied: Applied) -> set[str]:
         f"{service}.{name}"
         for service, names in LISTS.items()
         for name in names
-        if OURS.search(json.dumps(getattr(applied.client(service), name)(), default=str))
+        for _, things in getattr(applied.client(service), name)().items()
+        if OURS.search(json.dumps([thing for thing in things if not _is_deleted(thing)], default=str))
     }
+
+
+def _is_deleted(thing: object) -> bool:
+    """An endpoint is still listed when it is gone."""
+    return isinstance(thing, dict) and thing.get("State") == "deleted"
 
 
 def list_keys(applied: Applied) -> list[str]:

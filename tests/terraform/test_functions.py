@@ -142,7 +142,7 @@ def test_prediction_is_stored_and_measured_where_the_alarms_look(
     namespace, dimensions = "DiabetesMl", (("service", "diabetes-dev"),)
     assert measured[namespace, "ServerErrors", dimensions] == [0.0]
     alarms = applied.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    [alarm] = [alarm for alarm in alarms if alarm["MetricName"] == "ServerErrors"]
+    [alarm] = [alarm for alarm in alarms if alarm.get("MetricName") == "ServerErrors"]
     watched = tuple((dimension["Name"], dimension["Value"]) for dimension in alarm["Dimensions"])
     assert (alarm["Namespace"], watched) == (namespace, dimensions)
     assert {namespace for namespace, _, _ in measured} == {namespace}
