@@ -1,4 +1,4 @@
-"""The README's tables say what the code says."""
+"""What README and documents say in tables and pictures is what the code says."""
 
 import re
 from dataclasses import fields
@@ -7,7 +7,8 @@ from pathlib import Path
 from lambda_app.features import FEATURES
 from lambda_app.settings import Settings
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_settings_table_names_every_variable() -> None:
@@ -23,3 +24,12 @@ def test_feature_table_has_every_feature_with_its_bounds() -> None:
         (f.name, f.meaning, *(("", "") if f.name == "sex" else (f"{f.minimum:g}", f"{f.maximum:g}"))) for f in FEATURES
     ]
     assert [row for row in rows if row[0] in {f.name for f in FEATURES}] == expected
+
+
+def test_picture_of_the_architecture_has_every_edge_of_the_network() -> None:
+    picture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = re.findall(r"^    sg(\w+) ==>\|(\d+)\| sg(\w+)$", picture, re.MULTILINE)
+    groups = (ROOT / "terraform" / "modules" / "network" / "security_groups.tf").read_text(encoding="utf-8")
+    edges = re.findall(r'\{ from = "(\w+)", to = "(\w+)", port = (\d+) \}', groups)
+    assert edges
+    assert sorted((start, end, port) for start, port, end in drawn) == sorted(edges)
