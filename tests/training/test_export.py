@@ -64,7 +64,8 @@ def test_manifest_tells_the_whole_story(bundle: Path, rows: Rows) -> None:
     served = b"".join((bundle / name).read_bytes() for name in ("model.tflite", "scaler.json", "interval.json"))
     created_at = datetime.fromisoformat(manifest["created_at"])
     assert created_at.utcoffset() == timedelta(0)
-    assert timedelta(0) <= datetime.now(UTC) - created_at < timedelta(minutes=30)
+    # However long the tests before this one took.
+    assert timedelta(0) <= datetime.now(UTC) - created_at < timedelta(days=1)
     assert manifest["version"] == f"{created_at:%Y%m%dT%H%M%SZ}-{sha256_hex(served)[:8]}"
     assert manifest["commit"] is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", manifest["commit"])
     assert manifest["data_sha256"] == digest_rows(rows)
