@@ -40,8 +40,9 @@ def find_ours(applied: Applied) -> set[str]:
         f"{service}.{name}"
         for service, names in LISTS.items()
         for name in names
-        for _, things in getattr(applied.client(service), name)().items()
-        if OURS.search(json.dumps([thing for thing in things if not _is_deleted(thing)], default=str))
+        for things in getattr(applied.client(service), name)().values()
+        if isinstance(things, list)
+        and OURS.search(json.dumps([thing for thing in things if not _is_deleted(thing)], default=str))
     }
 
 
