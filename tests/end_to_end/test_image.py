@@ -29,13 +29,14 @@ pytestmark = pytest.mark.containers
 
 # Runs inside the image; prints one JSON object.
 INSPECT = """
-import importlib.util, json, os, pathlib, sys
+import importlib.util, json, os, pathlib, ssl, sys
 task = pathlib.Path(os.environ["LAMBDA_TASK_ROOT"])
 sources = [path for path in task.rglob("*.py") if "lambda_app" in path.parts or "fastapi" in path.parts]
 flags = [pathlib.Path(importlib.util.cache_from_source(str(path))).read_bytes()[4] for path in sources]
 print(json.dumps({
     "python": "%d.%d" % sys.version_info[:2],
     "runtime": os.environ["MODEL_RUNTIME"],
+    "authorities": [str(told["subject"]) for told in ssl.create_default_context().get_ca_certs()],
     "bytecode_flags": sorted(set(flags)),
     "sources": len(sources),
     "size_mb": sum(path.stat().st_size for path in task.rglob("*") if path.is_file()) / 1e6,
@@ -136,6 +137,8 @@ def test_image_holds_what_serving_needs_and_answers(
     # 1 is hash-based and unchecked: Python takes the bytecode without a look at the source.
     assert found["bytecode_flags"] == [1]
     assert found["sources"] > 50
+    assert len(found["authorities"]) >= 5
+    assert all("Amazon" in name or "Starfield" in name for name in found["authorities"])
     assert not {"training", "local", "tests", "bin"} & set(found["top"])
     assert ("tensorflow" in found["top"]) == (runtime == "tensorflow")
     if runtime == "litert":  # TensorFlow itself asks for setuptools and wheel
@@ -162,7 +165,7 @@ def test_environment_file_is_that_of_make_run_for_a_container(
     stack = Stack(8000, Postgres(tmp_path / "postgres", 8001, host), AwsServices(tmp_path / "aws.log", 8002, host))
     local = build_service_environment(stack, function)
     # SAM gives these itself.
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
         del local[name]
     assert {**given["Parameters"], **given[logical_id]} == local
     # It passes on only what the template names, without a word about the rest.
