@@ -4,26 +4,34 @@ Lambda looks the function up by name while it initialises, and `__getattr__` wir
 full CPU, and only the function that was asked for: migrate needs no model and may not read one.
 """
 
+# ruff: noqa: E402
+import gc
+
+# What is imported below stays: to look for garbage among it takes a tenth of the start.
+gc.disable()
+
 import contextlib
 import os
 from typing import Any
+from urllib.parse import urljoin
 
-import boto3
 import pg8000.native
-from botocore.config import Config
 from fastapi import FastAPI
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 
 from lambda_app.app import create_app
+from lambda_app.aws.client import AwsClient
+from lambda_app.aws.signature import Identity
 from lambda_app.errors import ModelUnavailableError
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
-from lambda_app.log.queue import CLIENT_CONFIG, RecordQueue
+from lambda_app.log.queue import RecordQueue
 from lambda_app.log.replay import RecordReplayer, ReplayError
 from lambda_app.log.roles import read_role_passwords, set_role_passwords
 from lambda_app.log.token import make_auth_token
 from lambda_app.log.writer import RecordWriter
+from lambda_app.model.bucket import ModelBucket
 from lambda_app.model.current import CurrentModel
 from lambda_app.model.predictor import load_model
 from lambda_app.problems import MEDIA_TYPE
@@ -31,18 +39,17 @@ from lambda_app.service import PredictionService
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 
+gc.enable()
+
 # Building an index may take minutes, and a second migration waits for the first; Lambda ends at fifteen.
 MIGRATION_SECONDS = 600.0
 
 
 def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     """The ASGI application with everything behind it, and a first try at loading the model."""
-    session = boto3.Session()
-    # A fetch that hangs must leave a request the time to be recorded; what failed is tried again by the next one.
-    config = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
-    client = session.client("s3", config=config)
+    bucket = _build_bucket(settings)
     model = CurrentModel(
-        lambda etag: load_model(client, settings.model_bucket, settings.model_runtime, etag),
+        lambda etag: load_model(bucket, settings.model_runtime, etag),
         refresh_seconds=settings.model_refresh_seconds,
         on_loaded=telemetry.model_loaded,
         on_failed=telemetry.model_load_failed,
@@ -50,8 +57,8 @@ def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     # A failure was told to telemetry; the next request tries again.
     with contextlib.suppress(ModelUnavailableError):
         model.get()
-    database = _build_database(settings, session)
-    queue = _build_queue(settings.queue_url, session)
+    database = _build_database(settings)
+    queue = _build_queue(settings, settings.queue_url)
     writer = RecordWriter(database, queue, telemetry.database_failed)
     service = PredictionService(model, database, queue, writer, telemetry.predictions_recorded)
     return create_app(service, telemetry)
@@ -66,10 +73,9 @@ def build_replay(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
         process_partial_response,
     )
 
-    session = boto3.Session()
-    dead_letters = _build_queue(settings.dead_letter_queue_url, session)
+    dead_letters = _build_queue(settings, settings.dead_letter_queue_url)
     replayer = RecordReplayer(
-        _build_database(settings, session), dead_letters, telemetry.records_replayed, telemetry.message_dead_lettered
+        _build_database(settings), dead_letters, telemetry.records_replayed, telemetry.message_dead_lettered
     )
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
@@ -90,13 +96,30 @@ def build_replay(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
     return telemetry.wrap_handler(replay)
 
 
-def _build_queue(url: str, session: boto3.Session) -> RecordQueue:
-    return RecordQueue(lambda: session.client("sqs", config=CLIENT_CONFIG), url)
+def _build_identity(settings: Settings) -> Identity:
+    return Identity(
+        settings.aws_region,
+        settings.aws_access_key_id,
+        settings.aws_secret_access_key,
+        settings.aws_session_token,
+    )
 
 
-def _build_database(settings: Settings, session: boto3.Session, **limits: float) -> Database:
+def _build_bucket(settings: Settings) -> ModelBucket:
+    name, endpoint = settings.model_bucket, settings.aws_endpoint_url
+    url = f"{endpoint}/{name}" if endpoint else f"https://{name}.s3.{settings.aws_region}.amazonaws.com"
+    return ModelBucket(AwsClient(_build_identity(settings), "s3", url))
+
+
+def _build_queue(settings: Settings, queue_url: str) -> RecordQueue:
+    # Where the queue is said to be; which one is meant stands in the body.
+    return RecordQueue(lambda: AwsClient(_build_identity(settings), "sqs", urljoin(queue_url, "/")), queue_url)
+
+
+def _build_database(settings: Settings, **limits: float) -> Database:
+    identity = _build_identity(settings)
     host, port, user = settings.database_host, settings.database_port, settings.database_user
-    return Database(settings, lambda: make_auth_token(session, host, port, user), **limits)
+    return Database(settings, lambda: make_auth_token(identity, host, port, user), **limits)
 
 
 def _build_api(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
@@ -109,10 +132,12 @@ def _build_api(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
 def _build_migrate(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
     def migrate(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
         """Bring schema and roles up to date; the answer names the migrations that were applied."""
-        session = boto3.Session()
         passwords = {}
         if settings.role_secret_arns:
-            passwords = read_role_passwords(session.client("secretsmanager"), settings.role_secret_arns)
+            # Only this function pays for it.
+            import boto3  # noqa: PLC0415
+
+            passwords = read_role_passwords(boto3.client("secretsmanager"), settings.role_secret_arns)
 
         def work(connection: pg8000.native.Connection) -> list[str]:
             applied = apply_migrations(connection)
@@ -120,7 +145,7 @@ def _build_migrate(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
             return applied
 
         limits = {"wait_seconds": MIGRATION_SECONDS, "deadline_seconds": MIGRATION_SECONDS}
-        database = _build_database(settings, session, **limits)
+        database = _build_database(settings, **limits)
         try:
             applied = database.run_transaction(work)
         finally:
@@ -141,4 +166,6 @@ def __getattr__(name: str) -> LambdaHandler:
     settings = Settings.from_env(os.environ)
     handler = build(settings, Telemetry(settings, emit_emf=True))
     globals()[name] = handler
+    # Nor will any later collection look at what is here now.
+    gc.freeze()
     return handler

@@ -29,7 +29,12 @@ class Settings:
     service_name: str
     metrics_namespace: str
     log_level: str
+    aws_endpoint_url: str | None
     aws_lambda_log_stream_name: str
+    aws_region: str
+    aws_access_key_id: str
+    aws_secret_access_key: str = field(repr=False)
+    aws_session_token: str | None = field(repr=False)
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> "Settings":
@@ -51,7 +56,12 @@ class Settings:
             service_name=reader.text("SERVICE_NAME", default="diabetes-ml"),
             metrics_namespace=reader.text("METRICS_NAMESPACE", default="DiabetesMl"),
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, default="INFO"),
+            aws_endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,
             aws_lambda_log_stream_name=reader.text("AWS_LAMBDA_LOG_STREAM_NAME", default="local"),
+            aws_region=reader.text("AWS_REGION"),
+            aws_access_key_id=reader.text("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=reader.text("AWS_SECRET_ACCESS_KEY"),
+            aws_session_token=environment.get("AWS_SESSION_TOKEN") or None,
         )
         if settings.database_tls == "off" and settings.database_password is None:
             reader.faults.append("DATABASE_PASSWORD is not set: an IAM token in its place needs DATABASE_TLS=verify")

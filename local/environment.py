@@ -28,5 +28,6 @@ def build_service_environment(stack: Stack, function: Function) -> dict[str, str
         "AWS_ENDPOINT_URL": stack.aws.endpoint_url,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
     }

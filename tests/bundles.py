@@ -6,17 +6,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lambda_app.aws.client import AwsClient
+from lambda_app.aws.signature import Identity
+from lambda_app.model.bucket import ModelBucket
 from lambda_app.model.bundle import POINTER_KEY, bundle_key, sha256_hex
 from lambda_app.model.predictor import Predictor, load_model
+from local.aws_services import REGION
 from training.registry import promote_version, publish_bundle
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 
+def open_bucket(endpoint_url: str, bucket: str) -> ModelBucket:
+    """The bucket as a function reads it."""
+    return ModelBucket(AwsClient(Identity(REGION, "local", "local", None), "s3", f"{endpoint_url}/{bucket}"))
+
+
 def load_predictor(client: "S3Client", bucket: str, runtime_name: str) -> Predictor:
     """The model that the pointer names, loaded as a new execution environment does."""
-    loaded = load_model(client, bucket, runtime_name)
+    loaded = load_model(open_bucket(client.meta.endpoint_url, bucket), runtime_name)
     assert loaded is not None
     return loaded.predictor
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pg8000.native
-from botocore.exceptions import BotoCoreError
 from scramp import ScramException
 
 from lambda_app.log.breaker import CLOSED, CircuitBreaker, CircuitOpenError
-from lambda_app.log.connection import Connector, Deadline
+from lambda_app.log.connection import Connector
+from lambda_app.network import Deadline
 from lambda_app.settings import Settings
 
 # Bounds the TCP connect, the TLS handshake, and each wait for the server.
@@ -26,7 +26,7 @@ MAX_AGE_SECONDS = 12 * 60 * 60
 
 # What talking to PostgreSQL can raise: pg8000's errors, OSError for timeouts, resets and failed TLS, and those of
 # proving who we are.
-DATABASE_ERRORS = (pg8000.native.Error, OSError, ScramException, BotoCoreError)
+DATABASE_ERRORS = (pg8000.native.Error, OSError, ScramException)
 
 # SQLSTATE classes after which another connection may fare better: connection failure, a server that became read-only
 # (in a failover), operator intervention.

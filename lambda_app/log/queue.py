@@ -1,43 +1,37 @@
 """The SQS queue that takes a record when the database does not."""
 
+import json
 import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from lambda_app.aws.client import AWS_ERRORS, AwsClient, AwsError
 
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
-
-# A second attempt is made below, without botocore's pause before it.
-CLIENT_CONFIG = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 ATTEMPTS = 2
-# For everything: botocore's timeouts bound single waits, and neither their number nor the resolution of the name.
+# For everything: the client's deadline bounds neither the number of messages nor the resolution of the name.
 SEND_SECONDS = 4.0
 
-QUEUE_ERRORS = (BotoCoreError, ClientError, TimeoutError)
+QUEUE_ERRORS = AWS_ERRORS
 
 
 class RecordQueue:
     """Sends messages to one queue. `make_client` is called when the queue is first needed, which is seldom."""
 
-    def __init__(self, make_client: Callable[[], "SQSClient"], queue_url: str) -> None:
+    def __init__(self, make_client: Callable[[], AwsClient], queue_url: str) -> None:
         self._make_client = make_client
         self._queue_url = queue_url
-        self._client: SQSClient | None = None
+        self._client: AwsClient | None = None
 
     def send(self, bodies: Iterable[str]) -> None:
         """Return once SQS has accepted every message; raises one of QUEUE_ERRORS, after which some may be there."""
 
-        def send_all(client: "SQSClient", gave_up: threading.Event) -> None:
+        def send_all(client: AwsClient, gave_up: threading.Event) -> None:
             for body in bodies:
                 for attempt in range(1, ATTEMPTS + 1):
                     if gave_up.is_set():
                         return
                     try:
-                        client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+                        self._call(client, "SendMessage", MessageBody=body)
                         break
                     except QUEUE_ERRORS:
                         if attempt == ATTEMPTS:
@@ -47,11 +41,13 @@ class RecordQueue:
 
     def check(self) -> None:
         """Ask SQS for the queue; raises one of QUEUE_ERRORS."""
-        self._run_bounded(
-            lambda client, _: client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
-        )
+        self._run_bounded(lambda client, _: self._call(client, "GetQueueAttributes", AttributeNames=["QueueArn"]))
 
-    def _run_bounded(self, work: "Callable[[SQSClient, threading.Event], object]") -> None:
+    def _call(self, client: AwsClient, action: str, **parameters: object) -> None:
+        headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"AmazonSQS.{action}"}
+        client.send("POST", "/", headers, json.dumps({"QueueUrl": self._queue_url, **parameters}).encode())
+
+    def _run_bounded(self, work: Callable[[AwsClient, threading.Event], object]) -> None:
         """Run `work` in a thread of its own, and wait no longer than SEND_SECONDS for it."""
         client = self._client = self._client or self._make_client()
         outcome: SimpleQueue[Exception | None] = SimpleQueue()
@@ -77,5 +73,5 @@ class RecordQueue:
 
 
 def describe_queue_error(error: BaseException) -> str:
-    """Name an error of SQS without its text, in which botocore quotes what was sent."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
+    """Name an error of SQS, without its text."""
+    return error.code if isinstance(error, AwsError) else type(error).__name__

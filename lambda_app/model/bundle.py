@@ -9,16 +9,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any
 
 from lambda_app.errors import BundleError
 from lambda_app.features import FEATURE_NAMES
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+from lambda_app.model.bucket import ModelBucket
 
 POINTER_KEY = "models/current.json"
 MANIFEST = "manifest.json"
@@ -100,24 +95,19 @@ def parse_manifest(content: bytes) -> Manifest:
     return manifest
 
 
-def fetch_pointer(client: "S3Client", bucket: str, known_etag: str | None) -> tuple[Pointer, str] | None:
+def fetch_pointer(bucket: ModelBucket, known_etag: str | None) -> tuple[Pointer, str] | None:
     """The pointer and its ETag; None when it is the one whose ETag is known. Raises BundleError."""
-    try:
-        if known_etag is None:
-            answer = client.get_object(Bucket=bucket, Key=POINTER_KEY)
-        else:
-            answer = client.get_object(Bucket=bucket, Key=POINTER_KEY, IfNoneMatch=known_etag)
-        return parse_pointer(answer["Body"].read()), answer["ETag"]
-    except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and _read_status(error) == HTTPStatus.NOT_MODIFIED:
-            return None
-        raise _explain(error, POINTER_KEY) from error
+    found = bucket.fetch_changed(POINTER_KEY, known_etag)
+    if found is None:
+        return None
+    content, etag = found
+    return parse_pointer(content), etag
 
 
-def fetch_bundle(client: "S3Client", bucket: str, pointer: Pointer, names: Iterable[str]) -> Bundle:
+def fetch_bundle(bucket: ModelBucket, pointer: Pointer, names: Iterable[str]) -> Bundle:
     """Fetch the manifest and the named files of the pointer's version, each checked against its digest."""
     manifest_key = bundle_key(pointer.version, MANIFEST)
-    content = _fetch(client, bucket, manifest_key)
+    content = bucket.fetch(manifest_key)
     _require_digest(content, pointer.manifest_sha256, manifest_key)
     manifest = parse_manifest(content)
     if manifest.version != pointer.version:
@@ -128,28 +118,9 @@ def fetch_bundle(client: "S3Client", bucket: str, pointer: Pointer, names: Itera
         if entry is None:
             raise BundleError(f"{manifest_key} lists no {name}")
         key = bundle_key(manifest.version, name)
-        files[name] = _fetch(client, bucket, key)
+        files[name] = bucket.fetch(key)
         _require_digest(files[name], entry.sha256, key)
     return Bundle(manifest, files)
-
-
-def _fetch(client: "S3Client", bucket: str, key: str) -> bytes:
-    try:
-        return client.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except (ClientError, BotoCoreError) as error:
-        raise _explain(error, key) from error
-
-
-def _read_status(error: ClientError) -> int | None:
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-
-
-def _explain(error: ClientError | BotoCoreError, key: str) -> BundleError:
-    if isinstance(error, ClientError):
-        reason = error.response.get("Error", {}).get("Code", "unknown")
-    else:
-        reason = type(error).__name__
-    return BundleError(f"{key} cannot be read from S3: {reason}")
 
 
 def _require_digest(content: bytes, expected: str, key: str) -> None:

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lambda_app.errors import BundleError, PredictionError
 from lambda_app.features import FEATURE_NAMES, FEATURES
+from lambda_app.model.bucket import ModelBucket
 from lambda_app.model.bundle import Bundle, Manifest, fetch_bundle, fetch_pointer
 from lambda_app.model.interval import INTERVAL, IntervalCalibration, parse_calibration
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
 
 
 class Runtime(Protocol):
@@ -87,7 +85,7 @@ class LoadedModel:
     pointer_etag: str
 
 
-def load_model(client: "S3Client", bucket: str, runtime_name: str, known_etag: str | None = None) -> LoadedModel | None:
+def load_model(bucket: ModelBucket, runtime_name: str, known_etag: str | None = None) -> LoadedModel | None:
     """Fetch the current bundle and load it with the runtime, "litert" or "tensorflow". Raises BundleError.
 
     None when the pointer still has the known ETag.
@@ -97,11 +95,11 @@ def load_model(client: "S3Client", bucket: str, runtime_name: str, known_etag: s
         from lambda_app.model.tensorflow import TensorFlowRuntime as Selected  # noqa: PLC0415
     else:
         from lambda_app.model.litert import LiteRtRuntime as Selected  # type: ignore[assignment] # noqa: PLC0415
-    found = fetch_pointer(client, bucket, known_etag)
+    found = fetch_pointer(bucket, known_etag)
     if found is None:
         return None
     pointer, etag = found
-    bundle = fetch_bundle(client, bucket, pointer, (*Selected.FILES, INTERVAL))
+    bundle = fetch_bundle(bucket, pointer, (*Selected.FILES, INTERVAL))
     return LoadedModel(_load_predictor(Selected, bundle), etag)
 
 

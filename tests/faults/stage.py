@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import boto3
 import pg8000.native
@@ -124,7 +125,8 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
                 # So that a token is asked for.
                 "DATABASE_PASSWORD": "",
                 "SSL_CERT_FILE": str(certificates.ca_path.absolute()),
-                "AWS_ENDPOINT_URL_SQS": front.endpoint_url,
+                "QUEUE_URL": front.endpoint_url + urlsplit(queues.url).path,
+                "DEAD_LETTER_QUEUE_URL": front.endpoint_url + urlsplit(queues.dead_letter_url).path,
                 "AWS_ACCESS_KEY_ID": ACCESS_KEY,
                 "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
                 "AWS_SESSION_TOKEN": SESSION_TOKEN,

@@ -120,8 +120,8 @@ def test_batch_too_big_for_one_message_is_split_and_comes_together_in_the_table(
 def test_batch_is_not_answered_when_neither_takes_it(
     wire: Callable[..., LambdaHandler], own_queues: QueuePair, sqs: "SQSClient"
 ) -> None:
-    dead = {"DATABASE_PORT": "1", "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}
-    answer = invoke(wire(**dead, **own_queues.environment), make_batch(make_patients(2)))
+    dead = {**own_queues.environment, "DATABASE_PORT": "1", "QUEUE_URL": "http://127.0.0.1:1/1/records"}
+    answer = invoke(wire(**dead), make_batch(make_patients(2)))
     assert answer["statusCode"] == 503
     assert "predictions" not in answer["body"]
     assert count_messages(sqs, own_queues.url) == 0

@@ -1,8 +1,6 @@
 """The handler and its model: kept warm, missing, late, damaged, in either runtime."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from sklearn.datasets import load_diabetes
 import lambda_app.handler
 from lambda_app.errors import SettingsError
 from lambda_app.features import FEATURE_NAMES
+from lambda_app.model.bucket import ModelBucket
 from lambda_app.model.predictor import LoadedModel, Predictor, load_model
 from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
@@ -30,11 +29,9 @@ if TYPE_CHECKING:
 def test_model_is_loaded_once(wire: Callable[..., LambdaHandler], monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
 
-    def load_and_count(
-        client: "S3Client", bucket: str, runtime_name: str, known_etag: str | None
-    ) -> LoadedModel | None:
+    def load_and_count(bucket: ModelBucket, runtime_name: str, known_etag: str | None) -> LoadedModel | None:
         loads.append(bucket)
-        return load_model(client, bucket, runtime_name, known_etag)
+        return load_model(bucket, runtime_name, known_etag)
 
     monkeypatch.setattr("lambda_app.handler.load_model", load_and_count)
     api = wire()
@@ -118,20 +115,6 @@ def test_patient_whom_the_model_cannot_answer_gets_an_error_and_no_row(
     assert answer["body"]["detail"] == "the model answered with a value that is not a finite number"
     assert query("SELECT count(*) FROM predictions") == before
     assert invoke(api, load_event("predict"))["statusCode"] == 200
-
-
-def test_default_runtime_imports_nothing_heavy(environment: dict[str, str]) -> None:
-    script = f"""
-import json, sys
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from lambda_app.handler import api
-from tests.events import Context, load_event
-assert api(load_event("predict"), Context())["statusCode"] == 200
-heavy = {{"tensorflow", "keras", "sklearn", "scipy", "joblib", "matplotlib", "h5py", "prometheus_client"}}
-print(json.dumps(sorted(heavy & set(sys.modules))))
-"""
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
 def test_wrong_settings_stop_the_function_with_every_fault(wire: Callable[..., LambdaHandler]) -> None:

@@ -173,10 +173,10 @@ def test_health_with_one_of_database_and_queue_is_degraded_and_without_both_503(
     assert again["body"]["database"]["reason"] == "circuit open after ConnectionRefusedError"
     assert invoke(api, make_event("GET", "/health/live"))["body"] == {"status": "ok"}
 
-    without_queue = {"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}
+    without_queue = {"QUEUE_URL": "http://127.0.0.1:1/1/records"}
     answer = invoke(wire(**without_queue), make_event("GET", "/health"))
     assert (answer["statusCode"], answer["body"]["status"]) == (200, "degraded")
-    assert answer["body"]["queue"]["reason"] == "EndpointConnectionError"
+    assert answer["body"]["queue"]["reason"] == "ConnectionRefusedError"
     answer = invoke(wire(DATABASE_PORT="1", **without_queue), make_event("GET", "/health"))
     assert (answer["statusCode"], answer["body"]["status"]) == (503, "unavailable")
 

@@ -9,6 +9,7 @@ import pg8000.native
 import pytest
 
 from lambda_app.log.database import DATABASE_ERRORS
+from lambda_app.network import make_tls_context
 from local.cluster import PASSWORD
 from local.postgres import DATABASE, USER
 from tests.standins.certificates import Certificates, make_certificates
@@ -22,6 +23,8 @@ def made_certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.fixture
 def certificates(made_certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Certificates:
     """Certificates whose authority OpenSSL trusts during the test."""
+    # What a test before this one trusted is not trusted any more, nor what this one does by the next.
+    make_tls_context.cache_clear()
     monkeypatch.setenv("SSL_CERT_FILE", str(made_certificates.ca_path))
     return made_certificates
 

@@ -11,6 +11,7 @@ import boto3
 import pg8000.native
 import pytest
 
+from lambda_app.aws.signature import Identity
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.log.migrations import _read_scripts
 from lambda_app.log.store import ping
@@ -36,8 +37,9 @@ CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY,
     "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
     "AWS_SESSION_TOKEN": SESSION_TOKEN,
-    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
 }
+IDENTITY = Identity(REGION, ACCESS_KEY, SECRET_KEY, SESSION_TOKEN)
 
 
 @pytest.fixture
@@ -50,17 +52,9 @@ def proxy(settings: Settings, certificates: Certificates) -> Iterator[RdsProxy]:
 
 
 @pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
-    """What boto3 finds in Lambda's environment."""
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    return boto3.Session()
-
-
-@pytest.fixture
-def database(settings: Settings, proxy: RdsProxy, session: boto3.Session) -> Iterator[Database]:
+def database(settings: Settings, proxy: RdsProxy) -> Iterator[Database]:
     with_iam = direct_to(settings, proxy)
-    database = Database(with_iam, lambda: make_auth_token(session, HOST, proxy.port, with_iam.database_user))
+    database = Database(with_iam, lambda: make_auth_token(IDENTITY, HOST, proxy.port, with_iam.database_user))
     yield database
     database.close()
 
@@ -104,10 +98,12 @@ def test_token_is_the_one_that_boto3_makes(
         monkeypatch.setenv(name, value)
     moment = datetime.datetime(2026, 1, 31, 23, 59, 59, tzinfo=datetime.UTC)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: moment)
+    monkeypatch.setattr("lambda_app.aws.signature._format_now", lambda: "20260131T235959Z")
     host = "proxy.proxy-abc.eu-west-1.rds.amazonaws.com"
-    session = boto3.Session()
+    session = boto3.Session(region_name=REGION)
     expected = session.client("rds").generate_db_auth_token(host, 5432, user)
-    assert make_auth_token(session, host, 5432, user) == expected
+    identity = dataclasses.replace(IDENTITY, session_token=credentials["AWS_SESSION_TOKEN"] or None)
+    assert make_auth_token(identity, host, 5432, user) == expected
 
 
 def test_records_are_written_through_iam_and_tls(
@@ -154,10 +150,10 @@ def test_server_without_tls_gets_nothing(settings: Settings) -> None:
     assert proxy.plain_text.replace(SSL_REQUEST, b"") == b""
 
 
-def test_expired_token_is_refused(settings: Settings, proxy: RdsProxy, session: boto3.Session) -> None:
+def test_expired_token_is_refused(settings: Settings, proxy: RdsProxy) -> None:
     assert proxy.token_check
     proxy.token_check.clock_offset_seconds = 901
-    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(session, HOST, proxy.port, API_USER))
+    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(IDENTITY, HOST, proxy.port, API_USER))
     assert failure == "DatabaseError 28000"
     # Once: a token of the same clock would fare no better.
     assert [login.fault for login in proxy.logins] == ["it has expired"]
@@ -166,28 +162,20 @@ def test_expired_token_is_refused(settings: Settings, proxy: RdsProxy, session: 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"aws_secret_access_key": "another"},
-        {"aws_access_key_id": "another"},
-        {"aws_session_token": "another"},
-        {"region_name": "eu-west-2"},
+        {"secret_access_key": "another"},
+        {"access_key_id": "another"},
+        {"session_token": "another"},
+        {"region": "eu-west-2"},
     ],
 )
-def test_token_of_somebody_else_is_refused(
-    changed: dict[str, str], settings: Settings, proxy: RdsProxy, session: boto3.Session
-) -> None:
-    own = {
-        "aws_access_key_id": ACCESS_KEY,
-        "aws_secret_access_key": SECRET_KEY,
-        "aws_session_token": SESSION_TOKEN,
-        "region_name": REGION,
-    }
-    other = boto3.Session(**{**own, **changed})  # type: ignore[arg-type]
+def test_token_of_somebody_else_is_refused(changed: dict[str, str], settings: Settings, proxy: RdsProxy) -> None:
+    other = dataclasses.replace(IDENTITY, **changed)
     failure = fail_to_connect(settings, proxy, lambda: make_auth_token(other, HOST, proxy.port, API_USER))
     assert failure == "DatabaseError 28000"
 
 
-def test_token_for_another_user_is_refused(settings: Settings, proxy: RdsProxy, session: boto3.Session) -> None:
-    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(session, HOST, proxy.port, USER))
+def test_token_for_another_user_is_refused(settings: Settings, proxy: RdsProxy) -> None:
+    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(IDENTITY, HOST, proxy.port, USER))
     assert failure == "DatabaseError 28000"
     assert [login.fault for login in proxy.logins] == ["DBUser is not what it must be"]
 
@@ -201,7 +189,7 @@ def test_connection_outlives_its_token_and_the_next_one_has_its_own(
     backend = database.run_transaction(read_backend)
     # Sixteen minutes pass, on both sides.
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=960)
-    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: later)
+    monkeypatch.setattr("lambda_app.aws.signature._format_now", lambda: f"{later:%Y%m%dT%H%M%SZ}")
     assert proxy.token_check
     proxy.token_check.clock_offset_seconds = 960
     assert database.run_transaction(read_backend) == backend

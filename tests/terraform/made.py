@@ -5,6 +5,9 @@ from typing import Any
 
 from tests.terraform.program import Root
 
+# Lambda gives these to every function itself.
+OF_LAMBDA = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+
 # A resource's values by its address.
 Resources = dict[str, dict[str, Any]]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import pg8000.native
 import pytest
@@ -74,11 +75,14 @@ class Stage:
         variables = self.account.variables(function) | credentials.environment
         variables |= {
             "AWS_ENDPOINT_URL": self.account.endpoint_url,
+            "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "DATABASE_HOST": "localhost",
             "DATABASE_PORT": str(self.proxy.port),
             "DATABASE_PASSWORD": "",
         }
+        for name in ("QUEUE_URL", "DEAD_LETTER_QUEUE_URL"):
+            variables[name] = self.account.endpoint_url + urlsplit(variables[name]).path
         # The test's own: loggers are kept by that name.
         del variables["SERVICE_NAME"]
         self.capsys.readouterr()

@@ -76,7 +76,7 @@ def lose_database(scene: Scene) -> None:
 
 
 def lose_database_and_queue(scene: Scene) -> None:
-    scene.predict(1, scene.wire(**AWAY, AWS_ENDPOINT_URL_SQS="http://127.0.0.1:1"), status=503)
+    scene.predict(1, scene.wire(**AWAY, QUEUE_URL="http://127.0.0.1:1/1/records"), status=503)
 
 
 def lose_database_in_replay(scene: Scene) -> None:

@@ -19,6 +19,7 @@ from tests.end_to_end.emulator import Emulator
 from tests.events import NAMES, check_answer, load_event
 from tests.queues import count_messages
 from tests.terraform.applied import Applied, list_resources
+from tests.terraform.made import OF_LAMBDA
 from training.registry import promote_version, publish_bundle
 
 FUNCTIONS = ("api", "replay", "migrate")
@@ -92,7 +93,7 @@ def start(
 def test_deployed_environment_names_what_was_made(applied: Applied, function: str) -> None:
     resources = list_resources(applied.state["values"])
     variables = read_configuration(applied, function)["Environment"]["Variables"]
-    settings = Settings.from_env(variables)
+    settings = Settings.from_env({**variables, **OF_LAMBDA})
     assert settings.database_password is None
     assert settings.database_tls == "verify"
     assert settings.model_bucket == applied.outputs["model_bucket_name"]

@@ -19,6 +19,8 @@ LAYERS = {
     "lambda_app.schemas": 3,
     "lambda_app.service": 2,
     "lambda_app.telemetry": 1,
+    "lambda_app.aws": 0,
+    "lambda_app.network": 0,
     "lambda_app.model": 1,
     "lambda_app.log": 1,
     "lambda_app.features": 0,

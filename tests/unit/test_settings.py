@@ -12,6 +12,9 @@ MINIMAL = {
     "DATABASE_USER": "api",
     "QUEUE_URL": "https://sqs/1/records",
     "DEAD_LETTER_QUEUE_URL": "https://sqs/1/dead",
+    "AWS_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "id",
+    "AWS_SECRET_ACCESS_KEY": "key",
 }
 
 
@@ -33,6 +36,11 @@ def test_defaults() -> None:
         metrics_namespace="DiabetesMl",
         log_level="INFO",
         aws_lambda_log_stream_name="local",
+        aws_region="eu-west-1",
+        aws_access_key_id="id",
+        aws_secret_access_key="key",
+        aws_session_token=None,
+        aws_endpoint_url=None,
     )
 
 
@@ -54,6 +62,11 @@ def test_each_field_is_read_from_its_variable() -> None:
         "METRICS_NAMESPACE": "m",
         "LOG_LEVEL": "DEBUG",
         "AWS_LAMBDA_LOG_STREAM_NAME": "l",
+        "AWS_REGION": "r",
+        "AWS_ACCESS_KEY_ID": "i",
+        "AWS_SECRET_ACCESS_KEY": "k",
+        "AWS_SESSION_TOKEN": "t",
+        "AWS_ENDPOINT_URL": "e",
     }
     settings = Settings.from_env(given)
     read = {**vars(settings), "role_secret_arns": ",".join(settings.role_secret_arns)}
@@ -86,6 +99,9 @@ def test_every_fault_is_told_at_once() -> None:
         "QUEUE_URL is not set",
         "DEAD_LETTER_QUEUE_URL is not set",
         "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'loud'",
+        "AWS_REGION is not set",
+        "AWS_ACCESS_KEY_ID is not set",
+        "AWS_SECRET_ACCESS_KEY is not set",
     ]
 
 

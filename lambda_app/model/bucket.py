@@ -1,0 +1,29 @@
+"""The S3 bucket of the models, as far as serving reads it."""
+
+from http import HTTPStatus
+
+from lambda_app.aws.client import AWS_ERRORS, Answer, AwsClient, AwsError
+from lambda_app.errors import BundleError
+
+
+class ModelBucket:
+    """Reads objects; every failure is a BundleError that names the key and the reason."""
+
+    def __init__(self, client: AwsClient) -> None:
+        self._client = client
+
+    def fetch(self, key: str) -> bytes:
+        """The content of the object."""
+        return self._get(key, {}).body
+
+    def fetch_changed(self, key: str, known_etag: str | None) -> tuple[bytes, str] | None:
+        """The content and its ETag; None when that is the known one."""
+        answer = self._get(key, {"if-none-match": known_etag} if known_etag else {})
+        return None if answer.status == HTTPStatus.NOT_MODIFIED else (answer.body, answer.headers["etag"])
+
+    def _get(self, key: str, headers: dict[str, str]) -> Answer:
+        try:
+            return self._client.send("GET", f"/{key}", headers)
+        except AWS_ERRORS as error:
+            reason = error.code if isinstance(error, AwsError) else type(error).__name__
+            raise BundleError(f"{key} cannot be read from S3: {reason}") from error
