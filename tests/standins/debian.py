@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from local import cluster
@@ -26,20 +26,22 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 def require_programs() -> None:
     """Skip the test where the two are missing; with REQUIRE_ALL=1 install them first, for which we must be root."""
-    if not _has_programs() and os.environ.get("REQUIRE_ALL") == "1" and shutil.which("apt-get"):
+    if not has_programs() and os.environ.get("REQUIRE_ALL") == "1" and shutil.which("apt-get"):
         _install()
-    require(_has_programs(), "Debian's postgresql and pgbouncer (apt-get install postgresql pgbouncer)")
+    require(has_programs(), "Debian's postgresql and pgbouncer (apt-get install postgresql pgbouncer)")
 
 
 @contextlib.contextmanager
-def run_postgres(directory: Path, port: int, certificate: Certificate) -> Iterator[None]:
+def run_postgres(
+    directory: Path, port: int, certificate: Certificate, parameters: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """A server that lets in USER with cluster.PASSWORD over TLS alone; its tables are gone with the directory."""
     data = directory / "data"
     data.mkdir(mode=0o700, parents=True)
     cluster.give_away_from_root(data)
     prefix = cluster.build_prefix(data)
     subprocess.run(
-        [*prefix, _find_server("initdb"), "-D", data, "-U", USER, "--auth=scram-sha-256", "--pwfile=/dev/stdin"],
+        [*prefix, find_server("initdb"), "-D", data, "-U", USER, "--auth=scram-sha-256", "--pwfile=/dev/stdin"],
         cwd=data,
         env=cluster.build_environment(),
         input=cluster.PASSWORD,
@@ -54,9 +56,10 @@ def run_postgres(directory: Path, port: int, certificate: Certificate) -> Iterat
         "ssl": "on",
         "ssl_cert_file": certificate.chain_path,
         "ssl_key_file": _give_key(certificate, data),
+        **(parameters or {}),
     }
     options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
-    command = [*prefix, _find_server("postgres"), "-D", str(data), "-p", str(port), *options]
+    command = [*prefix, find_server("postgres"), "-D", str(data), "-p", str(port), *options]
     with _run(command, data, directory / "postgres.log", "ready to accept connections", signal.SIGINT):
         yield
 
@@ -120,7 +123,7 @@ def _give_key(certificate: Certificate, directory: Path) -> Path:
     return copy
 
 
-def _find_server(program: str) -> str:
+def find_server(program: str) -> str:
     """A program of the newest PostgreSQL that is installed; Debian keeps them off the PATH. Empty if there is none."""
     found = Path("/usr/lib/postgresql").glob(f"[0-9]*/bin/{program}")
     return str(max(found, key=lambda path: int(path.parts[-3]), default=""))
@@ -130,8 +133,8 @@ def _find_pgbouncer() -> str | None:
     return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
-def _has_programs() -> bool:
-    return bool(_find_server("postgres") and _find_server("initdb") and _find_pgbouncer())
+def has_programs() -> bool:
+    return bool(find_server("postgres") and find_server("initdb") and _find_pgbouncer())
 
 
 def _install() -> None:
