@@ -1,0 +1,281 @@
+"""Clients that write what the service writes: pgbench with the service's own statement, and the service's own code."""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import re
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pg8000.converters import PY_TYPES, make_param
+
+from benchmarks.scaling_servers import Servers, Spent, measure_spent
+from lambda_app.log.database import Database
+from lambda_app.log.record import PredictionRecord
+from lambda_app.log.store import insert_predictions
+from lambda_app.settings import Settings
+from local.cluster import PASSWORD
+from local.ports import LOOPBACK
+from local.postgres import API_USER, DATABASE
+from tests.records import make_record
+from tests.standins import debian
+
+# As API Gateway names a caller, and as training names a version.
+CALLER = "arn:aws:sts::123456789012:assumed-role/clinic/integration"
+MODEL_VERSION = "20260301T120000Z-0a1b2c3d"
+RANDOM_KEY = "gen_random_uuid()"
+# UUIDv7: 48 bits of milliseconds before the random ones, and its version. PostgreSQL 18 has a function for it.
+TIME_ORDERED_KEY = (
+    "encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) PLACING substring(int8send("
+    "(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid"
+)
+TIMEOUT_SECONDS = 120
+FILL_SECONDS = 600
+# In which pgbench writes what it holds back of its log.
+FLUSH_SECONDS = 0.7
+FEWEST_COMMITS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """What one run of clients came to. CPU is in milliseconds a commit; `others` is the rest of the machine's."""
+
+    clients: int
+    pool: int
+    batch: int
+    commits_per_second: float
+    rows_per_second: float
+    p50_ms: float
+    p99_ms: float
+    postgres_cpu_ms: float
+    pgbouncer_cpu_ms: float
+    client_cpu_ms: float
+    other_cores: float
+    commits_per_sync: float
+    wal_bytes_per_row: float
+
+
+class LoadError(Exception):
+    """The clients failed, so that there is nothing to report."""
+
+
+class _Recorder:
+    """Stands where a connection would, and keeps the statement and its parameters."""
+
+    statement: str
+    parameters: dict[str, list[Any]]
+
+    def run(self, statement: str, **parameters: list[Any]) -> None:
+        self.statement, self.parameters = statement, parameters
+
+
+def make_records(count: int, *, as_batch: bool) -> list[PredictionRecord]:
+    batch = {"batch_id": uuid4()} if as_batch else {}
+    created_at = datetime.now(UTC)
+    return [
+        make_record(
+            request_id=uuid4(),
+            created_at=created_at,
+            caller=CALLER,
+            model_version=MODEL_VERSION,
+            **batch,
+            batch_index=index if as_batch else None,
+        )
+        for index in range(count)
+    ]
+
+
+def write_script(path: Path, rows: int, *, as_batch: bool, key: str = RANDOM_KEY) -> list[str]:
+    """The service's transaction for pgbench; returns the options that carry its parameters.
+
+    They are the service's too, but for what differs between transactions: PostgreSQL makes the ids and the time.
+    """
+    recorder = _Recorder()
+    insert_predictions(recorder, make_records(rows, as_batch=as_batch))
+    made = {
+        "request_id": f"ARRAY(SELECT {key} FROM generate_series(1, {rows}))",  # noqa: S608 (our own names)
+        "created_at": f"array_fill(clock_timestamp(), ARRAY[{rows}])",
+    }
+    if as_batch:
+        made["batch_id"] = f"array_fill(gen_random_uuid(), ARRAY[{rows}])"
+    statement = recorder.statement
+    for name, expression in made.items():
+        statement, count = re.subn(rf":{name}\b", expression, statement)
+        if count != 1:
+            raise LoadError(f"the statement has {count} parameters {name}")
+    path.write_text(f"BEGIN;\n{statement};\nCOMMIT;\n")
+    return [
+        f"--define={name}={make_param(PY_TYPES, values)}"
+        for name, values in recorder.parameters.items()
+        if name not in made
+    ]
+
+
+def run_pgbench(
+    servers: Servers, script: Path, options: Sequence[str], *, clients: int, pool: int, batch: int, seconds: float
+) -> Point:
+    """Let `clients` run the script through PgBouncer with `pool` connections to PostgreSQL, without it if 0."""
+    if pool:
+        servers.set_pool(pool)
+    prefix = script.with_name("latency")
+    # Longer than it is let run: connecting takes seconds, and they count for pgbench.
+    command = [*_build_command(servers, script, pool), *options, f"--client={clients}", f"--time={TIMEOUT_SECONDS}"]
+    with _start([*command, "--log", f"--log-prefix={prefix}", DATABASE], script.parent) as pgbench:
+        # It begins when all its clients are connected, and its log comes in pieces.
+        while not any(path.stat().st_size for path in prefix.parent.glob(f"{prefix.name}.*")):
+            pgbench.require_running()
+            time.sleep(0.05)
+        spent = measure_spent(servers, seconds)
+        time.sleep(FLUSH_SECONDS)
+        pgbench.require_running()
+    ended_at = spent.began_at + seconds
+    latencies_ms = [latency for end, latency in _take_log(prefix) if spent.began_at <= end < ended_at]
+    return _summarise(spent, latencies_ms, seconds, clients=clients, pool=pool, batch=batch)
+
+
+def fill_table(servers: Servers, script: Path, options: Sequence[str], *, transactions: int) -> None:
+    """Run the script so often, past PgBouncer, as fast as two clients can."""
+    command = [*_build_command(servers, script, 0), *options, "--client=2", f"--transactions={transactions // 2}"]
+    with _start([*command, DATABASE], script.parent) as pgbench:
+        if pgbench.process.wait(FILL_SECONDS):
+            raise LoadError(pgbench.describe_failure())
+
+
+def _build_command(servers: Servers, script: Path, pool: int) -> list[str]:
+    port = servers.pgbouncer_port if pool else servers.postgres_port
+    command = [debian.find_server("pgbench"), "--no-vacuum", "--protocol=extended", f"--file={script}"]
+    return [*command, f"--host={LOOPBACK}", f"--port={port}", f"--username={API_USER}"]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pgbench:
+    process: subprocess.Popen[bytes]
+    faults: Path
+
+    def require_running(self) -> None:
+        # It goes on without a client that failed, and says so.
+        if self.process.poll() is not None or "error" in self.faults.read_text():
+            raise LoadError(self.describe_failure())
+
+    def describe_failure(self) -> str:
+        return f"pgbench failed: {self.faults.read_text().strip()[-500:]}"
+
+
+@contextlib.contextmanager
+def _start(command: list[str], directory: Path) -> Iterator[_Pgbench]:
+    environment = {"PGPASSWORD": PASSWORD, "PGSSLMODE": "require", "LC_ALL": "C"}
+    faults = directory / "pgbench.log"
+    with (
+        faults.open("wb") as log,
+        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log) as process,
+    ):
+        try:
+            yield _Pgbench(process, faults)
+        finally:
+            process.terminate()
+
+
+def run_python(servers: Servers, *, clients: int, pool: int, batch: int, seconds: float) -> Point:
+    """The same by the service's own Database and insert_predictions, each client a process of its own."""
+    servers.set_pool(pool)
+    os.environ["SSL_CERT_FILE"] = str(servers.ca_path)
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(clients + 1)
+    results: multiprocessing.Queue[list[tuple[float, float]]] = context.Queue()
+    arguments = (servers.pgbouncer_port, batch, seconds, barrier, results)
+    processes = [context.Process(target=_write_repeatedly, args=arguments) for _ in range(clients)]
+    for process in processes:
+        process.start()
+    barrier.wait(TIMEOUT_SECONDS)
+    spent = measure_spent(servers, seconds)
+    log = [entry for _ in processes for entry in results.get(timeout=TIMEOUT_SECONDS)]
+    for process in processes:
+        process.join()
+    ended_at = spent.began_at + seconds
+    latencies_ms = [latency for end, latency in log if spent.began_at <= end < ended_at]
+    return _summarise(spent, latencies_ms, seconds, clients=clients, pool=pool, batch=batch)
+
+
+def _write_repeatedly(
+    port: int, batch: int, seconds: float, barrier: Any, results: "multiprocessing.Queue[list[tuple[float, float]]]"
+) -> None:
+    database = Database(_make_settings(port))
+
+    def write() -> tuple[float, float]:
+        records = make_records(batch, as_batch=batch > 1)
+        began = time.perf_counter()
+        database.run_transaction(lambda connection: insert_predictions(connection, records))
+        return time.time(), (time.perf_counter() - began) * 1000
+
+    # Connected before anything counts.
+    write()
+    barrier.wait()
+    # On until nobody measures any more.
+    deadline = time.monotonic() + seconds + 1
+    log = []
+    while time.monotonic() < deadline:
+        log.append(write())
+    database.close()
+    results.put(log)
+
+
+def _make_settings(port: int) -> Settings:
+    return Settings.from_env(
+        {
+            "DATABASE_HOST": LOOPBACK,
+            "DATABASE_PORT": str(port),
+            "DATABASE_NAME": DATABASE,
+            "DATABASE_USER": API_USER,
+            "DATABASE_PASSWORD": PASSWORD,
+            # Nothing below is used by what writes records to the database.
+            **dict.fromkeys(("MODEL_BUCKET", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), "none"),
+            **dict.fromkeys(("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"),
+        }
+    )
+
+
+def _take_log(prefix: Path) -> list[tuple[float, float]]:
+    """The time at which each transaction ended, and its milliseconds; the files are gone afterwards."""
+    log = []
+    for path in prefix.parent.glob(f"{prefix.name}.*"):
+        for line in path.read_text().splitlines():
+            fields = line.split()
+            # pgbench was ended in the middle of its last line.
+            if len(fields) == 6:
+                log.append((int(fields[4]) + int(fields[5]) / 1e6, int(fields[2]) / 1000))
+        path.unlink()
+    return log
+
+
+def _summarise(
+    spent: Spent, latencies_ms: list[float], seconds: float, *, clients: int, pool: int, batch: int
+) -> Point:
+    commits = len(latencies_ms)
+    if commits < FEWEST_COMMITS:
+        raise LoadError(f"{commits} commits in {seconds:g} s are too few to say anything")
+    percentiles = statistics.quantiles(latencies_ms, n=100)
+    # What was counted took a moment longer than the seconds in which commits were.
+    rate = commits / seconds
+    counted = rate * spent.elapsed
+    return Point(
+        clients=clients,
+        pool=pool,
+        batch=batch,
+        commits_per_second=rate,
+        rows_per_second=rate * batch,
+        p50_ms=percentiles[49],
+        p99_ms=percentiles[98],
+        postgres_cpu_ms=spent.postgres / counted * 1000,
+        pgbouncer_cpu_ms=spent.pgbouncer / counted * 1000,
+        client_cpu_ms=spent.clients / counted * 1000,
+        other_cores=(spent.machine - spent.postgres - spent.pgbouncer - spent.clients) / spent.elapsed,
+        commits_per_sync=counted / max(spent.wal_syncs, 1),
+        wal_bytes_per_row=spent.wal_bytes / (counted * batch),
+    )
