@@ -101,7 +101,7 @@ class Run:
         for target in TABLE_ROWS:
             self._fill(target - rows)
             rows = target
-            sizes = self._read_sizes()
+            sizes = self._read_sizes(target)
             for name, key in (("random", RANDOM_KEY), ("time-ordered", TIME_ORDERED_KEY)):
                 self._checkpoint()
                 point = self.measure(f"{target / 1e6:g} million rows, {name} key", 20, 20, 1, key=key)
@@ -123,10 +123,12 @@ class Run:
         options = write_script(self._script, FILL_BATCH, as_batch=False)
         fill_table(self._servers, self._script, options, transactions=rows // FILL_BATCH)
 
-    def _read_sizes(self) -> dict[str, Any]:
+    def _read_sizes(self, least_rows: int) -> dict[str, Any]:
         """Bytes a row, of the table and of each index."""
         with self._servers.connect() as connection:
             [[rows]] = connection.run("SELECT count(*) FROM predictions")
+            if rows < least_rows:
+                raise LoadError(f"{rows:,} rows are in the table, and {least_rows:,} were inserted")
             if not rows:
                 return {}
             [[heap, total]] = connection.run(
@@ -174,6 +176,8 @@ def main() -> int:
                 }
         except LoadError as error:
             return _refuse(str(error))
+        except KeyboardInterrupt:
+            return _refuse("stopped")
     (BUILD / "scaling.json").write_text(json.dumps(result, indent=1))
     draw_plots(result, Path("docs/images"))
     print("build/scaling.json and docs/images/scaling.png are written.")

@@ -99,12 +99,14 @@ def write_script(path: Path, rows: int, *, as_batch: bool, key: str = RANDOM_KEY
     """
     recorder = _Recorder()
     insert_predictions(recorder, make_records(rows, as_batch=as_batch))
-    made = {
-        "request_id": f"ARRAY(SELECT {key} FROM generate_series(1, {rows}))",  # noqa: S608 (our own names)
-        "created_at": f"array_fill(clock_timestamp(), ARRAY[{rows}])",
-    }
+    made = {"request_id": f"ARRAY(SELECT {key} FROM generate_series(1, {rows}))"}  # noqa: S608 (our own names)
     if as_batch:
         made["batch_id"] = f"array_fill(gen_random_uuid(), ARRAY[{rows}])"
+        made["created_at"] = f"array_fill(clock_timestamp(), ARRAY[{rows}])"
+    else:
+        # Predictions of their own have times of their own, though a table is filled with many at once.
+        time_of_one = "clock_timestamp() + number * interval '10 microseconds'"
+        made["created_at"] = f"ARRAY(SELECT {time_of_one} FROM generate_series(1, {rows}) AS number)"  # noqa: S608
     statement = recorder.statement
     for name, expression in made.items():
         statement, count = re.subn(rf":{name}\b", expression, statement)
