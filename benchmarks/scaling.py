@@ -22,11 +22,11 @@ from benchmarks.scaling_load import (
     Point,
     fill_table,
     run_pgbench,
-    run_python,
     write_script,
 )
 from benchmarks.scaling_plot import draw_plots
 from benchmarks.scaling_servers import Servers, run_servers
+from benchmarks.scaling_writer import run_python
 from tests.standins import debian
 
 BUILD = Path("build")

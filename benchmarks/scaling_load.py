@@ -1,9 +1,7 @@
-"""Clients that write what the service writes: pgbench with the service's own statement, and the service's own code."""
+"""Clients that write what the service writes: pgbench with the service's own statement."""
 
 import contextlib
 import dataclasses
-import multiprocessing
-import os
 import re
 import statistics
 import subprocess
@@ -17,10 +15,8 @@ from uuid import uuid4
 from pg8000.converters import PY_TYPES, make_param
 
 from benchmarks.scaling_servers import Servers, Spent, measure_spent
-from lambda_app.log.database import Database
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.store import insert_predictions
-from lambda_app.settings import Settings
 from local.cluster import PASSWORD
 from local.ports import LOOPBACK
 from local.postgres import API_USER, DATABASE
@@ -139,7 +135,7 @@ def run_pgbench(
         pgbench.require_running()
     ended_at = spent.began_at + seconds
     latencies_ms = [latency for end, latency in _take_log(prefix) if spent.began_at <= end < ended_at]
-    return _summarise(spent, latencies_ms, seconds, clients=clients, pool=pool, batch=batch)
+    return summarise(spent, latencies_ms, seconds, clients=clients, pool=pool, batch=batch)
 
 
 def fill_table(servers: Servers, script: Path, options: Sequence[str], *, transactions: int) -> None:
@@ -184,65 +180,6 @@ def _start(command: list[str], directory: Path) -> Iterator[_Pgbench]:
             process.terminate()
 
 
-def run_python(servers: Servers, *, clients: int, pool: int, batch: int, seconds: float) -> Point:
-    """The same by the service's own Database and insert_predictions, each client a process of its own."""
-    servers.set_pool(pool)
-    os.environ["SSL_CERT_FILE"] = str(servers.ca_path)
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(clients + 1)
-    results: multiprocessing.Queue[list[tuple[float, float]]] = context.Queue()
-    arguments = (servers.pgbouncer_port, batch, seconds, barrier, results)
-    processes = [context.Process(target=_write_repeatedly, args=arguments) for _ in range(clients)]
-    for process in processes:
-        process.start()
-    barrier.wait(TIMEOUT_SECONDS)
-    spent = measure_spent(servers, seconds)
-    log = [entry for _ in processes for entry in results.get(timeout=TIMEOUT_SECONDS)]
-    for process in processes:
-        process.join()
-    ended_at = spent.began_at + seconds
-    latencies_ms = [latency for end, latency in log if spent.began_at <= end < ended_at]
-    return _summarise(spent, latencies_ms, seconds, clients=clients, pool=pool, batch=batch)
-
-
-def _write_repeatedly(
-    port: int, batch: int, seconds: float, barrier: Any, results: "multiprocessing.Queue[list[tuple[float, float]]]"
-) -> None:
-    database = Database(_make_settings(port))
-
-    def write() -> tuple[float, float]:
-        records = make_records(batch, as_batch=batch > 1)
-        began = time.perf_counter()
-        database.run_transaction(lambda connection: insert_predictions(connection, records))
-        return time.time(), (time.perf_counter() - began) * 1000
-
-    # Connected before anything counts.
-    write()
-    barrier.wait()
-    # On until nobody measures any more.
-    deadline = time.monotonic() + seconds + 1
-    log = []
-    while time.monotonic() < deadline:
-        log.append(write())
-    database.close()
-    results.put(log)
-
-
-def _make_settings(port: int) -> Settings:
-    return Settings.from_env(
-        {
-            "DATABASE_HOST": LOOPBACK,
-            "DATABASE_PORT": str(port),
-            "DATABASE_NAME": DATABASE,
-            "DATABASE_USER": API_USER,
-            "DATABASE_PASSWORD": PASSWORD,
-            # Nothing below is used by what writes records to the database.
-            **dict.fromkeys(("MODEL_BUCKET", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), "none"),
-            **dict.fromkeys(("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"),
-        }
-    )
-
-
 def _take_log(prefix: Path) -> list[tuple[float, float]]:
     """The time at which each transaction ended, and its milliseconds; the files are gone afterwards."""
     log = []
@@ -256,9 +193,7 @@ def _take_log(prefix: Path) -> list[tuple[float, float]]:
     return log
 
 
-def _summarise(
-    spent: Spent, latencies_ms: list[float], seconds: float, *, clients: int, pool: int, batch: int
-) -> Point:
+def summarise(spent: Spent, latencies_ms: list[float], seconds: float, *, clients: int, pool: int, batch: int) -> Point:
     commits = len(latencies_ms)
     if commits < FEWEST_COMMITS:
         raise LoadError(f"{commits} commits in {seconds:g} s are too few to say anything")
