@@ -18,11 +18,12 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import Telemetry
 from local.environment import Function, build_service_environment
 from local.errors import StackError
+from local.furnish import find_or_train_bundle
 from local.poller import create_client, running_poller
 from local.ports import LOOPBACK
 from local.stack import Stack, running_stack
-from training.errors import RegistryError, TrainingError
-from training.registry import find_newest_bundle, promote_version, publish_bundle
+from training.errors import TrainingError
+from training.registry import promote_version, publish_bundle
 
 MODELS = Path("build/models")
 STACK = Path("build/local")
@@ -49,10 +50,7 @@ def main() -> int:
 def serve(stack: Stack) -> None:
     """Bring schema and model in place, then answer requests."""
     enter_environment(stack, "migrate")
-    try:
-        bundle = find_newest_bundle(MODELS)
-    except RegistryError:
-        bundle = train()
+    bundle = find_or_train_bundle(MODELS)
     with timed("Publishing the model"):
         client = boto3.client("s3")
         version = publish_bundle(client, stack.aws.bucket, bundle)
@@ -84,15 +82,6 @@ def enter_environment(stack: Stack, function: Function) -> None:
         "SERVICE_NAME": f"diabetes-{function}",
     }
     os.environ.update(own | build_service_environment(stack, function))
-
-
-def train() -> Path:
-    """Train a first model; it is kept, so this happens once."""
-    print("There is no trained model yet: training one.", flush=True)
-    # TensorFlow takes seconds to import, which only this run shall pay.
-    from training.train import train_model  # noqa: PLC0415
-
-    return train_model(MODELS)
 
 
 @contextmanager

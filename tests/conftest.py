@@ -4,7 +4,6 @@ import dataclasses
 import io
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,19 +18,19 @@ from rich.console import Console
 
 import lambda_app.handler
 from lambda_app.log.database import Database
-from lambda_app.log.migrations import apply_migrations
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REGION, REPOSITORY, AwsServices
 from local.cluster import PASSWORD
-from local.environment import DATABASE_USERS, Function, build_service_environment
+from local.emulator import find_emulator
+from local.environment import DATABASE_USERS, Function
+from local.furnish import connect_s3, migrate_database, prepare_service
 from local.ports import find_free_ports
 from local.postgres import USER, Postgres
 from local.stack import Stack
 from tests.bundles import Registry
 from tests.machine import require
 from tests.queues import QueuePair, create_queue_pair
-from training.registry import promote_version, publish_bundle
 from training.train import train_model
 
 if TYPE_CHECKING:
@@ -78,22 +77,6 @@ def environment(aws: AwsServices, bundle: Path, tmp_path_factory: pytest.TempPat
     http_port, database_port = find_free_ports(2)
     with Postgres(tmp_path_factory.mktemp("stack") / "postgres", database_port) as postgres:
         yield prepare_service(Stack(http_port, postgres, aws), bundle)
-
-
-def prepare_service(stack: Stack, bundle: Path) -> dict[str, str]:
-    """Migrate the database, publish and promote the model, and return the api's environment."""
-    migrate_database(stack.postgres, Settings.from_env(build_service_environment(stack, "migrate")))
-    client = connect_s3(stack.aws)
-    promote_version(client, stack.aws.bucket, publish_bundle(client, stack.aws.bucket, bundle))
-    return build_service_environment(stack, "api")
-
-
-def migrate_database(postgres: Postgres, admin_settings: Settings) -> None:
-    """Bring the schema in place, as its owner, and let the functions' roles log in."""
-    database = Database(admin_settings)
-    database.run_transaction(apply_migrations)
-    database.close()
-    postgres.set_role_passwords()
 
 
 @pytest.fixture
@@ -207,25 +190,13 @@ def sam_venv() -> Path:
 @pytest.fixture(scope="session")
 def emulator_path(sam_venv: Path) -> Path:
     require(sys.platform == "linux", "Linux, for which the Runtime Interface Emulator is built")
-    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    [path] = sam_venv.glob(f"lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}")
-    return path
+    return find_emulator(sam_venv)
 
 
 @pytest.fixture(scope="session")
 def manifest(bundle: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads((bundle / "manifest.json").read_bytes())
     return document
-
-
-def connect_s3(aws: AwsServices) -> "S3Client":
-    return boto3.client(
-        "s3",
-        endpoint_url=aws.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
 
 
 def connect_database(settings: Settings) -> pg8000.native.Connection:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from local.emulator import Emulator
 from local.environment import DATABASE_USERS, Function
 from local.ports import find_free_ports
-from tests.end_to_end.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
 

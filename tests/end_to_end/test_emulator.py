@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
+from local.emulator import Emulator
 from local.poller import Polled, poll_once
 from tests.bundles import copy_bundle
-from tests.end_to_end.emulator import Emulator
 from tests.events import NAMES, check_answer, load_event
 from tests.queues import QueuePair, count_messages
 from training.registry import promote_version, publish_bundle, rollback_version

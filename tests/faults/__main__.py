@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 
 from local.errors import StackError
+from local.furnish import find_or_train_bundle
 from local.stack import ending_by_signal
 from tests.faults.check import check
 from tests.faults.drill import run_drill
 from tests.faults.faults import FAULTS
 from tests.faults.sabotage import SABOTAGES
 from tests.faults.stage import leave_the_developers_environment, running_stage
-from training.errors import RegistryError, TrainingError
-from training.registry import find_newest_bundle
+from training.errors import TrainingError
 
 DIRECTORY = Path("build/faults")
 MODELS = Path("build/models")
@@ -30,7 +30,7 @@ def main() -> int:
 
     try:
         with ending_by_signal():
-            bundle = find_bundle(options.models)
+            bundle = find_or_train_bundle(options.models)
             report(f"starting PostgreSQL, S3, SQS and the functions (seed {options.seed}; logs in {options.directory})")
             with running_stage(options.directory, bundle, options.sabotage) as stage:
                 evidence = run_drill(stage, options.faults, options.requests, options.seed, report)
@@ -61,17 +61,6 @@ def parse_options() -> argparse.Namespace:
     if not options.faults:
         parser.error(f"no fault has a name with {options.only!r} in it")
     return options
-
-
-def find_bundle(models: Path) -> Path:
-    """The newest model; where there is none, one is trained."""
-    try:
-        return find_newest_bundle(models)
-    except RegistryError:
-        # TensorFlow takes seconds to import, which only this run shall pay.
-        from training.train import train_model
-
-        return train_model(models)
 
 
 if __name__ == "__main__":

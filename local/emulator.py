@@ -3,14 +3,29 @@
 import http.client
 import json
 import os
+import platform
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from local.errors import StackError
+
 INVOKE = "/2015-03-31/functions/function/invocations"
+
+
+def find_emulator(sam_venv: Path) -> Path:
+    """The emulator that SAM's wheel ships, in the environment that `make sam` fills."""
+    if sys.platform != "linux":
+        raise StackError("the Runtime Interface Emulator is built for Linux alone")
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    found = list(sam_venv.glob(f"lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"))
+    if not found:
+        raise StackError(f"no Runtime Interface Emulator for {machine} in {sam_venv}: run make sam")
+    return found[0]
 
 
 class Emulator:
@@ -40,12 +55,22 @@ class Emulator:
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Send one event and return the function's answer."""
+        answer: dict[str, Any] = json.loads(self.send(json.dumps(event).encode()))
+        return answer
+
+    def send(self, event: bytes) -> bytes:
+        """The same in JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        connection.request("POST", INVOKE, json.dumps(event).encode())
+        connection.request("POST", INVOKE, event)
         content = connection.getresponse().read()
         connection.close()
-        answer: dict[str, Any] = json.loads(content)
-        return answer
+        return content
+
+    def find_runtime(self) -> int:
+        """The process id of the runtime, once an invocation has started it."""
+        children = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        [runtime] = {int(child) for path in children for child in path.read_text().split()}
+        return runtime
 
     def read_log(self) -> str:
         return self._log_path.read_text(encoding="utf-8", errors="replace")
