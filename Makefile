@@ -10,7 +10,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults evaluate deploy destroy lint format sam checkov lock clean \
+.PHONY: help run test test-faults bench evaluate deploy destroy lint format sam checkov lock clean \
 	set-up set-up-uv python env
 
 help: ## List the targets
@@ -25,6 +25,9 @@ test: set-up ## Run the tests (REQUIRE_ALL=1: a test whose tool is missing fails
 
 test-faults: set-up ## Make 10,000 requests while database, SQS and functions fail, and look for what was lost
 	@$(RUN) tests.faults
+
+bench: set-up sam ## Measure the function beside an empty one and the usual way, into build/ (some minutes, Linux)
+	@$(RUN) benchmarks
 
 evaluate: set-up ## Compare the model with simpler ones on the same folds, into build/ (some minutes)
 	@$(RUN) training evaluate
@@ -64,6 +67,8 @@ lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/
 		--output-file requirements/lambda-litert.txt
 	@$(COMPILE) pyproject.toml --extra tensorflow --constraint requirements/dev.txt \
 		--output-file requirements/lambda-tensorflow.txt
+	@for group in bench-client bench-bare bench-known; do \
+		$(COMPILE) --group $$group --constraint requirements/dev.txt --output-file requirements/$$group.txt || exit 1; done
 	@$(COMPILE) --group sam --output-file requirements/sam.txt
 	@$(COMPILE) --group checkov --output-file requirements/checkov.txt
 

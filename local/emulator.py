@@ -29,10 +29,19 @@ def find_emulator(sam_venv: Path) -> Path:
 
 
 class Emulator:
-    """Runs `command` as the runtime; the first invocation starts it, as a cold start does."""
+    """Runs `command` as the runtime; the first invocation starts it, as a cold start does.
+
+    Python finds the function's code in `directory`, else in the current one, before all else.
+    """
 
     def __init__(
-        self, path: Path, command: Sequence[str], environment: Mapping[str, str], ports: Sequence[int], log_path: Path
+        self,
+        path: Path,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        ports: Sequence[int],
+        log_path: Path,
+        directory: Path | None = None,
     ) -> None:
         self._port, runtime_port = ports
         self._log_path = log_path
@@ -46,6 +55,7 @@ class Emulator:
             # Its own session, so that the runtime that it starts can be stopped with it.
             self._process = subprocess.Popen(
                 [str(path), *addresses, *command],
+                cwd=directory,
                 env=dict(environment),
                 stdout=log,
                 stderr=subprocess.STDOUT,

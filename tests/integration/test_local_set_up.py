@@ -11,6 +11,7 @@ import pytest
 from local.ports import LOOPBACK, find_free_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+LOCKS = sorted(path.stem for path in (REPOSITORY / "requirements").glob("*.txt"))
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_help_lists_the_targets_and_needs_no_set_up(clone: Path) -> None:
     assert result.returncode == 0
     targets = [line.split()[1] for line in result.stdout.splitlines()]
     assert targets == (
-        "help run test test-faults evaluate deploy destroy lint format sam checkov lock clean".split()  # noqa: SIM905
+        "help run test test-faults bench evaluate deploy destroy lint format sam checkov lock clean".split()  # noqa: SIM905
     )
 
 
@@ -82,7 +83,7 @@ def test_an_unreachable_registry_gets_one_line(clone: Path) -> None:
     assert result.stdout == "Setting up .venv (once, about a minute) ...\n"
 
 
-@pytest.mark.parametrize("name", ["checkov", "dev", "lambda-litert", "lambda-tensorflow", "sam", "uv"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_is_hashed_and_names_no_place(name: str) -> None:
     lines = (REPOSITORY / "requirements" / f"{name}.txt").read_text().splitlines()
     pins = [number for number, line in enumerate(lines) if line and line[0] not in " #"]
@@ -98,5 +99,6 @@ def test_what_ships_is_what_is_tested() -> None:
         lines = (REPOSITORY / "requirements" / f"{name}.txt").read_text().splitlines()
         return {line.split(" ")[0] for line in lines if "==" in line.split(" ")[0]}
 
-    assert read_pins("lambda-litert") <= read_pins("dev")
-    assert read_pins("lambda-tensorflow") <= read_pins("dev")
+    for name in LOCKS:
+        if name.startswith(("lambda-", "bench-")):
+            assert read_pins(name) <= read_pins("dev"), name

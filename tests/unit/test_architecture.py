@@ -30,7 +30,7 @@ LAYERS = {
 }
 
 HEAVY = {"tensorflow", "keras", "sklearn", "joblib", "matplotlib", "h5py", "scipy"}
-OUR_PACKAGES = {"lambda_app", "training", "local", "deploy"}
+OUR_PACKAGES = {"lambda_app", "training", "local", "deploy", "benchmarks"}
 
 
 def list_modules(package: str) -> list[tuple[str, Path]]:
@@ -92,6 +92,16 @@ def test_the_local_stack_does_not_know_of_deployments(module: str, path: Path) -
 def test_a_deployment_looks_at_the_service_from_outside(module: str, path: Path) -> None:
     ours = {name for name in read_imports(path) if name.split(".")[0] in OUR_PACKAGES - {"deploy"}}
     assert not {name for name in ours if not name.startswith("training.")} - {"local.call", "local.errors"}
+
+
+@pytest.mark.parametrize(("module", "path"), [*list_modules("training"), *list_modules("local")])
+def test_nobody_knows_the_benchmarks(module: str, path: Path) -> None:
+    assert "benchmarks" not in {name.split(".")[0] for name in read_imports(path)}
+
+
+@pytest.mark.parametrize(("module", "path"), list_modules("benchmarks/variants"))
+def test_the_functions_to_compare_with_have_nothing_of_ours(module: str, path: Path) -> None:
+    assert not {name.split(".")[0] for name in read_imports(path)} & OUR_PACKAGES
 
 
 def test_only_settings_reads_the_environment() -> None:

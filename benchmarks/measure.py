@@ -1,0 +1,140 @@
+"""The measurements. The functions take turns, so that whatever else this machine does is shared by all of them."""
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.function import Function, Site
+from benchmarks.packages import measure_size_mb
+from benchmarks.stage import load_event
+
+BATCH_SIZES = (1, 10, 100, 1000)
+INFERENCE = Path(__file__).with_name("inference.py")
+
+# Gets a title and a number of steps; its context yields what to call after each step, with its number.
+ShowProgress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of each; the warm calls come in blocks, one function's after the other's."""
+
+    cold: int = 10
+    warm: int = 1000
+    block: int = 50
+    batches: int = 20
+
+
+@dataclass
+class Samples:
+    """What one function was measured at. CPU seconds and `cold_peak_mb` are those of each cold start."""
+
+    packages_mb: float
+    cold_ms: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+    cold_peak_mb: list[float] = field(default_factory=list)
+    warm_ms: list[float] = field(default_factory=list)
+    # After all warm calls.
+    peak_mb: float = 0.0
+    inference_ms: list[float] = field(default_factory=list)
+    # By the number of patients.
+    batch_ms: dict[int, list[float]] = field(default_factory=dict)
+
+
+def measure(sites: Sequence[Site], bundle: Path, counts: Counts, show_progress: ShowProgress) -> dict[str, Samples]:
+    """Everything about the functions, by their names."""
+    samples = {site.variant.name: Samples(measure_size_mb(site.packages)) for site in sites}
+    with ExitStack() as running:
+        with show_progress("Cold starts", (counts.cold + 1) * len(sites)) as report:
+            functions = start_cold(sites, samples, counts.cold, running, report)
+        with show_progress("Blocks of warm calls", -(-counts.warm // counts.block) * len(sites)) as report:
+            call_warm(functions, samples, counts, report)
+        for name, function in functions.items():
+            samples[name].peak_mb = function.read_peak_mb()
+        services = [site.variant.name for site in sites if site.variant.has_batches]
+        with show_progress("Batches", len(services) * len(BATCH_SIZES)) as report:
+            for name in services:
+                samples[name].batch_ms = call_batches(functions[name], counts.batches, report)
+    predicting = [site for site in sites if site.variant.inference]
+    with show_progress("Inference alone", len(predicting)) as report:
+        for step, site in enumerate(predicting, 1):
+            samples[site.variant.name].inference_ms = time_inference(site, bundle)
+            report(step)
+    return samples
+
+
+def start_cold(
+    sites: Sequence[Site], samples: Mapping[str, Samples], count: int, running: ExitStack, report: Callable[[int], None]
+) -> dict[str, Function]:
+    """Start each function so often, and once more before that, which reads its files into the page cache.
+
+    The functions of the last round stay, and end with `running`.
+    """
+    event = load_event("predict")
+    functions = {}
+    step = 0
+    for number in range(count + 1):
+        for site in sites:
+            with ExitStack() as starting:
+                function = site.start()
+                starting.callback(function.stop)
+                elapsed_ms = function.call(event)
+                if number > 0:
+                    own = samples[site.variant.name]
+                    own.cold_ms.append(elapsed_ms)
+                    own.cpu_s.append(function.read_cpu_seconds())
+                    own.cold_peak_mb.append(function.read_peak_mb())
+                if number == count:
+                    functions[site.variant.name] = function
+                    running.push(starting.pop_all())
+            step += 1
+            report(step)
+    return functions
+
+
+def call_warm(
+    functions: Mapping[str, Function], samples: Mapping[str, Samples], counts: Counts, report: Callable[[int], None]
+) -> None:
+    event = load_event("predict")
+    step = 0
+    for first in range(0, counts.warm, counts.block):
+        for name, function in functions.items():
+            for _ in range(min(counts.block, counts.warm - first)):
+                samples[name].warm_ms.append(function.call(event))
+            step += 1
+            report(step)
+
+
+def call_batches(function: Function, count: int, report: Callable[[int], None]) -> dict[int, list[float]]:
+    """Milliseconds by batch size; the first call of a size makes the network ready for it, and does not count."""
+    elapsed_ms = {}
+    for step, size in enumerate(BATCH_SIZES, 1):
+        event = make_batch_event(size)
+        elapsed_ms[size] = [function.call(event) for _ in range(count + 1)][1:]
+        report(step)
+    return elapsed_ms
+
+
+def make_batch_event(size: int) -> dict[str, Any]:
+    """The sample batch with another number of patients."""
+    event = load_event("predict_batch")
+    patients = json.loads(event["body"])["patients"]
+    body = json.dumps({"patients": [patients[number % len(patients)] for number in range(size)]})
+    return event | {"body": body, "headers": event["headers"] | {"content-length": str(len(body))}}
+
+
+def time_inference(site: Site, bundle: Path) -> list[float]:
+    """Milliseconds of each prediction for one patient, in a process of its own with the function's packages."""
+    # -P: the modules beside the script are none of the function's.
+    command = [str(site.python), "-P", str(INFERENCE), site.variant.inference, str(bundle)]
+    environment = {**site.environment, "PYTHONPATH": str(site.packages)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchmarkError(f"{site.variant.name} can't predict: {done.stderr.strip().splitlines()[-1]}")
+    elapsed_ms: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return elapsed_ms

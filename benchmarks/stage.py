@@ -1,0 +1,95 @@
+"""What the functions stand on: PostgreSQL, S3 and SQS of this machine, the newest model, their packages."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pg8000.native
+from rich.console import Console
+
+from benchmarks.function import Site
+from benchmarks.packages import make_client, make_packages
+from benchmarks.variant import ROOT, VARIANTS, Variant
+from lambda_app.log.database import Database
+from lambda_app.settings import Settings
+from local.emulator import find_emulator
+from local.environment import build_service_environment
+from local.furnish import prepare_service
+from local.stack import Stack, running_stack
+
+EVENTS = ROOT / "events"
+SAM_VENV = ROOT / "build" / "sam"
+
+# Both tables are empty, and the known way has the usual one: what was asked, what was answered, and when.
+TABLES = (
+    "TRUNCATE predictions",
+    "DROP TABLE IF EXISTS known_predictions",
+    "CREATE TABLE known_predictions AS SELECT request_id, created_at, age, sex, bmi, bp, s1, s2, s3, s4, s5, s6,"
+    " prediction FROM predictions",
+    "ALTER TABLE known_predictions ADD PRIMARY KEY (request_id)",
+)
+
+
+@contextmanager
+def running_stage(
+    directory: Path, bundle: Path, console: Console, variants: Sequence[Variant] = VARIANTS
+) -> Iterator[list[Site]]:
+    """Make and start all of it; data and logs are in `directory`, which one run at a time can have."""
+    emulator = find_emulator(SAM_VENV)
+    python = make_client()
+    packages = {}
+    for variant in variants:
+        with console.status(f"Packages of {variant.name} (a minute when they are new)"):
+            packages[variant.name] = make_packages(variant, python)
+    directory.mkdir(parents=True, exist_ok=True)
+    with running_stack(directory, http_port=0) as stack:
+        environment = prepare_service(stack, bundle) | build_common_environment(bundle)
+        prepare_tables(stack)
+        yield [
+            Site(
+                variant,
+                emulator,
+                python,
+                packages[variant.name],
+                build_environment(variant, environment, stack),
+                directory / f"{variant.name}.log",
+            )
+            for variant in variants
+        ]
+
+
+def build_common_environment(bundle: Path) -> dict[str, str]:
+    """What Lambda and the image set, and where the known way finds its model."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "en_US.UTF-8",
+        # As the image.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MODEL_PREFIX": f"models/{bundle.name}/",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def build_environment(variant: Variant, environment: dict[str, str], stack: Stack) -> dict[str, str]:
+    """Nothing of the environment of whoever runs this, so that no PYTHON… or AWS_… of theirs takes part."""
+    # The known way's table is none of the service's roles'.
+    user = {} if variant.is_service else {"DATABASE_USER": stack.postgres.login.user}
+    return environment | dict(variant.settings) | user
+
+
+def prepare_tables(stack: Stack) -> None:
+    def work(connection: pg8000.native.Connection) -> None:
+        for statement in TABLES:
+            connection.run(statement)
+
+    with closing(Database(Settings.from_env(build_service_environment(stack, "migrate")))) as database:
+        database.run_transaction(work)
+
+
+def load_event(name: str) -> dict[str, Any]:
+    """A sample event, as API Gateway sends it."""
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return event

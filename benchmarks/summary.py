@@ -1,0 +1,84 @@
+"""From measurements to figures: medians, how far they scatter, and what was to be reached."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import Samples
+from benchmarks.variant import BARE, KNOWN, SERVICE
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure and its limit; with `at_least` the figure may not be below, else not above."""
+
+    name: str
+    value: float
+    limit: float
+    unit: str
+    at_least: bool = False
+
+    @property
+    def is_reached(self) -> bool:
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+
+def summarise(samples: Mapping[str, Samples]) -> dict[str, Any]:
+    """What bench.json holds of the measurements."""
+    variants = {name: _find_medians(own) for name, own in samples.items()}
+    return {
+        "variants": variants,
+        "spread": {name: _describe_spread(own) for name, own in samples.items()},
+        "ratios": {
+            "cold_service_to_bare": variants[SERVICE.name]["cold_ms"] / variants[BARE.name]["cold_ms"],
+            "cold_known_to_service": variants[KNOWN.name]["cold_ms"] / variants[SERVICE.name]["cold_ms"],
+            "warm_service_to_bare": variants[SERVICE.name]["warm_p50_ms"] / variants[BARE.name]["warm_p50_ms"],
+        },
+        "inference_ms": {name: median(own.inference_ms) for name, own in samples.items() if own.inference_ms},
+        "batch_ms": {
+            name: {str(size): median(elapsed_ms) for size, elapsed_ms in own.batch_ms.items()}
+            for name, own in samples.items()
+            if own.batch_ms
+        },
+    }
+
+
+def list_goals(figures: Mapping[str, Any]) -> list[Goal]:
+    """What the service is to cost at most, beside the others of the same run."""
+    ratios, service = figures["ratios"], figures["variants"][SERVICE.name]
+    return [
+        Goal("cold start beside bare's", ratios["cold_service_to_bare"], 1.5, "times"),
+        Goal("cold start of known beside service's", ratios["cold_known_to_service"], 6, "times", at_least=True),
+        Goal("warm call beside bare's, medians", ratios["warm_service_to_bare"], 2, "times"),
+        Goal("memory", service["rss_mb"], 130, "MB"),
+        Goal("packages", service["packages_mb"], 250, "MB"),
+    ]
+
+
+def _find_medians(samples: Samples) -> dict[str, float]:
+    return {
+        "cold_ms": median(samples.cold_ms),
+        "warm_p50_ms": median(samples.warm_ms),
+        "warm_p99_ms": float(np.percentile(samples.warm_ms, 99)),
+        "cpu_s": median(samples.cpu_s),
+        "rss_mb": samples.peak_mb,
+        "packages_mb": samples.packages_mb,
+    }
+
+
+def _describe_spread(samples: Samples) -> dict[str, dict[str, float]]:
+    measured = {
+        "cold_ms": samples.cold_ms,
+        "warm_ms": samples.warm_ms,
+        "cpu_s": samples.cpu_s,
+        "cold_rss_mb": samples.cold_peak_mb,
+    }
+    return {name: _find_quartiles(values) for name, values in measured.items()}
+
+
+def _find_quartiles(values: Sequence[float]) -> dict[str, float]:
+    names = ("min", "q1", "median", "q3", "max")
+    return dict(zip(names, np.percentile(values, (0, 25, 50, 75, 100)).tolist(), strict=True))

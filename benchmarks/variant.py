@@ -1,0 +1,48 @@
+"""The functions that are compared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`lock` in requirements/ names its packages; `code` is copied among them, as in the image.
+
+    `inference` is what predicts, as inference.py knows it; "" where nothing does.
+    """
+
+    name: str
+    lock: str
+    code: Path
+    handler: str
+    inference: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    is_service: bool = False
+    has_batches: bool = False
+
+
+BARE = Variant("bare", "bench-bare", ROOT / "benchmarks" / "variants" / "bare.py", "bare.handler")
+SERVICE = Variant(
+    "service",
+    "lambda-litert",
+    ROOT / "lambda_app",
+    "lambda_app.handler.api",
+    "litert",
+    {"MODEL_RUNTIME": "litert"},
+    is_service=True,
+    has_batches=True,
+)
+SERVICE_TENSORFLOW = Variant(
+    "service-tensorflow",
+    "lambda-tensorflow",
+    ROOT / "lambda_app",
+    "lambda_app.handler.api",
+    "tensorflow",
+    {"MODEL_RUNTIME": "tensorflow"},
+    is_service=True,
+)
+KNOWN = Variant("known", "bench-known", ROOT / "benchmarks" / "variants" / "known.py", "known.handler", "known")
+VARIANTS = (BARE, SERVICE, SERVICE_TENSORFLOW, KNOWN)

@@ -1,0 +1,127 @@
+"""The functions that the benchmark compares, each as it is run there."""
+
+import ast
+import io
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from rich.console import Console
+
+from benchmarks.function import Site
+from benchmarks.measure import BATCH_SIZES, Counts, measure
+from benchmarks.packages import has_packages
+from benchmarks.stage import load_event, running_stage
+from benchmarks.variant import BARE, KNOWN, SERVICE, VARIANTS, Variant
+from benchmarks.variants.bare import Patient
+from lambda_app.features import FEATURES, SEX
+from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.settings import Settings
+from tests.conftest import connect_database
+from tests.machine import require, require_emulator
+
+FIELDS = [feature for feature in FEATURES if feature.name != SEX]
+
+
+def is_available(variant: Variant) -> bool:
+    """TensorFlow's packages take half a minute and 1.8 GB: only who wants everything waits for them."""
+    return variant in (BARE, SERVICE) or has_packages(variant) or os.environ.get("REQUIRE_ALL") == "1"
+
+
+@pytest.fixture(scope="module")
+def sites(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]:
+    require_emulator()
+    variants = [variant for variant in VARIANTS if is_available(variant)]
+    directory = tmp_path_factory.mktemp("bench") / "stage"
+    with running_stage(directory, bundle, Console(file=io.StringIO()), variants) as sites:
+        yield {site.variant.name: site for site in sites}
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_function_answers_its_first_call(variant: Variant, sites: dict[str, Site]) -> None:
+    require(variant.name in sites, f"the packages of {variant.name}, which make bench installs")
+    function = sites[variant.name].start()
+    try:
+        assert function.call(load_event("predict")) > 0
+        assert function.read_cpu_seconds() > 0
+        assert function.read_peak_mb() > 20
+    finally:
+        function.stop()
+
+
+def test_run_measures_everything_and_commits_every_row(sites: dict[str, Site], bundle: Path) -> None:
+    settings = Settings.from_env(sites["service"].environment)
+    connection = connect_database(settings)
+    count = "SELECT count(*) FROM predictions"
+    [[before]] = connection.run(count)
+    chosen = [sites["bare"], sites["service"]]
+    samples = measure(
+        chosen, bundle, Counts(cold=2, warm=3, block=2, batches=1), lambda *_: nullcontext(lambda _: None)
+    )
+    [[after]] = connection.run(count)
+    connection.close()
+    # A cold start and the first call of each batch size do not count, but are made.
+    assert after - before == 3 + 3 + 2 * sum(BATCH_SIZES)
+    bare, service = samples["bare"], samples["service"]
+    for own in (bare, service):
+        assert (len(own.cold_ms), len(own.cpu_s), len(own.cold_peak_mb), len(own.warm_ms)) == (2, 2, 2, 3)
+        assert own.peak_mb >= own.cold_peak_mb[-1]
+    assert {size: len(elapsed_ms) for size, elapsed_ms in service.batch_ms.items()} == dict.fromkeys(BATCH_SIZES, 1)
+    assert len(service.inference_ms) == 200
+    assert not bare.batch_ms
+    assert not bare.inference_ms
+    assert service.packages_mb > bare.packages_mb > 1
+
+
+def test_function_sees_its_own_packages_alone_with_accepted_bytecode(sites: dict[str, Site]) -> None:
+    site = sites["service"]
+    own = ["awslambdaric", "fastapi", "lambda_app.handler", "ai_edge_litert"]
+    others = ["pytest", "tensorflow", "rich", "uvicorn"]
+    code = (
+        "import importlib.util, json, sys; find = importlib.util.find_spec;"
+        "print(json.dumps({name: (spec := find(name)) and spec.cached for name in sys.argv[1:]}))"
+    )
+    done = subprocess.run(
+        [str(site.python), "-c", code, *own, *others],
+        cwd=site.packages,
+        env=dict(site.environment),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert [found[name] for name in others] == [None] * len(others)
+    # The flag of a .pyc file whose source is never looked at.
+    assert [Path(found[name]).read_bytes()[4] for name in own] == [1] * len(own)
+
+
+def test_request_models_have_the_bounds_of_the_service() -> None:
+    properties = Patient.model_json_schema()["properties"]
+    assert list(properties) == [feature.name for feature in FEATURES]
+    for feature in FIELDS:
+        assert (properties[feature.name]["minimum"], properties[feature.name]["maximum"]) == (
+            feature.minimum,
+            feature.maximum,
+        )
+    Patient.model_validate(EXAMPLE_REQUEST)
+    for wrong in ({SEX: 1.5}, {"age": "59"}, {"bmi": float("nan")}, {"colour": 1}):
+        with pytest.raises(ValidationError):
+            Patient.model_validate({**EXAMPLE_REQUEST, **wrong})
+
+
+def test_both_request_models_are_one() -> None:
+    def read_model(variant: Variant) -> list[str]:
+        body = ast.parse(variant.code.read_text(encoding="utf-8")).body
+        wanted = {"require_sex_code", "Patient"}
+        return [
+            ast.dump(node) for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in wanted
+        ]
+
+    assert len(read_model(BARE)) == 2
+    assert read_model(BARE) == read_model(KNOWN)

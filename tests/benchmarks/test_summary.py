@@ -1,0 +1,99 @@
+"""The arithmetic of the benchmark, and what it writes."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from benchmarks.measure import Samples, make_batch_event
+from benchmarks.report import print_report, write_report
+from benchmarks.summary import Goal, list_goals, summarise
+from benchmarks.variant import VARIANTS
+from lambda_app.schemas import BatchRequest
+
+FIGURES = {"cold_ms", "warm_p50_ms", "warm_p99_ms", "cpu_s", "rss_mb", "packages_mb"}
+
+
+def make_samples(factor: float) -> Samples:
+    return Samples(
+        packages_mb=10 * factor,
+        cold_ms=[100 * factor, 500 * factor, 200 * factor],
+        cpu_s=[0.1 * factor, 0.3 * factor, 0.2 * factor, 0.4 * factor],
+        cold_peak_mb=[40 * factor] * 3,
+        warm_ms=[factor * number for number in range(1, 1002)],
+        peak_mb=50 * factor,
+    )
+
+
+@pytest.fixture
+def samples() -> dict[str, Samples]:
+    samples = {variant.name: make_samples(factor) for variant, factor in zip(VARIANTS, (1, 2, 10, 16), strict=True)}
+    samples["service"].batch_ms = {1: [3.0, 1.0, 2.0], 1000: [50.0, 70.0]}
+    samples["service"].inference_ms = [0.03, 0.01, 0.02]
+    return samples
+
+
+@pytest.fixture
+def figures(samples: dict[str, Samples]) -> dict[str, Any]:
+    counts = {"cold": 3, "warm": 1001, "batches": 3}
+    return {**summarise(samples), "counts": counts, "machine": {"processor": "a processor", "cores": 2}}
+
+
+def test_figures_are_medians(figures: dict[str, Any]) -> None:
+    assert figures["variants"]["service"] == {
+        "cold_ms": 400,
+        "warm_p50_ms": 1002,
+        "warm_p99_ms": 1982,
+        "cpu_s": pytest.approx(0.5),
+        "rss_mb": 100,
+        "packages_mb": 20,
+    }
+    assert figures["inference_ms"] == {"service": 0.02}
+    assert figures["batch_ms"] == {"service": {"1": 2.0, "1000": 60.0}}
+
+
+def test_spread_is_range_and_quartiles(figures: dict[str, Any]) -> None:
+    expected = {"min": 100, "q1": 150, "median": 200, "q3": 350, "max": 500}
+    assert figures["spread"]["bare"]["cold_ms"] == expected
+    assert figures["spread"]["bare"]["warm_ms"] == {"min": 1, "q1": 251, "median": 501, "q3": 751, "max": 1001}
+
+
+def test_ratios_and_goals(figures: dict[str, Any]) -> None:
+    assert figures["ratios"] == {"cold_service_to_bare": 2, "cold_known_to_service": 8, "warm_service_to_bare": 2}
+    assert [(goal.value, goal.limit, goal.is_reached) for goal in list_goals(figures)] == [
+        (2, 1.5, False),
+        (8, 6, True),
+        (2, 2, True),
+        (100, 130, True),
+        (20, 250, True),
+    ]
+    assert not Goal("", 5.9, 6, "", at_least=True).is_reached
+
+
+def test_report_has_the_shape_that_others_read(figures: dict[str, Any], tmp_path: Path) -> None:
+    write_report(tmp_path, figures)
+    written = json.loads((tmp_path / "bench.json").read_bytes())
+    assert list(written["variants"]) == ["bare", "service", "service-tensorflow", "known"]
+    assert all(own.keys() == FIGURES for own in written["variants"].values())
+    assert written == figures
+    assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_table_marks_what_is_reached(figures: dict[str, Any]) -> None:
+    output = io.StringIO()
+    print_report(Console(file=output, width=140), figures)
+    lines = output.getvalue().splitlines()
+    [known] = [line for line in lines if line.startswith("│ known")]
+    assert [cell.strip() for cell in known.split("│")[2:4]] == ["3200 (2400 to 5600)", "8016.00"]
+    assert [line.split("│")[1].strip() for line in lines if "≤" in line or "≥" in line] == ["✗", "✓", "✓", "✓", "✓"]
+    assert "A batch to service, ms by its number of patients: 1: 2.0, 1,000: 60.0" in lines
+
+
+@pytest.mark.parametrize("size", [1, 10, 1000])
+def test_a_batch_has_so_many_patients(size: int) -> None:
+    event = make_batch_event(size)
+    assert len(BatchRequest.model_validate_json(event["body"]).patients) == size
+    assert event["headers"]["content-length"] == str(len(event["body"]))
