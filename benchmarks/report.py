@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -38,14 +39,15 @@ def print_report(console: Console, figures: dict[str, Any]) -> None:
     counts = figures["counts"]
     console.print(_build_variants_table(figures))
     console.print(
-        f"Medians of {counts['cold']} cold starts (in brackets their quartiles) and {counts['warm']:,} warm calls; "
-        "CPU of a cold start; memory at most.",
+        f"Medians of {counts['cold']} cold starts and {counts['warm']:,} warm calls each, in turns.\n"
+        "CPU: of a cold start; memory: the most ever held; size: of its packages;\n"
+        "predict: for one patient, without anything around it.",
         highlight=False,
     )
     for name, batch_ms in figures["batch_ms"].items():
-        times = ", ".join(f"{int(size):,}: {elapsed_ms:.1f}" for size, elapsed_ms in batch_ms.items())
-        console.print(f"A batch to {name}, ms by its number of patients: {times}", highlight=False)
-    goals = Table("", "Goal of service", title="Reached?", title_justify="left")
+        times = ", ".join(f"{elapsed_ms:.1f} ms for {int(size):,}" for size, elapsed_ms in batch_ms.items())
+        console.print(f"Patients in one request to {name}: {times}", highlight=False)
+    goals = Table("", "Goal of service")
     for title in ("is", "shall be"):
         goals.add_column(title, justify="right")
     for goal in list_goals(figures):
@@ -82,15 +84,19 @@ def draw_variants(figures: dict[str, Any]) -> Figure:
 
 
 def _build_variants_table(figures: dict[str, Any]) -> Table:
-    table = Table("Function")
-    for title in ("Cold, ms", "Warm p50, ms", "p99", "CPU, s", "Memory, MB", "Packages, MB", "Inference, ms"):
-        table.add_column(title, justify="right")
+    # Narrow enough for a terminal of 80 columns.
+    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("Function", no_wrap=True)
+    titles = ("Cold\nms", "quartiles", "Warm\nms", "p99\nms", "CPU\ns", "Memory\nMB", "Size\nMB", "Predict\nms")
+    for title in titles:
+        table.add_column(title, justify="right", no_wrap=True)
     for name, own in figures["variants"].items():
         spread = figures["spread"][name]["cold_ms"]
         inference_ms = figures["inference_ms"].get(name)
         table.add_row(
             name,
-            f"{own['cold_ms']:.0f} ({spread['q1']:.0f} to {spread['q3']:.0f})",
+            f"{own['cold_ms']:.0f}",
+            f"{spread['q1']:.0f}-{spread['q3']:.0f}",
             f"{own['warm_p50_ms']:.2f}",
             f"{own['warm_p99_ms']:.2f}",
             f"{own['cpu_s']:.2f}",

@@ -27,8 +27,8 @@ SAM_VENV = ROOT / "build" / "sam"
 TABLES = (
     "TRUNCATE predictions",
     "DROP TABLE IF EXISTS known_predictions",
-    "CREATE TABLE known_predictions AS SELECT request_id, created_at, age, sex, bmi, bp, s1, s2, s3, s4, s5, s6,"
-    " prediction FROM predictions",
+    "CREATE TABLE known_predictions AS SELECT request_id, created_at, age, sex::double precision, bmi, bp, s1, s2, s3,"
+    " s4, s5, s6, prediction FROM predictions",
     "ALTER TABLE known_predictions ADD PRIMARY KEY (request_id)",
 )
 

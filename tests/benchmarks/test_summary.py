@@ -82,14 +82,16 @@ def test_report_has_the_shape_that_others_read(figures: dict[str, Any], tmp_path
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_table_marks_what_is_reached(figures: dict[str, Any]) -> None:
+def test_report_fits_a_terminal_and_marks_what_is_reached(figures: dict[str, Any]) -> None:
     output = io.StringIO()
-    print_report(Console(file=output, width=140), figures)
+    print_report(Console(file=output, width=80), figures)
     lines = output.getvalue().splitlines()
-    [known] = [line for line in lines if line.startswith("│ known")]
-    assert [cell.strip() for cell in known.split("│")[2:4]] == ["3200 (2400 to 5600)", "8016.00"]
+    [service] = [line.split() for line in lines if line.startswith("service ")]
+    assert service[1:] == ["400", "300-700", "1002.00", "1982.00", "0.50", "100", "20", "0.02"]
+    [known] = [line.split() for line in lines if line.startswith("known")]
+    assert known[1:] == ["3200", "2400-5600", "8016.00", "15856.00", "4.00", "800", "160"]
     assert [line.split("│")[1].strip() for line in lines if "≤" in line or "≥" in line] == ["✗", "✓", "✓", "✓", "✓"]
-    assert "A batch to service, ms by its number of patients: 1: 2.0, 1,000: 60.0" in lines
+    assert "Patients in one request to service: 2.0 ms for 1, 60.0 ms for 1,000" in lines
 
 
 @pytest.mark.parametrize("size", [1, 10, 1000])
