@@ -17,6 +17,7 @@ from benchmarks.report import print_report, write_report
 from benchmarks.stage import running_stage
 from benchmarks.summary import summarise
 from benchmarks.variant import ROOT
+from local.emulator import find_emulator
 from local.errors import StackError
 from local.furnish import find_or_train_bundle
 from training.errors import TrainingError
@@ -30,9 +31,10 @@ def main() -> int:
     console = Console()
     counts = Counts()
     try:
+        emulator = find_emulator(BUILD / "sam")
         bundle = find_or_train_bundle(BUILD / "models")
         machine = describe_machine()
-        with running_stage(DIRECTORY / "stage", bundle, console) as sites:
+        with running_stage(DIRECTORY / "stage", emulator, bundle, console) as sites:
             started = time.monotonic()
             samples = measure(sites, bundle, counts, partial(show_progress, console))
             seconds = time.monotonic() - started

@@ -15,13 +15,11 @@ from benchmarks.packages import make_client, make_packages
 from benchmarks.variant import ROOT, VARIANTS, Variant
 from lambda_app.log.database import Database
 from lambda_app.settings import Settings
-from local.emulator import find_emulator
 from local.environment import build_service_environment
 from local.furnish import prepare_service
 from local.stack import Stack, running_stack
 
 EVENTS = ROOT / "events"
-SAM_VENV = ROOT / "build" / "sam"
 
 # Both tables are empty, and the known way has the usual one: what was asked, what was answered, and when.
 TABLES = (
@@ -35,10 +33,9 @@ TABLES = (
 
 @contextmanager
 def running_stage(
-    directory: Path, bundle: Path, console: Console, variants: Sequence[Variant] = VARIANTS
+    directory: Path, emulator: Path, bundle: Path, console: Console, variants: Sequence[Variant] = VARIANTS
 ) -> Iterator[list[Site]]:
     """Make and start all of it; data and logs are in `directory`, which one run at a time can have."""
-    emulator = find_emulator(SAM_VENV)
     python = make_client()
     packages = {}
     for variant in variants:

@@ -24,7 +24,7 @@ from lambda_app.features import FEATURES, SEX
 from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
 from tests.conftest import connect_database
-from tests.machine import require, require_emulator
+from tests.machine import require
 
 FIELDS = [feature for feature in FEATURES if feature.name != SEX]
 
@@ -35,11 +35,10 @@ def is_available(variant: Variant) -> bool:
 
 
 @pytest.fixture(scope="module")
-def sites(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]:
-    require_emulator()
+def sites(bundle: Path, emulator_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]:
     variants = [variant for variant in VARIANTS if is_available(variant)]
     directory = tmp_path_factory.mktemp("bench") / "stage"
-    with running_stage(directory, bundle, Console(file=io.StringIO()), variants) as sites:
+    with running_stage(directory, emulator_path, bundle, Console(file=io.StringIO()), variants) as sites:
         yield {site.variant.name: site for site in sites}
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from lambda_app.settings import Settings
 from local.aws_services import REGION, REPOSITORY
+from local.emulator import Emulator
 from local.poller import Polled, poll_once
 from local.ports import find_free_ports
-from local.emulator import Emulator
 from tests.events import NAMES, check_answer, load_event
 from tests.queues import count_messages
 from tests.terraform.applied import Applied, list_resources
