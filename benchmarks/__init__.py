@@ -1,1 +1,1 @@
-"""`make bench`: what an answer of this service costs, beside an empty function and the usual way of doing it."""
+"""What an answer of this service costs (`make bench`), and what one database takes (`python -m benchmarks.scaling`)."""

@@ -94,7 +94,9 @@ def test_a_deployment_looks_at_the_service_from_outside(module: str, path: Path)
     assert not {name for name in ours if not name.startswith("training.")} - {"local.call", "local.errors"}
 
 
-@pytest.mark.parametrize(("module", "path"), [*list_modules("training"), *list_modules("local")])
+@pytest.mark.parametrize(
+    ("module", "path"), [*list_modules("training"), *list_modules("local"), *list_modules("deploy")]
+)
 def test_nobody_knows_the_benchmarks(module: str, path: Path) -> None:
     assert "benchmarks" not in {name.split(".")[0] for name in read_imports(path)}
 
