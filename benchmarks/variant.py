@@ -24,6 +24,9 @@ class Variant:
     has_batches: bool = False
 
 
+# As Dockerfile.lambda sets it.
+OF_THE_IMAGE = {"OPENBLAS_NUM_THREADS": "1"}
+
 BARE = Variant("bare", "bench-bare", ROOT / "benchmarks" / "variants" / "bare.py", "bare.handler")
 SERVICE = Variant(
     "service",
@@ -31,7 +34,7 @@ SERVICE = Variant(
     ROOT / "lambda_app",
     "lambda_app.handler.api",
     "litert",
-    {"MODEL_RUNTIME": "litert"},
+    {"MODEL_RUNTIME": "litert", **OF_THE_IMAGE},
     is_service=True,
     has_batches=True,
 )
@@ -41,7 +44,7 @@ SERVICE_TENSORFLOW = Variant(
     ROOT / "lambda_app",
     "lambda_app.handler.api",
     "tensorflow",
-    {"MODEL_RUNTIME": "tensorflow"},
+    {"MODEL_RUNTIME": "tensorflow", **OF_THE_IMAGE},
     is_service=True,
 )
 KNOWN = Variant("known", "bench-known", ROOT / "benchmarks" / "variants" / "known.py", "known.handler", "known")
