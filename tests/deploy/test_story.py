@@ -65,7 +65,7 @@ def gateway(wire: Wire, cloud: AwsServices, postgres: Postgres, certificates: Ce
 
     def api(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if not started:
-            own = {"AWS_ENDPOINT_URL_S3": cloud.endpoint_url, "MODEL_BUCKET": BUCKET}
+            own = {"AWS_ENDPOINT_URL": cloud.endpoint_url, "MODEL_BUCKET": BUCKET}
             started.append(wire("api", DATABASE_PORT=str(postgres.login.port), **own))
         answer: dict[str, Any] = started[0](event, context)
         return answer
