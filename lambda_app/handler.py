@@ -166,6 +166,4 @@ def __getattr__(name: str) -> LambdaHandler:
     settings = Settings.from_env(os.environ)
     handler = build(settings, Telemetry(settings, emit_emf=True))
     globals()[name] = handler
-    # Nor will any later collection look at what is here now.
-    gc.freeze()
     return handler

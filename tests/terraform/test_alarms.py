@@ -20,6 +20,7 @@ from tests.standins.cloudwatch import CloudWatch
 from tests.terraform.made import Resources, list_own_alarms
 
 AWAY = {"DATABASE_PORT": "1"}
+NO_QUEUE = {"QUEUE_URL": "http://127.0.0.1:1/1/records"}
 
 
 @dataclass
@@ -76,7 +77,7 @@ def lose_database(scene: Scene) -> None:
 
 
 def lose_database_and_queue(scene: Scene) -> None:
-    scene.predict(1, scene.wire(**AWAY, QUEUE_URL="http://127.0.0.1:1/1/records"), status=503)
+    scene.predict(1, scene.wire(**AWAY, **NO_QUEUE), status=503)
 
 
 def lose_database_in_replay(scene: Scene) -> None:
@@ -118,7 +119,7 @@ def scene(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
     def wire_in_scene(name: str = "api", **changed: str) -> LambdaHandler:
-        return wire(name, **own_queues.environment, SERVICE_NAME=service_name, **changed)
+        return wire(name, **{**own_queues.environment, "SERVICE_NAME": service_name, **changed})
 
     return Scene(wire_in_scene, registry, monkeypatch)
 
