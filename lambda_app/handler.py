@@ -137,7 +137,8 @@ def _build_migrate(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
             # Only this function pays for it.
             import boto3  # noqa: PLC0415
 
-            passwords = read_role_passwords(boto3.client("secretsmanager"), settings.role_secret_arns)
+            client = boto3.Session().client("secretsmanager")
+            passwords = read_role_passwords(client, settings.role_secret_arns)
 
         def work(connection: pg8000.native.Connection) -> list[str]:
             applied = apply_migrations(connection)

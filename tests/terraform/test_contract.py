@@ -14,22 +14,12 @@ import pytest
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke
-from tests.terraform.made import OF_LAMBDA, Resources, list_alarms, list_own_alarms, read_resources
+from tests.terraform.made import NOT_SET, OF_LAMBDA, Resources, list_alarms, list_own_alarms, read_resources
 from tests.terraform.program import SOURCES, Root
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = sorted(path for path in (ROOT / "terraform" / "environments").iterdir() if path.is_dir())
 
-# Without the first each connection gets an IAM token; the second is for other servers than AWS's; Lambda sets the rest.
-NOT_SET = {
-    "DATABASE_PASSWORD",
-    "AWS_ENDPOINT_URL",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_REGION",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-}
 
 # Of a metric of the service: its name, and the names of its dimensions.
 Metric = tuple[str, frozenset[str]]
