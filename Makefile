@@ -10,7 +10,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults bench evaluate deploy destroy lint format sam checkov lock clean \
+.PHONY: help run test test-faults bench evaluate deploy destroy lint format sam checkov shap lock clean \
 	set-up set-up-uv python env
 
 help: ## List the targets
@@ -49,16 +49,17 @@ format: set-up ## Put the code into its format
 
 sam: ## Install SAM's command line, with the Lambda emulator that it ships, into build/sam
 checkov: ## Install checkov, which looks for what is unsafe in terraform/, into build/checkov
+shap: ## Install SHAP, the reference for the explanations, into build/shap
 
 # By uv: pip in hash mode trips over the extras that SAM's dependencies ask of each other.
-sam checkov: set-up
+sam checkov shap: set-up
 	@cmp -s requirements/$@.txt build/$@/installed.txt || { \
 		echo "Setting up build/$@ (once) ..." && \
 		.venv/bin/uv venv --quiet --clear --python .venv/bin/python build/$@ && \
 		.venv/bin/uv pip sync --quiet --require-hashes --python build/$@/bin/python requirements/$@.txt && \
 		cp requirements/$@.txt build/$@/installed.txt; }
 
-# What ships is constrained to what is tested. The pins of SAM and checkov conflict with ours, so they stand alone.
+# What ships is constrained to what is tested. The pins of SAM, checkov and SHAP conflict with ours: they stand alone.
 lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/ (UPGRADE=1: to the newest)
 	@echo uv | $(COMPILE) - --output-file requirements/uv.txt
 	@$(COMPILE) pyproject.toml --all-extras --group training --group local --group test \
@@ -69,8 +70,7 @@ lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/
 		--output-file requirements/lambda-tensorflow.txt
 	@for group in bench-client bench-bare bench-known; do \
 		$(COMPILE) --group $$group --constraint requirements/dev.txt --output-file requirements/$$group.txt || exit 1; done
-	@$(COMPILE) --group sam --output-file requirements/sam.txt
-	@$(COMPILE) --group checkov --output-file requirements/checkov.txt
+	@for group in sam checkov shap; do $(COMPILE) --group $$group --output-file requirements/$$group.txt || exit 1; done
 
 clean: ## Remove .venv and the caches; build/, with the models and predictions, stays
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
