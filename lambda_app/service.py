@@ -89,7 +89,7 @@ class PredictionService:
     def find(self, request_id: UUID, caller: str | None) -> PredictionRecord:
         """The record with this id that the caller made; raises RecordNotFoundError or LookupFailedError."""
         try:
-            record = self._database.run_transaction(lambda connection: find_prediction(connection, request_id, caller))
+            record = self._database.run_statement(lambda connection: find_prediction(connection, request_id, caller))
         except DATABASE_ERRORS as error:
             raise LookupFailedError(f"the database did not answer: {describe_error(error)}") from error
         if record is None:
@@ -103,7 +103,7 @@ class PredictionService:
             model_version = self._model.get().version
         except ModelUnavailableError as error:
             model_error = str(error)
-        database = _ask(lambda: self._database.run_transaction(ping), DATABASE_ERRORS, describe_error)
+        database = _ask(lambda: self._database.run_statement(ping), DATABASE_ERRORS, describe_error)
         queue = _ask(self._queue.check, QUEUE_ERRORS, describe_queue_error)
         return Health(model_version, model_error, database, self._database.breaker.state, queue)
 

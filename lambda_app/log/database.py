@@ -1,4 +1,4 @@
-"""The kept PostgreSQL connection: explicit transactions under a deadline, reconnected once, behind a breaker."""
+"""The kept PostgreSQL connection: transactions under a deadline, reconnected once, behind a breaker."""
 
 import contextlib
 import time
@@ -9,7 +9,7 @@ import pg8000.native
 from scramp import ScramException
 
 from lambda_app.log.breaker import CLOSED, CircuitBreaker, CircuitOpenError
-from lambda_app.log.connection import Connector
+from lambda_app.log.connection import Connection, Connector
 from lambda_app.network import Deadline
 from lambda_app.settings import Settings
 
@@ -56,14 +56,27 @@ class Database:
         self._deadline = Deadline(wait_seconds)
         self._deadline_seconds = deadline_seconds
         self._connector = Connector(settings, self._deadline, make_token)
-        self._connection: pg8000.native.Connection | None = None
+        self._connection: Connection | None = None
         # By the wall clock: the monotonic one may stand still while Lambda keeps the environment frozen.
         self._connected_at = self._used_at = 0.0
 
-    def run_transaction(self, work: Callable[[pg8000.native.Connection], Result], spent_seconds: float = 0.0) -> Result:
-        """Run `work` between BEGIN and COMMIT; raises one of DATABASE_ERRORS, at once while the breaker is open.
+    def run_transaction(self, work: Callable[[Connection], Result], spent_seconds: float = 0.0) -> Result:
+        """Run `work` between BEGIN and COMMIT; raises as `run_statement` does."""
 
-        A connection that fails is replaced once and `work` is run again, also when the answer to COMMIT was lost:
+        def work_in_transaction(connection: Connection) -> Result:
+            connection.run("BEGIN")
+            result = work(connection)
+            connection.run("COMMIT")
+            return result
+
+        return self.run_statement(work_in_transaction, spent_seconds)
+
+    def run_statement(self, work: Callable[[Connection], Result], spent_seconds: float = 0.0) -> Result:
+        """Run `work`, a single statement, which is a transaction by itself and takes one round trip instead of three.
+
+        Raises one of DATABASE_ERRORS, at once while the breaker is open.
+
+        A connection that fails is replaced once and `work` is run again, also when the answer of a commit was lost:
         `work` must be harmless when repeated. What a request has spent before comes off the deadline, down to that of
         a probe.
         """
@@ -86,7 +99,7 @@ class Database:
             with contextlib.suppress(*DATABASE_ERRORS):
                 connection.close()
 
-    def _run_bounded(self, work: Callable[[pg8000.native.Connection], Result], spent_seconds: float) -> Result:
+    def _run_bounded(self, work: Callable[[Connection], Result], spent_seconds: float) -> Result:
         if self.breaker.state != CLOSED:
             self._deadline.start(PROBE_SECONDS)
             return self._attempt(work)
@@ -98,14 +111,9 @@ class Database:
                 raise
         return self._attempt(work)
 
-    def _attempt(self, work: Callable[[pg8000.native.Connection], Result]) -> Result:
+    def _attempt(self, work: Callable[[Connection], Result]) -> Result:
         try:
-            connection = self._require_connection()
-            # RDS Proxy and transaction poolers may end a turn at each Sync outside a transaction, and pg8000 sends
-            # three per parameterised query: every statement stands between BEGIN and COMMIT.
-            connection.run("BEGIN")
-            result = work(connection)
-            connection.run("COMMIT")
+            result = work(self._require_connection())
         except BaseException:
             # After any error the connection's state is unknown: a timeout leaves an answer on the wire.
             self.close()
@@ -113,7 +121,7 @@ class Database:
         self._used_at = time.time()
         return result
 
-    def _require_connection(self) -> pg8000.native.Connection:
+    def _require_connection(self) -> Connection:
         now = time.time()
         # Also when the clock was set back, after which nobody knows how old it is.
         if not (0 <= now - self._used_at < MAX_IDLE_SECONDS and 0 <= now - self._connected_at < MAX_AGE_SECONDS):

@@ -43,7 +43,7 @@ class RecordReplayer:
 
     def _store(self, message_id: str, records: Sequence[PredictionRecord]) -> None:
         try:
-            self._database.run_transaction(lambda connection: insert_predictions(connection, records))
+            self._database.run_statement(lambda connection: insert_predictions(connection, records))
         except Exception as error:
             if not is_refused(error):
                 raise ReplayError(describe_error(error)) from None

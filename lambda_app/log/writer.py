@@ -43,9 +43,7 @@ class RecordWriter:
         """
         try:
             if key is None:
-                self._database.run_transaction(
-                    lambda connection: insert_predictions(connection, records), spent_seconds
-                )
+                self._database.run_statement(lambda connection: insert_predictions(connection, records), spent_seconds)
                 return Written(records, DATABASE)
             found = self._database.run_transaction(
                 lambda connection: _write_once(connection, records, key), spent_seconds

@@ -185,7 +185,6 @@ def _flap(stage: Stage, dice: random.Random) -> None:
 def _kill_environments(stage: Stage, dice: random.Random) -> None:
     for environment in dice.sample(stage.apis, 2):
         environment.doom()
-        time.sleep(1.0)
 
 
 @contextmanager

@@ -100,10 +100,15 @@ def test_answer_to_a_commit_is_lost_and_the_commit_done(proxy: RdsProxy) -> None
     with connect_plainly(proxy.port) as connection:
         proxy.lose_commit_answers = 1
         connection.run("BEGIN")
-        connection.run("CREATE TABLE kept ()")
+        connection.run("CREATE TABLE kept (number integer)")
         with pytest.raises(DATABASE_ERRORS):
             connection.run("COMMIT")
     with connect_plainly(proxy.port) as connection:
+        proxy.lose_commit_answers = 1
+        with pytest.raises(DATABASE_ERRORS):
+            connection.run("INSERT INTO kept VALUES (1)")
+    with connect_plainly(proxy.port) as connection:
+        assert connection.run("SELECT number FROM kept") == [[1]]
         connection.run("DROP TABLE kept")
 
 
@@ -163,14 +168,9 @@ def test_every_offence_of_a_client_is_found(proxy: RdsProxy) -> None:
         connection.run("BEGIN; COMMIT")
     offences = find_offences(proxy.logins, proxy.frames)
     assert sorted(set(offences)) == [
-        "B outside a transaction",
-        "D outside a transaction",
-        "E outside a transaction",
-        "H outside a transaction",
-        "P SELECT outside a transaction",
-        "Q BEGIN COMMIT outside a transaction",
-        "Q SELECT outside a transaction",
-        "S outside a transaction",
+        "B of an earlier turn's statement",
+        "D of an earlier turn's statement",
+        "E of an earlier turn's statement",
         "the session command RESET",
         "the session command SET",
         "the startup parameter application_name",

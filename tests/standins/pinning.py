@@ -12,7 +12,7 @@ STARTUP_PARAMETERS = {"user", "database"}
 # Statements whose effect outlives the transaction.
 SESSION_COMMANDS = {"SET", "RESET", "PREPARE", "EXECUTE", "DEALLOCATE", "DISCARD", "LISTEN", "DECLARE", "LOAD"}
 
-QUERY, PARSE, TERMINATE = "Q", "P", "X"
+QUERY, PARSE, DESCRIBE, BIND, EXECUTE, SYNC = "Q", "P", "D", "B", "E", "S"
 
 
 def find_offences(logins: Iterable[Login], frames: Iterable[Frame]) -> list[str]:
@@ -20,8 +20,18 @@ def find_offences(logins: Iterable[Login], frames: Iterable[Frame]) -> list[str]
     offences = [
         f"the startup parameter {name}" for login in logins for name in login.parameters.keys() - STARTUP_PARAMETERS
     ]
+    # Who has sent a Parse since their last Sync.
+    parsed: set[int] = set()
     for frame in frames:
         offences += _judge(frame)
+        # At a Sync outside a transaction the server's turn with this client is over, and the next message may reach
+        # another server connection, which has no such statement.
+        if frame.kind in (DESCRIBE, BIND, EXECUTE) and frame.status == IDLE and frame.session not in parsed:
+            offences.append(f"{frame.kind} of an earlier turn's statement")
+        if frame.kind == PARSE:
+            parsed.add(frame.session)
+        elif frame.kind == SYNC:
+            parsed.discard(frame.session)
     return offences
 
 
@@ -37,9 +47,6 @@ def _judge(frame: Frame) -> Iterator[str]:
     for command in commands:
         if command in SESSION_COMMANDS:
             yield f"the session command {command}"
-    # Here the server's turn with this client may be over, and the next message reach another server connection.
-    if frame.status == IDLE and frame.kind != TERMINATE and (frame.kind != QUERY or commands != ["BEGIN"]):
-        yield f"{' '.join([frame.kind, *commands])} outside a transaction"
 
 
 def _read_commands(text: str) -> list[str]:

@@ -167,13 +167,20 @@ class Session:
 
     async def _pump_answers(self, server: asyncio.StreamReader) -> None:
         framer = wire.Framer()
+        commits = False
         while data := await server.read(CHUNK_BYTES):
             for kind, payload in framer.feed(data):
-                if kind == "Z":
+                if kind == "C":
+                    # A statement outside a transaction is one by itself.
+                    commits = payload == b"COMMIT\0" or (self._status == wire.IDLE and payload.startswith(b"INSERT "))
+                elif kind == "E":
+                    commits = False
+                elif kind == "Z":
                     self._status = payload.decode()
-                elif kind == "C" and payload == b"COMMIT\0" and self._behaviour.lose_commit_answers > 0:
-                    self._behaviour.lose_commit_answers -= 1
-                    return
+                    if commits and self._behaviour.lose_commit_answers > 0:
+                        self._behaviour.lose_commit_answers -= 1
+                        return
+                    commits = False
             await self._answer(data)
 
     async def _wait_until_heard(self) -> None:
