@@ -100,7 +100,7 @@ def test_messages_that_were_stored_leave_the_queue(
             "the database refuses the record: DatabaseError 23514",
         ),
         (encode(make_record(features={**make_record().features, "sex": 1.5})), "the database refuses the record: Da"),
-        (encode(make_record(model_version="zero\x00")), "the database refuses the record: DatabaseError 22021"),
+        (encode(make_record(model_version="zero\x00")), "the database refuses the record: DatabaseError 22P05"),
     ],
 )
 def test_what_can_never_be_stored_is_dead_lettered_with_its_reason(
