@@ -103,10 +103,9 @@ def ping(connection: pg8000.native.Connection) -> None:
 
 
 def _to_row(record: PredictionRecord) -> dict[str, Any]:
-    row = vars(record) | record.features
-    del row["features"]
-    return {
-        **row,
+    row = {
+        **vars(record),
+        **record.features,
         "request_id": str(record.request_id),
         "created_at": record.created_at.isoformat(),
         # 2.0 is no smallint; nor shall 1.5 become one.
@@ -114,6 +113,8 @@ def _to_row(record: PredictionRecord) -> dict[str, Any]:
         "batch_id": record.batch_id and str(record.batch_id),
         "warnings": list(record.warnings),
     }
+    del row["features"]
+    return row
 
 
 def _from_row(row: Sequence[Any]) -> PredictionRecord:

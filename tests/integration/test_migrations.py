@@ -94,7 +94,6 @@ def test_rows_from_before_the_intervals_are_kept_without_one(
         {"interval_lower": 241.5},
         {"interval_coverage": 0.0},
         {"interval_coverage": 1.0},
-        {"interval_coverage": float("nan")},
         {"interval_lower": None},
         {"interval_upper": None},
         {"interval_coverage": None},
@@ -105,6 +104,13 @@ def test_rows_from_before_the_intervals_are_kept_without_one(
 def test_what_is_no_interval_is_not_stored(change: dict[str, Any], database: Database) -> None:
     with pytest.raises(pg8000.native.DatabaseError, match="23514"):
         insert(database, dataclasses.replace(make_record(), **change))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_not_stored(value: float, database: Database) -> None:
+    # JSON has no way to say it.
+    with pytest.raises(pg8000.native.DatabaseError, match="22P02"):
+        insert(database, make_record(interval_coverage=value))
 
 
 def test_interval_of_no_width_is_stored(database: Database) -> None:
