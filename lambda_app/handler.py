@@ -4,23 +4,13 @@ Lambda looks the function up by name while it initialises, and `__getattr__` wir
 full CPU, and only the function that was asked for: migrate needs no model and may not read one.
 """
 
-# ruff: noqa: E402
-import gc
-
-# What is imported below stays: to look for garbage among it takes a tenth of the start.
-gc.disable()
-
 import contextlib
+import gc
 import os
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-import pg8000.native
-from fastapi import FastAPI
-from mangum import Mangum
-from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
-
-from lambda_app.app import create_app
 from lambda_app.aws.client import AwsClient
 from lambda_app.aws.signature import Identity
 from lambda_app.errors import ModelUnavailableError
@@ -32,39 +22,56 @@ from lambda_app.log.roles import read_role_passwords, set_role_passwords
 from lambda_app.log.token import make_auth_token
 from lambda_app.log.writer import RecordWriter
 from lambda_app.model.bucket import ModelBucket
-from lambda_app.model.current import CurrentModel
-from lambda_app.model.predictor import load_model
-from lambda_app.problems import MEDIA_TYPE
-from lambda_app.service import PredictionService
+from lambda_app.model.bundle import fetch_current
 from lambda_app.settings import Settings
-from lambda_app.telemetry import LambdaHandler, Telemetry
 
-gc.enable()
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from lambda_app.log.connection import Connection
+    from lambda_app.model.predictor import LoadedModel
+    from lambda_app.telemetry import LambdaHandler, Telemetry
 
 # Building an index may take minutes, and a second migration waits for the first; Lambda ends at fifteen.
 MIGRATION_SECONDS = 600.0
 
 
-def build_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
+def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
     """The ASGI application with everything behind it, and a first try at loading the model."""
     bucket = _build_bucket(settings)
-    model = CurrentModel(
-        lambda etag: load_model(bucket, settings.model_runtime, etag),
-        refresh_seconds=settings.model_refresh_seconds,
-        on_loaded=telemetry.model_loaded,
-        on_failed=telemetry.model_load_failed,
-    )
-    # A failure was told to telemetry; the next request tries again.
-    with contextlib.suppress(ModelUnavailableError):
-        model.get()
     database = _build_database(settings)
-    queue = _build_queue(settings, settings.queue_url)
-    writer = RecordWriter(database, queue, telemetry.database_failed)
-    service = PredictionService(model, database, queue, writer, telemetry.predictions_recorded)
-    return create_app(service, telemetry)
+    # S3 and the database answer while the imports below keep the processor busy.
+    with ThreadPoolExecutor() as ahead:
+        fetches = [ahead.submit(fetch_current, bucket, settings.model_runtime)]
+        # What goes wrong here the first request finds out, and tells.
+        ahead.submit(database.connect)
+
+        from lambda_app.app import create_app  # noqa: PLC0415
+        from lambda_app.model.current import CurrentModel  # noqa: PLC0415
+        from lambda_app.model.predictor import load_model  # noqa: PLC0415
+        from lambda_app.service import PredictionService  # noqa: PLC0415
+
+        def load(known_etag: str | None) -> "LoadedModel | None":
+            first = fetches.pop().result() if fetches else None
+            found = first or fetch_current(bucket, settings.model_runtime, known_etag)
+            return None if found is None else load_model(*found, settings.model_runtime)
+
+        model = CurrentModel(
+            load,
+            refresh_seconds=settings.model_refresh_seconds,
+            on_loaded=telemetry.model_loaded,
+            on_failed=telemetry.model_load_failed,
+        )
+        queue = _build_queue(settings, settings.queue_url)
+        writer = RecordWriter(database, queue, telemetry.database_failed)
+        app = create_app(PredictionService(model, database, queue, writer, telemetry.predictions_recorded), telemetry)
+        # A failure was told to telemetry; the next request tries again.
+        with contextlib.suppress(ModelUnavailableError):
+            model.get()
+        return app
 
 
-def build_replay(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
+def build_replay(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
     """The function that stores the records of SQS messages."""
     # Only this function pays for it.
     from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415
@@ -122,14 +129,19 @@ def _build_database(settings: Settings, **limits: float) -> Database:
     return Database(settings, lambda: make_auth_token(identity, host, port, user), **limits)
 
 
-def _build_api(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
+def _build_api(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
+    from mangum import Mangum  # noqa: PLC0415
+    from mangum.adapter import DEFAULT_TEXT_MIME_TYPES  # noqa: PLC0415
+
+    from lambda_app.problems import MEDIA_TYPE  # noqa: PLC0415
+
     app = build_app(settings, telemetry)
     # Mangum runs ASGI's lifespan at every invocation, and sends what it does not know as text in base64.
     adapter = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE])
     return telemetry.wrap_handler(adapter)
 
 
-def _build_migrate(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
+def _build_migrate(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
     def migrate(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
         """Bring schema and roles up to date; the answer names the migrations that were applied."""
         passwords = {}
@@ -140,7 +152,7 @@ def _build_migrate(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
             client = boto3.Session().client("secretsmanager")
             passwords = read_role_passwords(client, settings.role_secret_arns)
 
-        def work(connection: pg8000.native.Connection) -> list[str]:
+        def work(connection: "Connection") -> list[str]:
             applied = apply_migrations(connection)
             set_role_passwords(connection, passwords)
             return applied
@@ -160,11 +172,18 @@ def _build_migrate(settings: Settings, telemetry: Telemetry) -> LambdaHandler:
 _BUILDERS = {"api": _build_api, "replay": build_replay, "migrate": _build_migrate}
 
 
-def __getattr__(name: str) -> LambdaHandler:
+def __getattr__(name: str) -> "LambdaHandler":
     build = _BUILDERS.get(name)
     if build is None:
         raise AttributeError(name)
     settings = Settings.from_env(os.environ)
-    handler = build(settings, Telemetry(settings, emit_emf=True))
+    # What is imported now stays: to look for garbage among it takes a tenth of the start.
+    gc.disable()
+    try:
+        from lambda_app.telemetry import Telemetry  # noqa: PLC0415
+
+        handler = build(settings, Telemetry(settings, emit_emf=True))
+    finally:
+        gc.enable()
     globals()[name] = handler
     return handler

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lambda_app.aws.client import AwsClient
 from lambda_app.aws.signature import Identity
 from lambda_app.model.bucket import ModelBucket
-from lambda_app.model.bundle import POINTER_KEY, bundle_key, sha256_hex
+from lambda_app.model.bundle import POINTER_KEY, bundle_key, fetch_current, sha256_hex
 from lambda_app.model.predictor import Predictor, load_model
 from local.aws_services import REGION
 from training.registry import promote_version, publish_bundle
@@ -25,9 +25,9 @@ def open_bucket(endpoint_url: str, bucket: str) -> ModelBucket:
 
 def load_predictor(client: "S3Client", bucket: str, runtime_name: str) -> Predictor:
     """The model that the pointer names, loaded as a new execution environment does."""
-    loaded = load_model(open_bucket(client.meta.endpoint_url, bucket), runtime_name)
-    assert loaded is not None
-    return loaded.predictor
+    found = fetch_current(open_bucket(client.meta.endpoint_url, bucket), runtime_name)
+    assert found is not None
+    return load_model(*found, runtime_name).predictor
 
 
 def copy_bundle(bundle: Path, directory: Path, version: str, **changed: Any) -> Path:

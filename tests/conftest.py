@@ -151,8 +151,16 @@ def registry(client: "S3Client", bucket: str, bundle: Path) -> Registry:
 
 
 @pytest.fixture
-def wire(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., LambdaHandler]:
+def wire(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., LambdaHandler]]:
     """Wire a function of the handler afresh, as a new execution environment does, with some variables changed."""
+    databases: list[Database] = []
+
+    # An environment's connection ends with it; here it would stay open until PostgreSQL takes no more.
+    def open_database(*arguments: Any, **limits: Any) -> Database:
+        databases.append(Database(*arguments, **limits))
+        return databases[-1]
+
+    monkeypatch.setattr("lambda_app.handler.Database", open_database)
 
     def wire_function(name: Function = "api", **changed: str) -> LambdaHandler:
         # Powertools keeps a logger, with its stream and level, for each service name of the process.
@@ -163,7 +171,9 @@ def wire(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callab
         handler: LambdaHandler = getattr(lambda_app.handler, name)
         return handler
 
-    return wire_function
+    yield wire_function
+    for database in databases:
+        database.close()
 
 
 @pytest.fixture

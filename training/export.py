@@ -10,7 +10,8 @@ from pathlib import Path
 import joblib
 import tensorflow as tf
 
-from lambda_app.model.interval import INTERVAL, IntervalCalibration
+from lambda_app.model.bundle import INTERVAL
+from lambda_app.model.interval import IntervalCalibration
 from lambda_app.model.tensorflow import FoldAnswers
 from training.card import write_model_card
 from training.fit import Ensemble

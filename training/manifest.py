@@ -15,8 +15,7 @@ import sklearn
 import tensorflow as tf
 
 from lambda_app.features import FEATURES
-from lambda_app.model.bundle import MANIFEST, parse_manifest, sha256_hex
-from lambda_app.model.interval import INTERVAL
+from lambda_app.model.bundle import INTERVAL, MANIFEST, parse_manifest, sha256_hex
 from training.data import Rows, digest_rows
 from training.gates import PARITY_TOLERANCE
 from training.network import MEMBERS

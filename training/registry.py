@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_app.errors import BundleError
 from lambda_app.model.bundle import (
+    INTERVAL,
     MANIFEST,
     POINTER_KEY,
     Manifest,
@@ -20,7 +21,6 @@ from lambda_app.model.bundle import (
     parse_pointer,
     sha256_hex,
 )
-from lambda_app.model.interval import INTERVAL
 from training.errors import RegistryError
 from training.gates import find_failures
 from training.storage import StoredObject, explain_failures, fetch_object, measure_object, write_object

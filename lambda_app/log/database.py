@@ -60,6 +60,12 @@ class Database:
         # By the wall clock: the monotonic one may stand still while Lambda keeps the environment frozen.
         self._connected_at = self._used_at = 0.0
 
+    def connect(self) -> None:
+        """Connect ahead of the first transaction, within the time of a probe; raises one of DATABASE_ERRORS."""
+        self._deadline.start(PROBE_SECONDS)
+        self._require_connection()
+        self._used_at = time.time()
+
     def run_transaction(self, work: Callable[[Connection], Result], spent_seconds: float = 0.0) -> Result:
         """Run `work` between BEGIN and COMMIT; raises as `run_statement` does."""
 

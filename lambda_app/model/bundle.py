@@ -17,6 +17,9 @@ from lambda_app.model.bucket import ModelBucket
 
 POINTER_KEY = "models/current.json"
 MANIFEST = "manifest.json"
+INTERVAL = "interval.json"
+# Scaler and network in the form of each runtime.
+RUNTIME_FILES = {"litert": ("model.tflite", "scaler.json"), "tensorflow": ("tf_model.h5", "scaler.pkl")}
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -121,6 +124,18 @@ def fetch_bundle(bucket: ModelBucket, pointer: Pointer, names: Iterable[str]) ->
         files[name] = bucket.fetch(key)
         _require_digest(files[name], entry.sha256, key)
     return Bundle(manifest, files)
+
+
+def fetch_current(bucket: ModelBucket, runtime_name: str, known_etag: str | None = None) -> tuple[Bundle, str] | None:
+    """What the pointer names, as far as the runtime needs it, and the pointer's ETag; None when that is the known one.
+
+    Raises BundleError.
+    """
+    found = fetch_pointer(bucket, known_etag)
+    if found is None:
+        return None
+    pointer, etag = found
+    return fetch_bundle(bucket, pointer, (*RUNTIME_FILES[runtime_name], INTERVAL)), etag
 
 
 def _require_digest(content: bytes, expected: str, key: str) -> None:

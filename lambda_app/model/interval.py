@@ -13,8 +13,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-INTERVAL = "interval.json"
-
 
 @dataclass(frozen=True)
 class Fold:

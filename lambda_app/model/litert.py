@@ -8,11 +8,13 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from lambda_app.model.bundle import RUNTIME_FILES
+
 
 class LiteRtRuntime:
     """Scaler and network as LiteRT runs them. Not safe for two threads at once."""
 
-    FILES = ("model.tflite", "scaler.json")
+    FILES = RUNTIME_FILES["litert"]
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         scaler = json.loads(files["scaler.json"])

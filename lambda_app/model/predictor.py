@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from lambda_app.errors import BundleError, PredictionError
 from lambda_app.features import FEATURE_NAMES, FEATURES
-from lambda_app.model.bucket import ModelBucket
-from lambda_app.model.bundle import Bundle, Manifest, fetch_bundle, fetch_pointer
-from lambda_app.model.interval import INTERVAL, IntervalCalibration, parse_calibration
+from lambda_app.model.bundle import INTERVAL, Bundle, Manifest
+from lambda_app.model.interval import IntervalCalibration, parse_calibration
 
 
 class Runtime(Protocol):
@@ -85,22 +84,14 @@ class LoadedModel:
     pointer_etag: str
 
 
-def load_model(bucket: ModelBucket, runtime_name: str, known_etag: str | None = None) -> LoadedModel | None:
-    """Fetch the current bundle and load it with the runtime, "litert" or "tensorflow". Raises BundleError.
-
-    None when the pointer still has the known ETag.
-    """
+def load_model(bundle: Bundle, pointer_etag: str, runtime_name: str) -> LoadedModel:
+    """Load a bundle with the runtime, "litert" or "tensorflow". Raises BundleError."""
     # Imported by name: TensorFlow alone takes seconds to import, and only one of the two is installed in an image.
     if runtime_name == "tensorflow":
         from lambda_app.model.tensorflow import TensorFlowRuntime as Selected  # noqa: PLC0415
     else:
         from lambda_app.model.litert import LiteRtRuntime as Selected  # type: ignore[assignment] # noqa: PLC0415
-    found = fetch_pointer(bucket, known_etag)
-    if found is None:
-        return None
-    pointer, etag = found
-    bundle = fetch_bundle(bucket, pointer, (*Selected.FILES, INTERVAL))
-    return LoadedModel(_load_predictor(Selected, bundle), etag)
+    return LoadedModel(_load_predictor(Selected, bundle), pointer_etag)
 
 
 def _load_predictor(selected: type, bundle: Bundle) -> Predictor:

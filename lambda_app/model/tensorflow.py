@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lambda_app.model.bundle import RUNTIME_FILES
+
 
 class FoldAnswers:
     """The network with its inner answers: what the members of each fold predict, from which intervals are made."""
@@ -32,7 +34,7 @@ class FoldAnswers:
 class TensorFlowRuntime:
     """Scaler and network as scikit-learn and Keras run them."""
 
-    FILES = ("tf_model.h5", "scaler.pkl")
+    FILES = RUNTIME_FILES["tensorflow"]
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._scaler = joblib.load(io.BytesIO(files["scaler.pkl"]))

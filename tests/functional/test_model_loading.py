@@ -14,7 +14,7 @@ from sklearn.datasets import load_diabetes
 import lambda_app.handler
 from lambda_app.errors import SettingsError
 from lambda_app.features import FEATURE_NAMES
-from lambda_app.model.bucket import ModelBucket
+from lambda_app.model.bundle import Bundle
 from lambda_app.model.predictor import LoadedModel, Predictor, load_model
 from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 def test_model_is_loaded_once(wire: Callable[..., LambdaHandler], monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
 
-    def load_and_count(bucket: ModelBucket, runtime_name: str, known_etag: str | None) -> LoadedModel | None:
-        loads.append(bucket)
-        return load_model(bucket, runtime_name, known_etag)
+    def load_and_count(bundle: Bundle, pointer_etag: str, runtime_name: str) -> LoadedModel:
+        loads.append(bundle)
+        return load_model(bundle, pointer_etag, runtime_name)
 
-    monkeypatch.setattr("lambda_app.handler.load_model", load_and_count)
+    monkeypatch.setattr("lambda_app.model.predictor.load_model", load_and_count)
     api = wire()
     for _ in range(3):
         assert invoke(api, load_event("predict"))["statusCode"] == 200
