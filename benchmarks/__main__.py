@@ -1,5 +1,6 @@
 """`make bench`: measures the functions side by side, and says what of the service's goals is reached."""
 
+import argparse
 import os
 import platform
 import sys
@@ -28,6 +29,11 @@ BUILD = ROOT / "build"
 
 def main() -> int:
     """Measure and report; the exit code is 1 when that was not possible, whatever the figures are."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure the function beside an empty one and the usual way; takes some minutes.",
+        epilog="`make bench` installs what it needs and runs it. Figures and plot go to build/.",
+    ).parse_args()
     console = Console()
     counts = Counts()
     try:

@@ -18,6 +18,8 @@ from training.errors import TrainingError
 
 app = typer.Typer(
     help="Bring an environment to AWS: all of it, or step by step.",
+    epilog="An environment's account and region are in its terraform.tfvars.json. The credentials, of AWS_PROFILE "
+    "or wherever else boto3 finds them, must be of that account.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

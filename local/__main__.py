@@ -31,7 +31,11 @@ STACK = Path("build/local")
 
 def main() -> int:
     """Run until Ctrl-C; the exit code is 1, with one line, when the stack cannot run."""
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description="Run the whole service on this machine until Ctrl-C: database, S3, SQS, a model, and the API.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     parser.add_argument("--port", type=int, default=8000, help="of the API; the database and S3/SQS take the next two")
     parser.add_argument("--listen", default=LOOPBACK, help="where the database and S3/SQS listen, for containers")
     options = parser.parse_args()

@@ -93,11 +93,7 @@ def explain_refusal(answer: Answer) -> str | None:
 
 
 def _make_request(url: str, event: Mapping[str, Any]) -> AWSRequest:
-    parts = urlsplit(url)
-    # Requests carry measurements of people: only what stays on this machine may go without TLS.
-    if not parts.hostname or not (
-        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})
-    ):
+    if not _may_be_called(url):
         raise CallError(f"{url!r} is no address of an API: it must begin with https://")
     headers = {
         name: value for name, value in event.get("headers", {}).items() if not OF_THE_WAY.fullmatch(name.lower())
@@ -114,6 +110,19 @@ def _make_request(url: str, event: Mapping[str, Any]) -> AWSRequest:
         headers=headers,
         data=base64.b64decode(body) if event.get("isBase64Encoded") else body,
     )
+
+
+def _may_be_called(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Asked for, because a port that is no number shows only then.
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    # Requests carry measurements of people: only what stays on this machine may go without TLS.
+    if parts.scheme == "http":
+        return host in {"127.0.0.1", "::1", "localhost"}
+    return parts.scheme == "https" and bool(host)
 
 
 def _sign(request: AWSRequest, session: boto3.Session, region: str | None) -> None:
@@ -133,7 +142,11 @@ def _sign(request: AWSRequest, session: boto3.Session, region: str | None) -> No
 
 def main() -> int:
     """Print what was answered; 1 when it is an error, or when there is no answer."""
-    parser = argparse.ArgumentParser(prog="python -m local.call", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m local.call",
+        description="Send one of the sample events to a deployed API as the request that it was, signed.",
+        epilog="The credentials are those of AWS_PROFILE, or wherever else boto3 finds them.",
+    )
     parser.add_argument("--url", required=True, help="of the API, as `terraform output api_url` shows it")
     parser.add_argument("--event", required=True, type=Path, help="such as events/predict.json")
     parser.add_argument("--region", help="of the API, where its name does not say it")
@@ -148,7 +161,13 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    print_answer(answer)
+    try:
+        print_answer(answer)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads, `head` for instance, has seen enough. Python would complain of it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0 if answer.status < 400 else 1
 
 

@@ -35,6 +35,8 @@ MODELS = BUILD / "models"
 
 app = typer.Typer(
     help="Train the model, publish it to the registry, and choose the version that is served.",
+    epilog="The registry is the bucket of --bucket or MODEL_BUCKET, reached as boto3 does: by AWS_PROFILE, or "
+    "AWS_ENDPOINT_URL where it is not AWS's.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

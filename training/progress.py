@@ -12,7 +12,8 @@ LINES = 4
 @contextmanager
 def show_progress(console: Console, title: str, total: int) -> Iterator[Callable[[int], None]]:
     """Yield what to call after each of `total` steps with its number, from 1."""
-    if not console.is_terminal:
+    # A terminal that cannot go back in a line would show the bar when all is over.
+    if not console.is_terminal or console.is_dumb_terminal:
         yield lambda step: _print_line(console, title, step, total)
         return
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True))

@@ -32,7 +32,9 @@ def gateway(api: LambdaHandler, certificates: Certificates) -> Iterator[Gateway]
 def call(certificates: Certificates) -> Any:
     """Run the command as the holder of the key, with some variables changed."""
 
-    def run(url: str, event: str, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        url: str, event: str, *arguments: str, stdout: int = subprocess.PIPE, **changed: str
+    ) -> subprocess.CompletedProcess[str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "API_TOKEN"))}
         own = {
             "AWS_ACCESS_KEY_ID": KEY_ID,
@@ -46,7 +48,14 @@ def call(certificates: Certificates) -> Any:
         command = [sys.executable, "-m", "local.call", "--url", url, "--event", event, *arguments]
         environment = {name: value for name, value in (inherited | own | changed).items() if value}
         return subprocess.run(
-            command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command,
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
         )
 
     return run
@@ -82,6 +91,16 @@ def test_a_refused_input_is_shown_and_fails(gateway: Gateway, call: Any) -> None
     assert done.returncode == 1
     assert done.stdout.startswith("422\ncontent-type: application/problem+json\n")
     assert done.stderr == ""
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback(gateway: Gateway, call: Any) -> None:
+    """`| head`, but surely gone before the first line is written."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = call(gateway.url, "events/health.json", stdout=write_end)
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert gateway.faults == []
 
 
 @pytest.mark.parametrize(
@@ -122,7 +141,7 @@ def test_what_is_no_request_is_not_sent(call: Any, event: str, line: str) -> Non
     check_line(call("https://localhost", event), line)
 
 
-@pytest.mark.parametrize("url", ["http://example.com", "example.com", "https://"])
+@pytest.mark.parametrize("url", ["http://example.com", "example.com", "https://", "https://[::1", "https://a:b"])
 def test_measurements_go_nowhere_without_tls(call: Any, url: str) -> None:
     check_line(call(url, "events/predict.json"), f"{url!r} is no address of an API: it must begin with https://")
 

@@ -133,6 +133,11 @@ def test_publish_promote_and_list(
     assert bundle.name in table
     assert "current" in table
 
+    green = "\x1b[1;32m"
+    assert green in table
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert green not in run("list").stdout
+
 
 def test_publish_of_a_model_that_fails_a_gate_needs_a_reason(
     run: Callable[..., Result], bucket: str, bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
