@@ -87,6 +87,13 @@ def test_commands_and_paths_exist(document: Path) -> None:
     assert unknown == []
 
 
+def test_pictures_in_words_have_no_semicolon() -> None:
+    """To Mermaid a line ends there, and GitHub then shows an error in the place of the picture."""
+    fences = [token for document in DOCUMENTS for token in read_tokens(document) if token.info == "mermaid"]
+    assert fences
+    assert [fence.content for fence in fences if ";" in fence.content] == []
+
+
 def test_what_does_not_exist_is_noticed() -> None:
     assert find_unknown_commands("make tset ENV=dev; .venv/bin/python -m trainig") == ["make tset", "python -m trainig"]
     assert find_unknown_commands("python -m deploy aply --yes, python -m deploy plan \\\n  --yes") == [

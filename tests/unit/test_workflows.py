@@ -264,3 +264,49 @@ def test_hooks_run_what_is_locked() -> None:
         assert hook["language"] == "system"
         if found := re.match(r"\.venv/bin/python -m (\w+)", hook["entry"]):
             assert re.search(rf"^{found[1]}==", locked, re.MULTILINE)
+
+
+@pytest.fixture
+def clone(tmp_path: Path, gh: Path) -> Path:
+    """A clone with a lock in it, as the job of the locks has it."""
+    require(shutil.which("git"), "git")
+    origin, clone = tmp_path / "origin.git", tmp_path / "clone"
+    for command in (
+        f"git init --quiet --bare --initial-branch=main {origin}",
+        f"git clone --quiet {origin} {clone} 2>/dev/null",
+        f"mkdir {clone}/requirements && echo one==1 >{clone}/requirements/dev.txt && mv {tmp_path}/gh {clone}/gh",
+        f"cd {clone} && git switch --quiet --create main && git add requirements",
+        f"cd {clone} && git -c user.name=a -c user.email=a@b commit --quiet -m one && git push --quiet origin main",
+    ):
+        subprocess.run(["bash", "-c", command], check=True)
+    return clone
+
+
+def renew(clone: Path) -> str:
+    """Run the script that follows `make lock`, and return what was told to `gh`."""
+    done = run_script(
+        find_script(JOBS["locks.renew"], "gh pr create"), clone, GITHUB_STEP_SUMMARY=str(clone / "summary")
+    )
+    assert done.returncode == 0, done.stderr
+    told = clone / "told.txt"
+    return told.read_text(encoding="utf-8") if told.exists() else ""
+
+
+def test_locks_that_stay_are_told_and_no_more(clone: Path) -> None:
+    assert renew(clone) == ""
+    assert (clone / "summary").read_text(encoding="utf-8") == "Every lock is up to date\n"
+
+
+def test_new_locks_come_as_a_pull_request_with_its_checks(clone: Path) -> None:
+    (clone / "requirements/dev.txt").write_text("one==2\n", encoding="utf-8")
+    told = renew(clone)
+    assert "\npr\ncreate\n--head\nlocks\n" in told
+    assert told.endswith("workflow\nrun\nci.yml\n--ref\nlocks\n")
+    shown = subprocess.run(
+        ["git", "-C", clone.parent / "origin.git", "show", "--format=%an: %s", "locks"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert shown.startswith("github-actions[bot]: Locks: the newest versions\n")
+    assert shown.endswith("-one==1\n+one==2\n")
