@@ -8,14 +8,12 @@ import os
 import pty
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
 from pg8000.exceptions import DatabaseError
 
 from lambda_app.telemetry import LambdaHandler
@@ -27,6 +25,7 @@ from tests.machine import require
 from tests.standins.certificates import Certificates
 from tests.standins.functions import Functions
 from tests.standins.gateway import Gateway
+from tests.workflows import BY_INPUT, JOBS, run_script
 
 BUCKET = f"diabetes-dev-models-{ACCOUNT}"
 Wire = Callable[..., LambdaHandler]
@@ -218,20 +217,20 @@ def test_the_workflow_hands_its_plan_from_one_checkout_to_the_next(
     site: Clone, connect_service: Connect, bundle: Path, tmp_path: Path
 ) -> None:
     """As its two jobs do it, each on a machine of its own, with nothing but the artifact between them."""
-    jobs = yaml.safe_load((REPOSITORY / ".github/workflows/environment.yml").read_text(encoding="utf-8"))["jobs"]
-    _run_job(site, jobs["plan"])
+    plan, apply = JOBS["environment.plan"], JOBS["environment.apply"]
+    _run_job(site, plan)
     assert "0 to change, 0 to destroy." in (site.path / "build/plan.md").read_text(encoding="utf-8")
 
     leftovers = shutil.ignore_patterns("build", ".terraform*", "__pycache__")
     other = Clone(tmp_path / "other", site.environment)
     shutil.copytree(site.path, other.path, ignore=leftovers, symlinks=True)
-    [upload] = [step["with"] for step in jobs["plan"]["steps"] if "upload-artifact" in step.get("uses", "")]
+    [upload] = [step["with"] for step in plan["steps"] if "upload-artifact" in step.get("uses", "")]
     for name in upload["path"].split("\n")[:-1]:
-        file = Path(name.replace("${{ inputs.environment }}", "dev"))
+        file = Path(name.replace(BY_INPUT, "dev"))
         (other.path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(site.path / file, other.path / file)
     shutil.copytree(bundle, other.path / "build" / "models" / bundle.name)
-    shown = _run_job(other, jobs["apply"])
+    shown = _run_job(other, apply)
     assert shown.splitlines()[-1].endswith("was given, recorded and read back")
     assert _list_states(connect_service) == ["dev.tfstate"]
 
@@ -243,14 +242,7 @@ def _run_job(clone: Clone, job: dict[str, Any]) -> str:
     given = {"ENVIRONMENT": "dev", "GITHUB_SHA": "0" * 40, "GITHUB_STEP_SUMMARY": os.devnull}
     shown = ""
     for script in [step["run"] for step in job["steps"] if "run" in step]:
-        done = subprocess.run(
-            ["bash", "-eo", "pipefail", "-c", script],
-            cwd=clone.path,
-            env=clone.environment | given,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run_script(script, clone.path, **clone.environment, **given)
         assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
         shown += done.stdout
     return shown
