@@ -7,6 +7,7 @@ full CPU, and only the function that was asked for: migrate needs no model and m
 import contextlib
 import gc
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -38,6 +39,9 @@ MIGRATION_SECONDS = 600.0
 
 def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
     """The ASGI application with everything behind it, and a first try at loading the model."""
+    # FastAPI asks of each model whether it is one of Pydantic 1, and loads all of that to know: 4 % of a cold start.
+    # Where that is missing, none is.
+    sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]
     bucket = _build_bucket(settings)
     database = _build_database(settings)
     # S3 and the database answer while the imports below keep the processor busy.
