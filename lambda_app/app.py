@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from lambda_app import VERSION
 from lambda_app.caller import find_caller, parse_idempotency_key
 from lambda_app.errors import INVALID_INPUT, MALFORMED_JSON, RecordNotFoundError
+from lambda_app.explanation import add_explanation_routes
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.writer import Written
 from lambda_app.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, RequestMiddleware
@@ -23,6 +24,7 @@ from lambda_app.openapi import (
     describe_problem,
     label_problems,
 )
+from lambda_app.pages import add_pages
 from lambda_app.problems import list_field_errors, make_framework_problem, make_problem_response
 from lambda_app.schemas import (
     BatchRequest,
@@ -39,8 +41,8 @@ from lambda_app.service import Call, Dependency, PredictionService
 from lambda_app.telemetry import Telemetry
 
 
-def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
-    """The ASGI application.
+def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool) -> FastAPI:
+    """The ASGI application; `pages` says whether people find the page and the documentation there.
 
     The endpoints are coroutines that block on purpose. An execution environment handles one request at a time, so a
     thread pool would only add a thread to each request, and locks to the model and the connection.
@@ -49,6 +51,9 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
         title="Diabetes progression",
         version=VERSION,
         description=DESCRIPTION,
+        openapi_url="/openapi.json" if pages else None,
+        # Of its own, in lambda_app.pages: FastAPI's own asks other hosts for its files.
+        docs_url=None,
         redoc_url=None,
         # FastAPI's own tracing hands request bodies and refused values to whatever OpenTelemetry exports.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
@@ -111,6 +116,8 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
         record = service.find(wanted, find_caller(request.scope.get("aws.event", {})))
         return {"features": record.features, **_show_prediction(record), **_show_origin(record)}
 
+    add_explanation_routes(app, service)
+
     @app.get(
         "/health",
         summary="Whether the service can do its work",
@@ -146,6 +153,8 @@ def create_app(service: PredictionService, telemetry: Telemetry) -> FastAPI:
         text, content_type = telemetry.render_prometheus()
         return PlainTextResponse(text, headers={"content-type": content_type})
 
+    if pages:
+        add_pages(app)
     generate_schema = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -68,7 +68,8 @@ def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
         )
         queue = _build_queue(settings, settings.queue_url)
         writer = RecordWriter(database, queue, telemetry.database_failed)
-        app = create_app(PredictionService(model, database, queue, writer, telemetry.predictions_recorded), telemetry)
+        service = PredictionService(model, database, queue, writer, telemetry.predictions_recorded)
+        app = create_app(service, telemetry, pages=settings.pages)
         # A failure was told to telemetry; the next request tries again.
         with contextlib.suppress(ModelUnavailableError):
             model.get()

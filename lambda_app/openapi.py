@@ -34,6 +34,13 @@ ANSWER_HEADERS = {
     },
 }
 
+EXPLANATION_HEADERS = {
+    "X-Prediction-Record": {
+        "description": "An explanation has no record",
+        "schema": {"type": "string", "enum": ["none"]},
+    }
+}
+
 
 def describe_problem(description: str) -> dict[str, Any]:
     return {"model": ProblemResponse, "description": description}
@@ -46,6 +53,16 @@ def describe_prediction_responses(limit_bytes: int) -> dict[int | str, dict[str,
         413: describe_problem(f"The body is over {limit_bytes // 1024} KB"),
         422: describe_problem("A field was refused, each named with its limit; or the key was used before"),
         503: describe_problem("No model is loaded, or the record could not be made durable"),
+    }
+
+
+def describe_explanation_responses(limit_bytes: int) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: {"headers": EXPLANATION_HEADERS},
+        400: describe_problem("The body is not JSON"),
+        413: describe_problem(f"The body is over {limit_bytes // 1024} KB"),
+        422: describe_problem("A field was refused, each named with its limit"),
+        503: describe_problem("No model is loaded"),
     }
 
 

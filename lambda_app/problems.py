@@ -76,9 +76,11 @@ def make_framework_problem(error: HTTPException, request_id: UUID) -> ProblemJSO
     headers = dict(error.headers or {})
     detail = str(error.detail)
     if status == METHOD_NOT_ALLOWED.status:
+        # Starlette has them in a set, whose order changes from process to process.
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
         detail = f"It takes {headers['Allow']}."
     elif status == NOT_FOUND.status:
-        detail = "The paths of this service are in /openapi.json."
+        detail = "The paths of this service are in its documentation, which is at /docs where it is shown."
     problem = _FRAMEWORK_PROBLEMS.get(status) or Problem(status, "http-error", status.phrase)
     return make_problem_response(problem, detail, request_id, headers=headers)
 

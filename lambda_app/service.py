@@ -15,7 +15,7 @@ from lambda_app.log.record import IdempotencyKey, PredictionRecord
 from lambda_app.log.store import find_prediction, ping
 from lambda_app.log.writer import RecordWriter, Written
 from lambda_app.model.current import CurrentModel
-from lambda_app.model.predictor import Prediction
+from lambda_app.model.predictor import Prediction, Predictor
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,10 @@ class PredictionService:
         Raises as `predict` does.
         """
         return self._answer(patients, call, is_batch=True)
+
+    def get_model(self) -> Predictor:
+        """The model that answers now, for what is not recorded; raises ModelUnavailableError."""
+        return self._model.get()
 
     def find(self, request_id: UUID, caller: str | None) -> PredictionRecord:
         """The record with this id that the caller made; raises RecordNotFoundError or LookupFailedError."""

@@ -7,6 +7,7 @@ from lambda_app.errors import SettingsError
 
 RUNTIMES = ("litert", "tensorflow")
 TLS_MODES = ("verify", "off")
+SWITCH = ("on", "off")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -26,6 +27,7 @@ class Settings:
     role_secret_arns: tuple[str, ...]
     queue_url: str
     dead_letter_queue_url: str
+    pages: bool
     service_name: str
     metrics_namespace: str
     log_level: str
@@ -53,6 +55,7 @@ class Settings:
             role_secret_arns=reader.names("ROLE_SECRET_ARNS"),
             queue_url=reader.text("QUEUE_URL"),
             dead_letter_queue_url=reader.text("DEAD_LETTER_QUEUE_URL"),
+            pages=reader.choice("PAGES", SWITCH, default="on") == "on",
             service_name=reader.text("SERVICE_NAME", default="diabetes-ml"),
             metrics_namespace=reader.text("METRICS_NAMESPACE", default="DiabetesMl"),
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, default="INFO"),

@@ -23,7 +23,8 @@ PATTERNS = {
     "<uuid>": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "<utc-time>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,6}Z",
     "<model-version>": r"\d{8}T\d{6}Z-[0-9a-f]{8}",
-    "<html>": r"\s*<!DOCTYPE html>.*",
+    "<etag>": r'"[0-9a-f]{32}"',
+    "<html>": r"<!DOCTYPE html>.*",
 }
 
 

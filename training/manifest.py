@@ -22,6 +22,9 @@ from training.network import MEMBERS
 from training.run import TrainingRun
 from training.validate import describe_validation
 
+# Of the histogram, in units of the target: edges that are easily read, and some tens of patients to a bin.
+OUTCOME_BIN_WIDTH = 20
+
 
 def name_version(directory: Path, created_at: datetime) -> str:
     """The UTC time, so that names sort by age, and eight digits of the digest of what is served."""
@@ -47,6 +50,7 @@ def describe_version(version: str, created_at: datetime, run: TrainingRun, parit
             "seconds": round(run.seconds, 1),
         },
         "features": _describe_features(run.rows),
+        "outcomes": _describe_outcomes(run.rows),
         "metrics": describe_validation(run.validation),
         "interval": {"method": "CV+", "coverage": run.ensemble.calibration.coverage},
         "parity": {"rows": len(run.rows), "largest_difference": parity, "tolerance": PARITY_TOLERANCE},
@@ -95,8 +99,28 @@ def _ask_git(directory: Path, *arguments: str) -> str | None:
 
 
 def _describe_features(rows: Rows) -> list[dict[str, Any]]:
-    lowest, highest = rows.features.min(axis=0), rows.features.max(axis=0)
+    lowest, highest, median = rows.features.min(axis=0), rows.features.max(axis=0), np.median(rows.features, axis=0)
     return [
-        {"name": feature.name, "unit": feature.unit, "minimum": float(minimum), "maximum": float(maximum)}
-        for feature, minimum, maximum in zip(FEATURES, lowest, highest, strict=True)
+        {
+            "name": feature.name,
+            "unit": feature.unit,
+            "minimum": float(lowest[position]),
+            "maximum": float(highest[position]),
+            "median": float(median[position]),
+        }
+        for position, feature in enumerate(FEATURES)
     ]
+
+
+def _describe_outcomes(rows: Rows) -> dict[str, Any]:
+    """The histogram of the targets that the page draws predictions on."""
+    lowest, highest = float(rows.targets.min()), float(rows.targets.max())
+    first = lowest // OUTCOME_BIN_WIDTH * OUTCOME_BIN_WIDTH
+    counts, edges = np.histogram(rows.targets, np.arange(first, highest + OUTCOME_BIN_WIDTH, OUTCOME_BIN_WIDTH))
+    return {
+        "minimum": lowest,
+        "maximum": highest,
+        "mean": float(rows.targets.mean()),
+        "bin_edges": edges.tolist(),
+        "counts": counts.tolist(),
+    }

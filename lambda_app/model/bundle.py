@@ -6,8 +6,9 @@ Nothing whose digest differs is ever handed on, so whoever may write the pointer
 
 import hashlib
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,11 +42,32 @@ class Pointer:
 
 
 @dataclass(frozen=True)
+class SeenFeature:
+    """What training saw of a feature. Manifests from before there was a page have no median."""
+
+    minimum: float
+    maximum: float
+    median: float | None
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The progressions of the training's patients: a histogram with one more edge than it has counts."""
+
+    minimum: float
+    maximum: float
+    mean: float
+    bin_edges: Sequence[float]
+    counts: Sequence[int]
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """The part of manifest.json that serving needs. `ranges` holds each feature's (minimum, maximum) in training."""
+    """The part of manifest.json that serving needs. Manifests from before there was a page have no outcomes."""
 
     version: str
-    ranges: Mapping[str, tuple[float, float]]
+    features: Mapping[str, SeenFeature]
+    outcomes: Outcomes | None
     files: Mapping[str, FileEntry]
 
 
@@ -84,14 +106,13 @@ def parse_manifest(content: bytes) -> Manifest:
     document = _parse_object(content, MANIFEST)
     try:
         names = tuple(feature["name"] for feature in document["features"])
-        ranges = {
-            feature["name"]: (float(feature["minimum"]), float(feature["maximum"])) for feature in document["features"]
-        }
+        features = {feature["name"]: _read_feature(feature) for feature in document["features"]}
+        outcomes = _read_outcomes(document["outcomes"]) if "outcomes" in document else None
         files = {name: FileEntry(int(entry["size"]), entry["sha256"]) for name, entry in document["files"].items()}
-        manifest = Manifest(document["version"], ranges, files)
+        manifest = Manifest(document["version"], features, outcomes, files)
         if not _VERSION.fullmatch(manifest.version):
             raise ValueError("version is not a version name")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BundleError(f"{MANIFEST} is not a manifest: {error!r}") from error
     if names != FEATURE_NAMES:
         raise BundleError(f"{MANIFEST} was trained on the features {names}, this service has {FEATURE_NAMES}")
@@ -136,6 +157,28 @@ def fetch_current(bucket: ModelBucket, runtime_name: str, known_etag: str | None
         return None
     pointer, etag = found
     return fetch_bundle(bucket, pointer, (*RUNTIME_FILES[runtime_name], INTERVAL)), etag
+
+
+def _read_feature(entry: Mapping[str, Any]) -> SeenFeature:
+    median = _read_number(entry["median"]) if "median" in entry else None
+    return SeenFeature(_read_number(entry["minimum"]), _read_number(entry["maximum"]), median)
+
+
+def _read_outcomes(entry: Mapping[str, Any]) -> Outcomes:
+    edges = [_read_number(edge) for edge in entry["bin_edges"]]
+    counts = [int(_read_number(count)) for count in entry["counts"]]
+    if not counts or len(edges) != len(counts) + 1 or min(counts) < 0:
+        raise ValueError("the outcomes are no histogram: counts, and one more edge than there are counts")
+    minimum, maximum, mean = (_read_number(entry[name]) for name in ("minimum", "maximum", "mean"))
+    return Outcomes(minimum, maximum, mean, edges, counts)
+
+
+def _read_number(value: Any) -> float:
+    """json reads NaN, which an answer cannot hold."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("a number is not finite")
+    return number
 
 
 def _require_digest(content: bytes, expected: str, key: str) -> None:

@@ -38,6 +38,7 @@ class TensorFlowRuntime:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._scaler = joblib.load(io.BytesIO(files["scaler.pkl"]))
+        self.training_mean: NDArray[np.float64] = self._scaler.mean_
         # Keras reads HDF5 from a path alone.
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "tf_model.h5")

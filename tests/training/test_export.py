@@ -58,8 +58,8 @@ def test_manifest_tells_the_whole_story(bundle: Path, rows: Rows) -> None:
     manifest = json.loads(content)
     assert parse_manifest(content).version == bundle.name
     assert list(manifest) == [
-        *("version", "created_at", "commit", "data_sha256", "training", "features", "metrics", "interval", "parity"),
-        *("libraries", "files"),
+        *("version", "created_at", "commit", "data_sha256", "training", "features", "outcomes", "metrics", "interval"),
+        *("parity", "libraries", "files"),
     ]
     served = b"".join((bundle / name).read_bytes() for name in ("model.tflite", "scaler.json", "interval.json"))
     created_at = datetime.fromisoformat(manifest["created_at"])
@@ -73,9 +73,19 @@ def test_manifest_tells_the_whole_story(bundle: Path, rows: Rows) -> None:
     assert seconds > 0
     assert manifest["training"] == {"rows": 442, "seed": 1, "epochs": 40, "schedule": "cosine", "members": 40}
     assert manifest["features"] == [
-        {"name": feature.name, "unit": feature.unit, "minimum": column.min(), "maximum": column.max()}
+        {
+            **{"name": feature.name, "unit": feature.unit, "minimum": column.min(), "maximum": column.max()},
+            "median": sorted(column)[220] / 2 + sorted(column)[221] / 2,
+        }
         for feature, column in zip(FEATURES, rows.features.T, strict=True)
     ]
+    outcomes = manifest["outcomes"]
+    assert (outcomes["minimum"], outcomes["maximum"]) == (25, 346)
+    assert outcomes["mean"] == pytest.approx(152.13, abs=0.01)
+    assert outcomes["bin_edges"] == list(range(20, 361, 20))
+    assert sum(outcomes["counts"]) == 442
+    assert outcomes["counts"][0] == (rows.targets < 40).sum()
+    assert outcomes["counts"][-1] == (rows.targets >= 340).sum()
     assert manifest["interval"] == {"method": "CV+", "coverage": 0.9}
     assert manifest["parity"]["largest_difference"] <= manifest["parity"]["tolerance"] == PARITY_TOLERANCE
     assert manifest["libraries"]["keras"] == distribution_version("keras")

@@ -6,12 +6,14 @@ import pytest
 
 from lambda_app.errors import BundleError
 from lambda_app.features import FEATURE_NAMES
-from lambda_app.model.bundle import FileEntry, Manifest, Pointer, parse_manifest, parse_pointer
+from lambda_app.model.bundle import FileEntry, Manifest, Outcomes, Pointer, SeenFeature, parse_manifest, parse_pointer
 
-FEATURES = [{"name": name, "unit": "u", "minimum": 1, "maximum": 2.5} for name in FEATURE_NAMES]
+FEATURES = [{"name": name, "unit": "u", "minimum": 1, "maximum": 2.5, "median": 2} for name in FEATURE_NAMES]
+OUTCOMES = {"minimum": 25, "maximum": 59, "mean": 40.5, "bin_edges": [20, 40, 60], "counts": [1, 2]}
 MANIFEST = {
     "version": "20261123T100000Z-0f3a9c1e",
     "features": FEATURES,
+    "outcomes": OUTCOMES,
     "files": {"model.tflite": {"size": 3, "sha256": "ab"}},
     "anything": "else",
 }
@@ -44,8 +46,19 @@ def test_a_broken_pointer_is_refused(content: bytes) -> None:
 
 def test_a_manifest_is_read() -> None:
     assert parse_manifest(json.dumps(MANIFEST).encode()) == Manifest(
-        "20261123T100000Z-0f3a9c1e", dict.fromkeys(FEATURE_NAMES, (1.0, 2.5)), {"model.tflite": FileEntry(3, "ab")}
+        "20261123T100000Z-0f3a9c1e",
+        dict.fromkeys(FEATURE_NAMES, SeenFeature(1.0, 2.5, 2.0)),
+        Outcomes(25.0, 59.0, 40.5, [20.0, 40.0, 60.0], [1, 2]),
+        {"model.tflite": FileEntry(3, "ab")},
     )
+
+
+def test_a_manifest_from_before_there_was_a_page_is_read() -> None:
+    features = [{name: value for name, value in feature.items() if name != "median"} for feature in FEATURES]
+    document = {name: value for name, value in MANIFEST.items() if name != "outcomes"} | {"features": features}
+    manifest = parse_manifest(json.dumps(document).encode())
+    assert manifest.features == dict.fromkeys(FEATURE_NAMES, SeenFeature(1.0, 2.5, None))
+    assert manifest.outcomes is None
 
 
 @pytest.mark.parametrize(
@@ -56,6 +69,16 @@ def test_a_manifest_is_read() -> None:
         {"features": None},
         {"features": [{"name": "age"}]},
         {"features": [{**FEATURES[0], "minimum": "low"}, *FEATURES[1:]]},
+        {"features": [{**FEATURES[0], "maximum": float("nan")}, *FEATURES[1:]]},
+        {"features": [{**FEATURES[0], "median": None}, *FEATURES[1:]]},
+        {"outcomes": None},
+        {"outcomes": {}},
+        {"outcomes": OUTCOMES | {"mean": float("inf")}},
+        {"outcomes": OUTCOMES | {"mean": 10**400}},
+        {"outcomes": OUTCOMES | {"bin_edges": [20, 40]}},
+        {"outcomes": OUTCOMES | {"bin_edges": [20], "counts": []}},
+        {"outcomes": OUTCOMES | {"counts": [1, -2]}},
+        {"outcomes": OUTCOMES | {"counts": [1, float("inf")]}},
         {"files": []},
         {"files": {"model.tflite": {"size": 3}}},
         {"files": {"model.tflite": {"size": "big", "sha256": "ab"}}},

@@ -36,7 +36,7 @@ class Loader:
         if known_etag == f"etag of {self.version}":
             return None
         never_asked: Any = None
-        predictor = Predictor(Manifest(self.version, {}, {}), runtime=never_asked, calibration=never_asked)
+        predictor = Predictor(Manifest(self.version, {}, None, {}), runtime=never_asked, calibration=never_asked)
         return LoadedModel(predictor, f"etag of {self.version}")
 
 

@@ -32,6 +32,7 @@ def test_defaults() -> None:
         role_secret_arns=(),
         queue_url="https://sqs/1/records",
         dead_letter_queue_url="https://sqs/1/dead",
+        pages=True,
         service_name="diabetes-ml",
         metrics_namespace="DiabetesMl",
         log_level="INFO",
@@ -58,6 +59,7 @@ def test_each_field_is_read_from_its_variable() -> None:
         "ROLE_SECRET_ARNS": "a",
         "QUEUE_URL": "q",
         "DEAD_LETTER_QUEUE_URL": "d",
+        "PAGES": "off",
         "SERVICE_NAME": "s",
         "METRICS_NAMESPACE": "m",
         "LOG_LEVEL": "DEBUG",
@@ -69,7 +71,8 @@ def test_each_field_is_read_from_its_variable() -> None:
         "AWS_ENDPOINT_URL": "e",
     }
     settings = Settings.from_env(given)
-    read = {**vars(settings), "role_secret_arns": ",".join(settings.role_secret_arns)}
+    written = {"role_secret_arns": ",".join(settings.role_secret_arns), "pages": "on" if settings.pages else "off"}
+    read = {**vars(settings), **written}
     assert {name.upper(): str(value) for name, value in read.items()} == given
 
 
@@ -84,6 +87,7 @@ def test_every_fault_is_told_at_once() -> None:
         "DATABASE_PORT": "0",
         "DATABASE_TLS": "maybe",
         "DATABASE_HOST": "",
+        "PAGES": "maybe",
         "LOG_LEVEL": "loud",
     }
     with pytest.raises(SettingsError) as caught:
@@ -98,6 +102,7 @@ def test_every_fault_is_told_at_once() -> None:
         "DATABASE_TLS must be one of verify, off, not 'maybe'",
         "QUEUE_URL is not set",
         "DEAD_LETTER_QUEUE_URL is not set",
+        "PAGES must be one of on, off, not 'maybe'",
         "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'loud'",
         "AWS_REGION is not set",
         "AWS_ACCESS_KEY_ID is not set",

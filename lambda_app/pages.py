@@ -1,0 +1,94 @@
+"""What a browser gets: the page at /, the documentation at /docs, and their files, all from here and none elsewhere.
+
+Each file has a route of its own, made from the names in the directory: no part of a URL is ever a path on disk. The
+URLs in the files are relative, so that they hold behind any prefix.
+"""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+
+DIRECTORY = Path(__file__).parent / "page"
+
+CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+# Swagger UI's, as the package fastapi-swagger has them.
+SWAGGER_FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
+
+# Below this, compressing saves nothing that anybody would notice.
+MIN_COMPRESSED_BYTES = 4096
+
+HEADERS = {
+    # Swagger UI's style sheet has its pictures within.
+    "content-security-policy": (
+        "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    # A browser asks each time, and is told "not modified": page and API are always of the same release.
+    "cache-control": "no-cache",
+    "vary": "accept-encoding",
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that is read when it is first asked for; `directory` is None for one of Swagger UI's."""
+
+    name: str
+    directory: Path | None = DIRECTORY
+
+    async def answer(self, request: Request) -> Response:
+        """The file, or that the browser has it."""
+        compressed = self._gzipped is not None and "gzip" in request.headers.get("accept-encoding", "")
+        etag = f'"{self._digest}{"-gzip" if compressed else ""}"'
+        headers = {**HEADERS, "etag": etag}
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        if compressed:
+            headers["content-encoding"] = "gzip"
+        content = self._gzipped if compressed else self._content
+        return Response(content, headers={**headers, "content-type": CONTENT_TYPES[Path(self.name).suffix]})
+
+    @cached_property
+    def _content(self) -> bytes:
+        return ((self.directory or _find_swagger()) / self.name).read_bytes()
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(self._content).hexdigest()[:32]
+
+    @cached_property
+    def _gzipped(self) -> bytes | None:
+        """None where it is not worth it."""
+        if len(self._content) < MIN_COMPRESSED_BYTES:
+            return None
+        return gzip.compress(self._content)
+
+
+def add_pages(app: FastAPI) -> None:
+    """Give the application the routes of the page, of the documentation, and of their files."""
+    app.add_route("/", File("index.html").answer, include_in_schema=False)
+    app.add_route("/docs", File("docs.html").answer, include_in_schema=False)
+    names = sorted(path.name for path in DIRECTORY.iterdir() if path.suffix in CONTENT_TYPES.keys() - {".html"})
+    for name in names:
+        app.add_route(f"/{name}", File(name).answer, include_in_schema=False)
+    for name in SWAGGER_FILES:
+        app.add_route(f"/{name}", File(name, None).answer, include_in_schema=False)
+
+
+def _find_swagger() -> Path:
+    # Found and not imported: the package would bring its own way of serving them.
+    spec = find_spec("fastapi_swagger")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the package fastapi-swagger is not installed")
+    return Path(spec.origin).parent / "resources"
