@@ -31,6 +31,7 @@ locals {
   keep_warm_schedule       = null
   throttle_rate            = 10
   throttle_burst           = 20
+  pages_enabled            = true
   model_refresh_seconds    = 60
 
   # Callers sign with IAM.

@@ -64,6 +64,7 @@ module "service" {
   model_bucket_arn           = module.model_store.bucket_arn
   model_runtime              = "litert"
   model_refresh_seconds      = local.model_refresh_seconds
+  pages_enabled              = local.pages_enabled
   database_name              = module.database.database_name
   database_port              = module.database.database_port
   proxy_endpoint             = module.database.proxy_endpoint

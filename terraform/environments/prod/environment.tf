@@ -34,6 +34,7 @@ locals {
   keep_warm_schedule      = null
   throttle_rate           = 200
   throttle_burst          = 400
+  pages_enabled           = false
   model_refresh_seconds   = 60
 
   # Callers sign with IAM.

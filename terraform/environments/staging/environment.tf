@@ -32,6 +32,7 @@ locals {
   keep_warm_schedule       = "rate(5 minutes)"
   throttle_rate            = 50
   throttle_burst           = 100
+  pages_enabled            = true
   model_refresh_seconds    = 60
 
   # Callers sign with IAM.

@@ -37,6 +37,7 @@ locals {
       DATABASE_TLS          = "verify"
       QUEUE_URL             = aws_sqs_queue.records.url
       DEAD_LETTER_QUEUE_URL = aws_sqs_queue.dead_letters.url
+      PAGES                 = var.pages_enabled ? "on" : "off"
       SERVICE_NAME          = var.name
       METRICS_NAMESPACE     = var.metrics_namespace
       LOG_LEVEL             = var.log_level

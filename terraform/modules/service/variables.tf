@@ -167,6 +167,12 @@ variable "keep_warm_schedule" {
   }
 }
 
+variable "pages_enabled" {
+  description = "PAGES: whether api shows the page, /docs and /openapi.json. A browser reaches them with a JWT alone: it signs nothing with IAM."
+  type        = bool
+  default     = true
+}
+
 variable "log_level" {
   description = "LOG_LEVEL."
   type        = string

@@ -98,6 +98,11 @@ run "environment" {
     condition     = [local.multi_az, local.backup_retention_days, local.deletion_protection, local.skip_final_snapshot, local.force_destroy] == [false, 1, false, true, true]
     error_message = "The protections of the data are others."
   }
+
+  assert {
+    condition     = local.pages_enabled == true
+    error_message = "The page and the documentation are shown here."
+  }
 }
 
 run "rejects_a_broken_account" {

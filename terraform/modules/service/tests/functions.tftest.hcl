@@ -122,6 +122,7 @@ run "environment" {
       DATABASE_TLS          = "verify"
       QUEUE_URL             = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-records"
       DEAD_LETTER_QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-dead-letters"
+      PAGES                 = "on"
       SERVICE_NAME          = "diabetes-test"
       METRICS_NAMESPACE     = "DiabetesMl"
       LOG_LEVEL             = "INFO"
@@ -140,6 +141,17 @@ run "environment" {
       ROLE_SECRET_ARNS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api,arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_replay"
     }))
     error_message = "migrate differs from api in two things: it is the master user, and knows where the roles' passwords are."
+  }
+}
+
+run "without_pages" {
+  variables {
+    pages_enabled = false
+  }
+
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables["PAGES"] == "off"])
+    error_message = "PAGES must be what was asked for."
   }
 }
 
