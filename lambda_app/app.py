@@ -18,14 +18,23 @@ from lambda_app.log.writer import Written
 from lambda_app.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, RequestMiddleware
 from lambda_app.openapi import (
     DESCRIPTION,
+    OPERATIONS,
+    PREDICTION,
+    SERVERS,
+    TAGS,
     IdempotencyKeyHeader,
     RecordId,
-    describe_prediction_responses,
-    describe_problem,
-    label_problems,
+    complete_schema,
 )
 from lambda_app.pages import add_pages
 from lambda_app.problems import list_field_errors, make_framework_problem, make_problem_response
+from lambda_app.responses import (
+    describe_failure,
+    describe_health_responses,
+    describe_metrics_responses,
+    describe_prediction_responses,
+    describe_record_responses,
+)
 from lambda_app.schemas import (
     BatchRequest,
     BatchResponse,
@@ -57,7 +66,9 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
         redoc_url=None,
         # FastAPI's own tracing hands request bodies and refused values to whatever OpenTelemetry exports.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        responses={"default": describe_problem("Any other failure")},
+        openapi_tags=TAGS,
+        servers=SERVERS,
+        responses=describe_failure(),
         generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(RequestMiddleware, telemetry=telemetry)
@@ -67,7 +78,7 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
     @app.post(
         "/predict",
         summary="Predict for one patient",
-        tags=["prediction"],
+        tags=[PREDICTION],
         response_model=PredictionResponse,
         responses=describe_prediction_responses(MAX_BODY_BYTES),
     )
@@ -83,9 +94,9 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
     @app.post(
         BATCH_PATH,
         summary="Predict for up to a thousand patients",
-        tags=["prediction"],
+        tags=[PREDICTION],
         response_model=BatchResponse,
-        responses=describe_prediction_responses(MAX_BATCH_BODY_BYTES),
+        responses=describe_prediction_responses(MAX_BATCH_BODY_BYTES, "patients[1].sex"),
     )
     async def predict_batch(
         request: Request, response: Response, body: BatchRequest, idempotency_key: IdempotencyKeyHeader = None
@@ -100,12 +111,9 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
     @app.get(
         "/predictions/{request_id}",
         summary="An earlier prediction of yours",
-        tags=["prediction"],
+        tags=[PREDICTION],
         response_model=StoredPredictionResponse,
-        responses={
-            404: describe_problem("You made no prediction with this id, or its record is still in the queue"),
-            503: describe_problem("The database could not be asked"),
-        },
+        responses=describe_record_responses(),
     )
     async def find_prediction(request: Request, request_id: RecordId) -> dict[str, Any]:
         """The record as it was made; only who made a prediction can see it."""
@@ -121,9 +129,9 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
     @app.get(
         "/health",
         summary="Whether the service can do its work",
-        tags=["operations"],
+        tags=[OPERATIONS],
         response_model=HealthResponse,
-        responses={503: {"model": HealthResponse, "description": "No prediction can be given"}},
+        responses=describe_health_responses(),
     )
     async def health(response: Response) -> HealthResponse:
         """Loads the model if there is none yet, and asks database and queue for a sign of life."""
@@ -142,12 +150,18 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
             version=VERSION,
         )
 
-    @app.get("/health/live", summary="Whether the process answers", tags=["operations"])
+    @app.get("/health/live", summary="Whether the process answers", tags=[OPERATIONS])
     async def live() -> LiveResponse:
         """Touches neither model nor database."""
         return LiveResponse()
 
-    @app.get("/metrics", summary="Counts of this instance", tags=["operations"], response_class=PlainTextResponse)
+    @app.get(
+        "/metrics",
+        summary="Counts of this instance",
+        tags=[OPERATIONS],
+        response_class=PlainTextResponse,
+        responses=describe_metrics_responses(),
+    )
     async def metrics() -> PlainTextResponse:
         """Prometheus text format. On Lambda each call reaches one instance of many: the fleet is in CloudWatch."""
         text, content_type = telemetry.render_prometheus()
@@ -159,7 +173,7 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            label_problems(generate_schema())
+            complete_schema(generate_schema())
         return cast(dict[str, Any], app.openapi_schema)
 
     app.openapi = openapi  # type: ignore[method-assign] # the way FastAPI documents

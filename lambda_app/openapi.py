@@ -1,4 +1,4 @@
-"""What the documentation says beside the models: headers, problems, and which request has which."""
+"""What the documentation says beside the models and the responses: tags, servers, security, parameters."""
 
 from typing import Annotated, Any
 
@@ -6,11 +6,46 @@ from fastapi import Header, Path
 
 from lambda_app.caller import KEY_PATTERN
 from lambda_app.problems import MEDIA_TYPE
-from lambda_app.schemas import ProblemResponse
+from lambda_app.schemas import EXAMPLE_ANSWER
 
 DESCRIPTION = """Predicts the progression of diabetes one year after ten clinical measurements were taken,
-from a model trained on the 442 patients of Efron et al. (2004). Every answer is recorded before it is sent.
+from a model trained on the 442 patients of Efron et al. (2004). Every prediction is recorded before it is sent.
 For study and engineering; not a medical device."""
+
+PREDICTION, EXPLANATION, OPERATIONS = "prediction", "explanation", "operations"
+TAGS = [
+    {"name": PREDICTION, "description": "Answers to rely on: each has a record, which is durable before it is sent."},
+    {"name": EXPLANATION, "description": "What the model is, and what moves its answers; nothing is recorded."},
+    {"name": OPERATIONS, "description": "What the service says of itself."},
+]
+
+# Relative to this document, so that they hold behind any prefix.
+SERVERS = [{"url": ".", "description": "Where this document is"}]
+
+# API Gateway has one of the two in front of every route; without it, on one's own machine, neither is asked for.
+SECURITY_SCHEMES = {
+    "aws_sigv4": {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "description": "Where the API's authorization is IAM: AWS Signature Version 4 for the service execute-api, by "
+        "an identity that may execute-api:Invoke. A browser cannot sign; `python -m local.call` can.",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    },
+    "jwt": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "Where the API was given an issuer of tokens: one of its tokens for the API's audience.",
+    },
+}
+
+# The gateway's answers come before the service's, and are no problem details.
+_GATEWAY_REFUSALS = {
+    401: ("There is no token, or it has expired or is of another issuer", "Unauthorized"),
+    403: ("The signature is missing or wrong, or its identity may not call this API", "Forbidden"),
+    429: ("There were more requests than the API's throttle lets through", "Too Many Requests"),
+}
 
 # Declared for the documentation; `_describe_call` reads it.
 IdempotencyKeyHeader = Annotated[
@@ -21,56 +56,41 @@ IdempotencyKeyHeader = Annotated[
         json_schema_extra={"pattern": KEY_PATTERN},
     ),
 ]
-RecordId = Annotated[str, Path(description="The request_id of a prediction", json_schema_extra={"format": "uuid"})]
-
-ANSWER_HEADERS = {
-    "X-Prediction-Record": {
-        "description": "Where the record is: `database`, or `queue` on its way there",
-        "schema": {"type": "string", "enum": ["database", "queue"]},
-    },
-    "Idempotency-Replayed": {
-        "description": "`true` when the answer is that of an earlier request with the same key",
-        "schema": {"type": "string", "enum": ["true"]},
-    },
-}
-
-EXPLANATION_HEADERS = {
-    "X-Prediction-Record": {
-        "description": "An explanation has no record",
-        "schema": {"type": "string", "enum": ["none"]},
-    }
-}
+RecordId = Annotated[
+    str,
+    Path(
+        description="The request_id of a prediction",
+        examples=[EXAMPLE_ANSWER["request_id"]],
+        json_schema_extra={"format": "uuid"},
+    ),
+]
 
 
-def describe_problem(description: str) -> dict[str, Any]:
-    return {"model": ProblemResponse, "description": description}
-
-
-def describe_prediction_responses(limit_bytes: int) -> dict[int | str, dict[str, Any]]:
-    return {
-        200: {"headers": ANSWER_HEADERS},
-        400: describe_problem("The body is not JSON, or the Idempotency-Key is malformed"),
-        413: describe_problem(f"The body is over {limit_bytes // 1024} KB"),
-        422: describe_problem("A field was refused, each named with its limit; or the key was used before"),
-        503: describe_problem("No model is loaded, or the record could not be made durable"),
-    }
-
-
-def describe_explanation_responses(limit_bytes: int) -> dict[int | str, dict[str, Any]]:
-    return {
-        200: {"headers": EXPLANATION_HEADERS},
-        400: describe_problem("The body is not JSON"),
-        413: describe_problem(f"The body is over {limit_bytes // 1024} KB"),
-        422: describe_problem("A field was refused, each named with its limit"),
-        503: describe_problem("No model is loaded"),
-    }
-
-
-def label_problems(schema: dict[str, Any]) -> None:
-    """FastAPI files every model under application/json; problems have a media type of their own."""
+def complete_schema(schema: dict[str, Any]) -> None:
+    """What FastAPI cannot be told: the media type of problems, and what the gateway answers in front of the service."""
+    schema["components"]["securitySchemes"] = SECURITY_SCHEMES
+    schema["security"] = [{name: []} for name in SECURITY_SCHEMES]
     for path in schema["paths"].values():
         for operation in path.values():
-            for response in operation["responses"].values():
-                content = response.get("content", {})
-                if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/ProblemResponse"):
-                    content[MEDIA_TYPE] = content.pop("application/json")
+            responses = operation["responses"]
+            for response in responses.values():
+                _label_problem(response.get("content", {}))
+            # FastAPI's own, for parameters: what none here can get.
+            if "HTTPValidationError" in str(responses.get("422")):
+                del responses["422"]
+            for status, (description, message) in _GATEWAY_REFUSALS.items():
+                responses[str(status)] = _describe_gateway_refusal(description, message)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(name, None)
+
+
+def _label_problem(content: dict[str, Any]) -> None:
+    """FastAPI files every model under application/json; problems have a media type of their own."""
+    if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/ProblemResponse"):
+        content[MEDIA_TYPE] |= content.pop("application/json")
+
+
+def _describe_gateway_refusal(description: str, message: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
+    content = {"application/json": {"schema": schema, "example": {"message": message}}}
+    return {"description": f"API Gateway: {description[0].lower()}{description[1:]}", "content": content}

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
+from lambda_app import VERSION
 from lambda_app.features import FEATURES, SEX, Feature
 
 EXAMPLE_REQUEST: dict[str, Any] = {feature.name: feature.example for feature in FEATURES}
@@ -17,27 +18,16 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
     "warnings": [],
 }
-EXAMPLE_EXPLANATION: dict[str, Any] = {
-    "prediction": 208.4,
-    "interval": EXAMPLE_ANSWER["interval"],
-    "base_value": 143.9,
-    "contributions": {
-        **{"age": 1.2, "sex": -12.1, "bmi": 30.5, "bp": 6.4, "s1": 13.0},
-        **{"s2": -4.5, "s3": 11.8, "s4": 1.6, "s5": 17.1, "s6": -0.5},
-    },
+EXAMPLE_MODEL_FAILURE = "models/current.json cannot be read from S3: NoSuchKey"
+EXAMPLE_HEALTH: dict[str, Any] = {
+    "status": "ok",
+    "model_loaded": True,
+    "scaler_loaded": True,
     "model_version": EXAMPLE_ANSWER["model_version"],
-    "request_id": EXAMPLE_ANSWER["request_id"],
-    "warnings": [],
-}
-EXAMPLE_MODEL: dict[str, Any] = {
-    "model_version": EXAMPLE_ANSWER["model_version"],
-    "features": [
-        {
-            **{"name": "age", "meaning": "Age", "unit": "years", "minimum": 0, "maximum": 120},
-            **{"typical": 50, "training_minimum": 19, "training_maximum": 79},
-        }
-    ],
-    "outcomes": {"minimum": 25, "maximum": 346, "mean": 152.1, "bin_edges": [20, 40, 60], "counts": [5, 38]},
+    "model_error": None,
+    "database": {"status": "ok", "response_time_ms": 1.84, "reason": None, "circuit": "closed"},
+    "queue": {"status": "ok", "response_time_ms": 6.6, "reason": None},
+    "version": VERSION,
 }
 
 
@@ -122,62 +112,6 @@ class PredictionResponse(BaseModel):
     warnings: list[FieldMessage] = Field(description="Features outside what the model saw in training")
 
 
-Contributions = create_model(  # type: ignore[call-overload] # it cannot see through **
-    "Contributions",
-    __doc__="What each measurement adds to the base value, in units of the prediction; below zero it takes away.",
-    **{feature.name: (float, Field(description=feature.meaning)) for feature in FEATURES},
-)
-
-
-class ExplanationResponse(BaseModel):
-    """The answer, and how it came about; there is no record of it."""
-
-    model_config = ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_EXPLANATION]})
-
-    prediction: float = Field(description="What /predict answers for the same measurements")
-    interval: IntervalResponse = Field(description="Where the true progression lies for most patients")
-    base_value: float = Field(description="What the model answers for the training mean of every measurement")
-    contributions: Contributions = Field(  # type: ignore[valid-type]
-        description="Exact Shapley values; the base value and they sum to the prediction"
-    )
-    model_version: str = Field(description="The version of the model that answered")
-    request_id: UUID = Field(description="The id of this request; no record has it")
-    warnings: list[FieldMessage] = Field(description="Features outside what the model saw in training")
-
-
-class ServedFeature(BaseModel):
-    """One measurement: what is accepted, and what training saw."""
-
-    name: str
-    meaning: str
-    unit: str
-    minimum: float = Field(description="The lowest value that is accepted")
-    maximum: float = Field(description="The highest value that is accepted")
-    typical: float | None = Field(description="The median in training; null for a model published without it")
-    training_minimum: float
-    training_maximum: float
-
-
-class OutcomesResponse(BaseModel):
-    """The histogram of the progressions of the patients that the model learned from."""
-
-    minimum: float
-    maximum: float
-    mean: float
-    bin_edges: list[float] = Field(description="In ascending order, one more than there are counts")
-    counts: list[int] = Field(description="How many patients there are from each edge to the next")
-
-
-class ModelResponse(BaseModel):
-    """The model that answers now."""
-
-    model_config = ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_MODEL]})
-
-    model_version: str
-    features: list[ServedFeature] = Field(description="In the order of the training's columns")
-    outcomes: OutcomesResponse | None = Field(description="Null for a model published without them")
-
-
 class StoredPredictionResponse(PredictionResponse):
     """A record: the measurements and what was answered."""
 
@@ -242,7 +176,7 @@ class DatabaseHealth(DependencyHealth):
 class HealthResponse(BaseModel):
     """Whether the service can do its work."""
 
-    model_config = ConfigDict(protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_HEALTH]})
 
     status: str = Field(
         description='"ok", "degraded" while one of database and queue is away, or "unavailable": no predictions'
@@ -259,7 +193,7 @@ class HealthResponse(BaseModel):
 class LiveResponse(BaseModel):
     """The process answers."""
 
-    status: str = "ok"
+    status: str = Field(default="ok", examples=["ok"])
 
 
 class ProblemResponse(BaseModel):

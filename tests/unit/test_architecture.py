@@ -18,6 +18,7 @@ LAYERS = {
     "lambda_app.openapi": 3,
     "lambda_app.pages": 3,
     "lambda_app.problems": 3,
+    "lambda_app.responses": 3,
     "lambda_app.schemas": 3,
     "lambda_app.service": 2,
     "lambda_app.telemetry": 1,

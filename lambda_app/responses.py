@@ -1,0 +1,145 @@
+"""What each route may answer, as the documentation has it: headers, problems, and an example of every one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lambda_app.caller import MAX_KEY_LENGTH
+from lambda_app.errors import (
+    BODY_TOO_LARGE,
+    INTERNAL_ERROR,
+    INVALID_INPUT,
+    MALFORMED_JSON,
+    IdempotencyConflictError,
+    IdempotencyKeyError,
+    LookupFailedError,
+    ModelUnavailableError,
+    Problem,
+    RecordError,
+    RecordNotFoundError,
+)
+from lambda_app.problems import MEDIA_TYPE
+from lambda_app.schemas import EXAMPLE_ANSWER, EXAMPLE_HEALTH, EXAMPLE_MODEL_FAILURE, HealthResponse, ProblemResponse
+
+ANSWER_HEADERS = {
+    "X-Prediction-Record": {
+        "description": "Where the record is: `database`, or `queue` on its way there",
+        "schema": {"type": "string", "enum": ["database", "queue"]},
+    },
+    "Idempotency-Replayed": {
+        "description": "`true` when the answer is that of an earlier request with the same key",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+}
+EXPLANATION_HEADERS = {
+    "X-Prediction-Record": {
+        "description": "An explanation has no record",
+        "schema": {"type": "string", "enum": ["none"]},
+    }
+}
+_RETRY_HEADERS = {"Retry-After": {"description": "After how many seconds to try again", "schema": {"type": "integer"}}}
+
+Responses = dict[int | str, dict[str, Any]]
+_ProblemExample = tuple[Problem, str]
+
+_BAD_JSON = (MALFORMED_JSON, "The body could not be read as JSON.")
+_BAD_KEY = (IdempotencyKeyError.problem, f"It must be one string of 1 to {MAX_KEY_LENGTH} printable ASCII characters.")
+_USED_KEY = (
+    IdempotencyConflictError.problem,
+    "You used this key before: for another request, or its record was deleted.",
+)
+_NO_MODEL = (ModelUnavailableError.problem, EXAMPLE_MODEL_FAILURE)
+_NO_RECORD = (
+    RecordError.problem,
+    "the database did not take the record: TimeoutError; nor did the queue: ConnectionRefusedError",
+)
+_NOT_FOUND = (RecordNotFoundError.problem, str(RecordNotFoundError()))
+_NO_LOOKUP = (LookupFailedError.problem, "the database did not answer: TimeoutError")
+_FAILED = (INTERNAL_ERROR, "An unexpected error; it was logged.")
+
+
+def describe_prediction_responses(limit_bytes: int, refused_field: str = "sex") -> Responses:
+    return {
+        200: {"headers": ANSWER_HEADERS, "description": "The answer; its record is durable"},
+        400: describe_problem("The body is not JSON, or the Idempotency-Key is malformed", _BAD_JSON, _BAD_KEY),
+        413: _describe_large_body(limit_bytes),
+        422: describe_problem(
+            "A field was refused, each named with its limit; or the key was used before", _USED_KEY, field=refused_field
+        ),
+        503: _describe_absence("No model is loaded, or the record could not be made durable", _NO_MODEL, _NO_RECORD),
+    }
+
+
+def describe_explanation_responses(limit_bytes: int) -> Responses:
+    return {
+        200: {"headers": EXPLANATION_HEADERS, "description": "The answer and how it came about"},
+        400: describe_problem("The body is not JSON", _BAD_JSON),
+        413: _describe_large_body(limit_bytes),
+        422: describe_problem("A field was refused, each named with its limit", field="sex"),
+        503: _describe_absence("No model is loaded", _NO_MODEL),
+    }
+
+
+def describe_model_responses() -> Responses:
+    return {
+        200: {"description": "The model that answers now"},
+        503: _describe_absence("No model is loaded", _NO_MODEL),
+    }
+
+
+def describe_record_responses() -> Responses:
+    return {
+        200: {"description": "The record"},
+        404: describe_problem("You made no prediction with this id, or its record is still in the queue", _NOT_FOUND),
+        503: _describe_absence("The database could not be asked", _NO_LOOKUP),
+    }
+
+
+def describe_health_responses() -> Responses:
+    unavailable = {
+        **EXAMPLE_HEALTH,
+        "status": "unavailable",
+        **{"model_loaded": False, "scaler_loaded": False, "model_version": None, "model_error": EXAMPLE_MODEL_FAILURE},
+    }
+    return {
+        200: {"description": "Predictions can be given"},
+        503: {
+            "model": HealthResponse,
+            "description": "No prediction can be given",
+            "content": {"application/json": {"example": unavailable}},
+        },
+    }
+
+
+def describe_metrics_responses() -> Responses:
+    example = 'diabetes_requests_total{instance="local",route="/predict",status="200"} 1.0\n'
+    return {200: {"description": "Prometheus text format", "content": {"text/plain": {"example": example}}}}
+
+
+def describe_failure() -> Responses:
+    """What every route may answer."""
+    return {500: describe_problem("The service failed in a way that nobody expected", _FAILED)}
+
+
+def describe_problem(description: str, *examples: _ProblemExample, field: str | None = None) -> dict[str, Any]:
+    """A response with problem details; `field` is one that was refused, which makes the first example."""
+    shown = {}
+    if field:
+        message = "must be 1 or 2"
+        errors = [{"field": field, "message": message}]
+        shown[INVALID_INPUT.slug] = {"value": _show_problem(INVALID_INPUT, f"{field} {message}", errors)}
+    shown |= {problem.slug: {"value": _show_problem(problem, detail)} for problem, detail in examples}
+    return {"model": ProblemResponse, "description": description, "content": {MEDIA_TYPE: {"examples": shown}}}
+
+
+def _describe_large_body(limit_bytes: int) -> dict[str, Any]:
+    example = (BODY_TOO_LARGE, f"The body is over {limit_bytes} bytes.")
+    return describe_problem(f"The body is over {limit_bytes // 1024} KB", example)
+
+
+def _describe_absence(description: str, *examples: _ProblemExample) -> dict[str, Any]:
+    return {**describe_problem(description, *examples), "headers": _RETRY_HEADERS}
+
+
+def _show_problem(problem: Problem, detail: str, errors: Sequence[Mapping[str, str]] | None = None) -> dict[str, Any]:
+    shown = {"type": problem.type, "title": problem.title, "status": int(problem.status), "detail": detail}
+    return {**shown, "request_id": EXAMPLE_ANSWER["request_id"], **({"errors": errors} if errors else {})}
