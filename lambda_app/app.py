@@ -80,7 +80,7 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
         summary="Predict for one patient",
         tags=[PREDICTION],
         response_model=PredictionResponse,
-        responses=describe_prediction_responses(MAX_BODY_BYTES),
+        responses=describe_prediction_responses(MAX_BODY_BYTES, "/request_id", "sex"),
     )
     async def predict(
         request: Request, response: Response, body: PredictionRequest, idempotency_key: IdempotencyKeyHeader = None
@@ -96,7 +96,7 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
         summary="Predict for up to a thousand patients",
         tags=[PREDICTION],
         response_model=BatchResponse,
-        responses=describe_prediction_responses(MAX_BATCH_BODY_BYTES, "patients[1].sex"),
+        responses=describe_prediction_responses(MAX_BATCH_BODY_BYTES, "/predictions/0/request_id", "patients[1].sex"),
     )
     async def predict_batch(
         request: Request, response: Response, body: BatchRequest, idempotency_key: IdempotencyKeyHeader = None
@@ -150,7 +150,12 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
             version=VERSION,
         )
 
-    @app.get("/health/live", summary="Whether the process answers", tags=[OPERATIONS])
+    @app.get(
+        "/health/live",
+        summary="Whether the process answers",
+        tags=[OPERATIONS],
+        responses={200: {"description": "It does"}},
+    )
     async def live() -> LiveResponse:
         """Touches neither model nor database."""
         return LiveResponse()

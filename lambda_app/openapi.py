@@ -6,7 +6,7 @@ from fastapi import Header, Path
 
 from lambda_app.caller import KEY_PATTERN
 from lambda_app.problems import MEDIA_TYPE
-from lambda_app.schemas import EXAMPLE_ANSWER
+from lambda_app.schemas import EXAMPLE_ANSWER, EXAMPLE_HEALTH, EXAMPLE_MODEL_FAILURE
 
 DESCRIPTION = """Predicts the progression of diabetes one year after ten clinical measurements were taken,
 from a model trained on the 442 patients of Efron et al. (2004). Every prediction is recorded before it is sent.
@@ -19,8 +19,7 @@ TAGS = [
     {"name": OPERATIONS, "description": "What the service says of itself."},
 ]
 
-# Relative to this document, so that they hold behind any prefix.
-SERVERS = [{"url": ".", "description": "Where this document is"}]
+SERVERS = [{"url": "/", "description": "The host that this document came from"}]
 
 # API Gateway has one of the two in front of every route; without it, on one's own machine, neither is asked for.
 SECURITY_SCHEMES = {
@@ -45,6 +44,15 @@ _GATEWAY_REFUSALS = {
     401: ("There is no token, or it has expired or is of another issuer", "Unauthorized"),
     403: ("The signature is missing or wrong, or its identity may not call this API", "Forbidden"),
     429: ("There were more requests than the API's throttle lets through", "Too Many Requests"),
+}
+
+# FastAPI leaves out of its examples what is null, which no answer does.
+_HEALTH_EXAMPLES = {
+    "200": EXAMPLE_HEALTH,
+    "503": {
+        **{**EXAMPLE_HEALTH, "status": "unavailable", "model_loaded": False, "scaler_loaded": False},
+        **{"model_version": None, "model_error": EXAMPLE_MODEL_FAILURE},
+    },
 }
 
 # Declared for the documentation; `_describe_call` reads it.
@@ -80,6 +88,9 @@ def complete_schema(schema: dict[str, Any]) -> None:
                 del responses["422"]
             for status, (description, message) in _GATEWAY_REFUSALS.items():
                 responses[str(status)] = _describe_gateway_refusal(description, message)
+    health = schema["paths"]["/health"]["get"]["responses"]
+    for name, example in _HEALTH_EXAMPLES.items():
+        health[name]["content"]["application/json"]["example"] = example
     for name in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(name, None)
 

@@ -51,13 +51,14 @@ class File:
         """The file, or that the browser has it."""
         compressed = self._gzipped is not None and "gzip" in request.headers.get("accept-encoding", "")
         etag = f'"{self._digest}{"-gzip" if compressed else ""}"'
-        headers = {**HEADERS, "etag": etag}
+        # With a 304 too: Mangum would say application/json, and a browser may believe the newest that it hears.
+        headers = {**HEADERS, "etag": etag, "content-type": CONTENT_TYPES[Path(self.name).suffix]}
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         if compressed:
             headers["content-encoding"] = "gzip"
         content = self._gzipped if compressed else self._content
-        return Response(content, headers={**headers, "content-type": CONTENT_TYPES[Path(self.name).suffix]})
+        return Response(content, headers=headers)
 
     @cached_property
     def _content(self) -> bytes:

@@ -18,7 +18,7 @@ from lambda_app.errors import (
     RecordNotFoundError,
 )
 from lambda_app.problems import MEDIA_TYPE
-from lambda_app.schemas import EXAMPLE_ANSWER, EXAMPLE_HEALTH, EXAMPLE_MODEL_FAILURE, HealthResponse, ProblemResponse
+from lambda_app.schemas import EXAMPLE_ANSWER, EXAMPLE_MODEL_FAILURE, HealthResponse, ProblemResponse
 
 ANSWER_HEADERS = {
     "X-Prediction-Record": {
@@ -57,9 +57,15 @@ _NO_LOOKUP = (LookupFailedError.problem, "the database did not answer: TimeoutEr
 _FAILED = (INTERNAL_ERROR, "An unexpected error; it was logged.")
 
 
-def describe_prediction_responses(limit_bytes: int, refused_field: str = "sex") -> Responses:
+def describe_prediction_responses(limit_bytes: int, id_pointer: str, refused_field: str) -> Responses:
+    """`id_pointer` says where in the answer the id of a record is."""
+    link = {"operationId": "find_prediction", "parameters": {"request_id": f"$response.body#{id_pointer}"}}
     return {
-        200: {"headers": ANSWER_HEADERS, "description": "The answer; its record is durable"},
+        200: {
+            "headers": ANSWER_HEADERS,
+            "description": "The answer; its record is durable",
+            "links": {"record": {**link, "description": "The record of this answer"}},
+        },
         400: describe_problem("The body is not JSON, or the Idempotency-Key is malformed", _BAD_JSON, _BAD_KEY),
         413: _describe_large_body(limit_bytes),
         422: describe_problem(
@@ -95,18 +101,9 @@ def describe_record_responses() -> Responses:
 
 
 def describe_health_responses() -> Responses:
-    unavailable = {
-        **EXAMPLE_HEALTH,
-        "status": "unavailable",
-        **{"model_loaded": False, "scaler_loaded": False, "model_version": None, "model_error": EXAMPLE_MODEL_FAILURE},
-    }
     return {
         200: {"description": "Predictions can be given"},
-        503: {
-            "model": HealthResponse,
-            "description": "No prediction can be given",
-            "content": {"application/json": {"example": unavailable}},
-        },
+        503: {"model": HealthResponse, "description": "No prediction can be given"},
     }
 
 

@@ -176,7 +176,7 @@ class DatabaseHealth(DependencyHealth):
 class HealthResponse(BaseModel):
     """Whether the service can do its work."""
 
-    model_config = ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_HEALTH]})
+    model_config = ConfigDict(protected_namespaces=())
 
     status: str = Field(
         description='"ok", "degraded" while one of database and queue is away, or "unavailable": no predictions'

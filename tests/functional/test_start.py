@@ -37,6 +37,8 @@ MAXIMUM_BYTECODE_MB = 12.0
 SCRIPT = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
+opened = []
+sys.addaudithook(lambda event, arguments: opened.append(str(arguments[0])) if event == "open" else None)
 from lambda_app.handler import api
 from tests.events import Context, load_event
 assert api(load_event("predict"), Context())["statusCode"] == 200
@@ -45,6 +47,7 @@ loaded = {name: module for name, module in sys.modules.items() if name not in ou
 caches = {getattr(module, "__cached__", None) for module in loaded.values()} - {None}
 print(json.dumps({
     "modules": sorted(loaded),
+    "opened": opened,
     "bytecode_mb": sum(os.path.getsize(path) for path in caches if os.path.exists(path)) / 1e6,
 }))
 """
@@ -64,6 +67,11 @@ def loaded(environment: dict[str, str]) -> dict[str, Any]:
 def test_nothing_heavy_is_imported(loaded: dict[str, Any]) -> None:
     assert "lambda_app.handler" in loaded["modules"]
     assert HEAVY & set(loaded["modules"]) == set()
+
+
+def test_no_file_of_a_page_is_read_before_it_is_asked_for(loaded: dict[str, Any]) -> None:
+    assert any(path.endswith("handler.py") or "handler.cpython" in path for path in loaded["opened"])
+    assert [path for path in loaded["opened"] if "/lambda_app/page/" in path or "/fastapi_swagger/" in path] == []
 
 
 def test_imports_stay_within_their_budget(loaded: dict[str, Any]) -> None:

@@ -1,0 +1,154 @@
+"""The API's description: nothing is left without a word or an example, and the examples are what the service says."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import BaseModel
+
+from lambda_app.explanation import EXAMPLE_EXPLANATION, ExplanationResponse, ModelResponse
+from lambda_app.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
+from lambda_app.schemas import (
+    EXAMPLE_REQUEST,
+    BatchResponse,
+    HealthResponse,
+    LiveResponse,
+    PredictionResponse,
+    StoredPredictionResponse,
+)
+from lambda_app.telemetry import LambdaHandler
+from local.ports import find_free_ports
+from tests.events import invoke, make_event
+
+MODELS: dict[str, dict[str, type[BaseModel]]] = {
+    "POST /predict": {"200": PredictionResponse},
+    "POST /predict/batch": {"200": BatchResponse},
+    "GET /predictions/{request_id}": {"200": StoredPredictionResponse},
+    "POST /explain": {"200": ExplanationResponse},
+    "GET /model": {"200": ModelResponse},
+    "GET /health": {"200": HealthResponse, "503": HealthResponse},
+    "GET /health/live": {"200": LiveResponse},
+}
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def document(api: LambdaHandler) -> dict[str, Any]:
+    body: dict[str, Any] = invoke(api, make_event("GET", "/openapi.json"))["body"]
+    return body
+
+
+def list_operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def list_examples(content: dict[str, Any], schemas: dict[str, Any]) -> list[Any]:
+    """Those of a media type, or of the model that it has."""
+    if "example" in content:
+        return [content["example"]]
+    if "examples" in content:
+        return [entry["value"] for entry in content["examples"].values()]
+    schema = schemas[content["schema"]["$ref"].rpartition("/")[2]]
+    if "examples" in schema:
+        return list(schema["examples"])
+    return [{name: told["examples"][0] for name, told in schema["properties"].items()}]
+
+
+def test_everything_is_described_and_has_examples(document: dict[str, Any]) -> None:
+    described = {tag["name"] for tag in document["tags"] if tag["description"]}
+    operations = dict(list_operations(document))
+    assert set(operations) == {
+        *("POST /predict", "POST /predict/batch", "GET /predictions/{request_id}", "POST /explain", "GET /model"),
+        *("GET /health", "GET /health/live", "GET /metrics"),
+    }
+    for name, operation in operations.items():
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert set(operation["tags"]) <= described, name
+        for status, response in operation["responses"].items():
+            assert response["description"] != "Successful Response", f"{name} {status}"
+            for media_type, content in response["content"].items():
+                examples = list_examples(content, document["components"]["schemas"])
+                assert examples, f"{name} {status} {media_type}"
+                if media_type == PROBLEM:
+                    assert {example["status"] for example in examples} == {int(status)}
+        if "requestBody" in operation:
+            [content] = operation["requestBody"]["content"].values()
+            assert list_examples(content, document["components"]["schemas"]), name
+        for parameter in operation.get("parameters", []):
+            assert parameter["description"], name
+    assert document["security"] == [{name: []} for name in document["components"]["securitySchemes"]]
+    assert set(document["components"]["securitySchemes"]) == {"aws_sigv4", "jwt"}
+
+
+def test_examples_of_answers_are_answers(document: dict[str, Any]) -> None:
+    operations = dict(list_operations(document))
+    for name, models in MODELS.items():
+        for status, model in models.items():
+            content = operations[name]["responses"][status]["content"]["application/json"]
+            [example] = list_examples(content, document["components"]["schemas"])
+            # As it would go out: of its fields none is missing and none is one too many.
+            assert set(model.model_validate(example).model_dump()) == set(example), name
+    example = ExplanationResponse.model_validate(EXAMPLE_EXPLANATION)
+    contributions = example.model_dump()["contributions"].values()
+    assert example.base_value + sum(contributions) == pytest.approx(example.prediction)
+
+
+def post(api: LambdaHandler, path: str, body: str, **headers: str) -> dict[str, Any]:
+    return invoke(api, make_event("POST", path, body, **headers))
+
+
+def provoke_problems(wire: Callable[..., LambdaHandler], bucket: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """For operation and kind of problem: the answer to a request that must get it."""
+    api, without_model = wire(), wire(MODEL_BUCKET=bucket)
+    limits = {"/predict": MAX_BODY_BYTES, "/explain": MAX_BODY_BYTES, BATCH_PATH: MAX_BATCH_BODY_BYTES}
+    sound = {**dict.fromkeys(limits, EXAMPLE_REQUEST), BATCH_PATH: {"patients": [EXAMPLE_REQUEST, EXAMPLE_REQUEST]}}
+    refused = {**EXAMPLE_REQUEST, "sex": 3}
+    answers = {}
+    for path, limit in limits.items():
+        body, operation = json.dumps(sound[path]), f"POST {path}"
+        wrong = {"patients": [EXAMPLE_REQUEST, refused]} if path == BATCH_PATH else refused
+        answers[operation, "malformed-json"] = post(api, path, "{")
+        answers[operation, "body-too-large"] = post(api, path, body.ljust(limit + 1))
+        answers[operation, "invalid-input"] = post(api, path, json.dumps(wrong))
+        answers[operation, "model-unavailable"] = post(without_model, path, body)
+        if path != "/explain":
+            key = str(uuid4())
+            answers[operation, "malformed-idempotency-key"] = post(api, path, body, idempotency_key="é")
+            post(api, "/predict", json.dumps({**EXAMPLE_REQUEST, "age": 60}), idempotency_key=key)
+            answers[operation, "idempotency-key-reused"] = post(api, path, body, idempotency_key=key)
+    lookup = f"/predictions/{uuid4()}"
+    answers["GET /predictions/{request_id}", "record-not-found"] = invoke(api, make_event("GET", lookup))
+    answers["GET /model", "model-unavailable"] = invoke(without_model, make_event("GET", "/model"))
+    database, queue = map(str, find_free_ports(2))
+    alone = wire(DATABASE_PORT=database, QUEUE_URL=f"http://127.0.0.1:{queue}/1/records")
+    answers["GET /predictions/{request_id}", "lookup-unavailable"] = invoke(alone, make_event("GET", lookup))
+    for path in ("/predict", BATCH_PATH):
+        answers[f"POST {path}", "record-unavailable"] = post(alone, path, json.dumps(sound[path]))
+    return answers
+
+
+def test_examples_of_problems_are_what_the_service_says(
+    document: dict[str, Any], wire: Callable[..., LambdaHandler], bucket: str
+) -> None:
+    answers = provoke_problems(wire, bucket)
+    shown = {
+        (name, kind): example["value"]
+        for name, operation in list_operations(document)
+        for response in operation["responses"].values()
+        for kind, example in response["content"].get(PROBLEM, {}).get("examples", {}).items()
+    }
+    # What nobody expected cannot be provoked; tests/functional/test_observability.py breaks the service for it.
+    assert {key for key in shown if key[1] != "internal-error"} == set(answers)
+    for key, answer in answers.items():
+        body, example = answer["body"], shown[key]
+        if key[1] in {"record-unavailable", "lookup-unavailable"}:
+            # What went wrong may be one thing or another.
+            assert body["detail"].split(":")[0] == example["detail"].split(":")[0]
+            body["detail"] = example["detail"]
+        assert {**body, "request_id": example["request_id"]} == example, key
+        assert answer["headers"]["content-type"] == PROBLEM

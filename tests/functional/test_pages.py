@@ -1,0 +1,150 @@
+"""What a browser gets: the page, the documentation and their files, from here alone and none elsewhere."""
+
+import base64
+import gzip
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lambda_app
+from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.telemetry import LambdaHandler
+from tests.events import invoke, load_event, make_event
+
+PAGE = Path(lambda_app.__file__).parent / "page"
+[SWAGGER] = (find_spec("fastapi_swagger") or pytest.fail("fastapi-swagger")).submodule_search_locations or []
+FILES = {
+    "/": PAGE / "index.html",
+    "/docs": PAGE / "docs.html",
+    "/swagger-ui-bundle.js": Path(SWAGGER, "resources", "swagger-ui-bundle.js"),
+    "/swagger-ui.css": Path(SWAGGER, "resources", "swagger-ui.css"),
+    **{f"/{path.name}": path for path in PAGE.iterdir() if path.suffix != ".html"},
+}
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+# A namespace, which nobody asks for.
+SVG = "http://www.w3.org/2000/svg"
+
+
+class References(HTMLParser):
+    """What a document loads or leads to, and whether it has script or style within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.inline: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        self.urls += [url for name in ("src", "href", "action") if (url := given.get(name))]
+        self.inline += [f"{tag} {name}" for name in given if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in given):
+            self.inline.append(tag)
+
+
+def get(api: LambdaHandler, path: str, **headers: str) -> dict[str, Any]:
+    return invoke(api, make_event("GET", path, **headers))
+
+
+def read(answer: dict[str, Any]) -> bytes:
+    """The content as a browser has it."""
+    body: str = answer["body"]
+    content = base64.b64decode(body) if answer["isBase64Encoded"] else body.encode()
+    return gzip.decompress(content) if answer["headers"].get("content-encoding") == "gzip" else content
+
+
+@pytest.mark.parametrize("path", FILES)
+@pytest.mark.parametrize("encoding", ["identity", "gzip, deflate, br"])
+def test_each_file_is_served_as_it_is(path: str, encoding: str, api: LambdaHandler) -> None:
+    answer = get(api, path, accept_encoding=encoding)
+    content = FILES[path].read_bytes()
+    assert answer["statusCode"] == 200
+    assert answer["headers"]["content-type"] == TYPES[FILES[path].suffix]
+    assert read(answer) == content
+    compressed = answer["headers"].get("content-encoding") == "gzip"
+    assert compressed == (encoding != "identity" and len(content) >= 4096)
+    # What is text goes out as text, unless it is compressed.
+    assert answer["isBase64Encoded"] == (compressed or path.endswith(".svg"))
+    assert answer["headers"]["x-content-type-options"] == "nosniff"
+    assert answer["headers"]["referrer-policy"] == "no-referrer"
+    policy = answer["headers"]["content-security-policy"]
+    assert "default-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "://" not in policy
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_a_browser_that_has_a_file_does_not_get_it_again(path: str, api: LambdaHandler) -> None:
+    etags = set()
+    for encoding in ("identity", "gzip"):
+        first = get(api, path, accept_encoding=encoding)
+        etag = first["headers"]["etag"]
+        etags.add((etag, first["headers"].get("content-encoding")))
+        for condition in (etag, f"W/{etag}", f'"another", {etag}'):
+            again = get(api, path, accept_encoding=encoding, if_none_match=condition)
+            assert (again["statusCode"], again["body"], again["headers"]["etag"]) == (304, "", etag)
+            assert again["headers"]["content-type"] == first["headers"]["content-type"]
+        assert get(api, path, accept_encoding=encoding, if_none_match='"another"')["statusCode"] == 200
+    # Two forms of one file are two things to a cache.
+    assert len({etag for etag, _ in etags}) == len({encoding for _, encoding in etags})
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_a_page_names_no_other_host_and_all_that_it_names_is_served(path: str, api: LambdaHandler) -> None:
+    references = References()
+    references.feed(read(get(api, path)).decode())
+    assert references.inline == []
+    named = [url.partition("#")[0] for url in references.urls if not url.startswith("data:")]
+    for url in filter(None, named):
+        # Relative, so that it holds behind any prefix.
+        assert re.fullmatch(r"\.|[a-z][a-z0-9.-]*", url), url
+        assert get(api, f"/{url.removeprefix('.')}")["statusCode"] == 200, url
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.endswith((".css", ".js"))])
+def test_no_style_or_script_of_ours_asks_another_host(path: str, api: LambdaHandler) -> None:
+    text = read(get(api, path)).decode()
+    loaded = re.findall(r"(?:url\(|@import)\s*[\"']?([^\"')\s]+)", text) if path.endswith(".css") else []
+    assert [url for url in loaded if not url.startswith(("data:", "#"))] == []
+    # The bundle names hosts in its code for what nobody here asks of it; the policy of the page holds it back.
+    if "swagger" not in path:
+        assert re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z.]+", text.replace(SVG, "")) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/index.html", "/docs.html", "/page", "/page/", "/page/index.html", "/favicon-32x32.png"),
+        *("/../app.py", "/page/../../app.py", "/..%2fapp.py", "/%2e%2e/app.py", "//etc/passwd", "/docs.js/../app.py"),
+        *("/app.py", "/handler.py", "/docs.js%00", "/docs.js.", "/DOCS", "/redoc", "/docs/oauth2-redirect"),
+    ],
+)
+def test_nothing_else_is_a_file(path: str, api: LambdaHandler) -> None:
+    assert get(api, path)["statusCode"] == 404
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_files_are_read_and_not_written(path: str, api: LambdaHandler) -> None:
+    answer = invoke(api, make_event("POST", path, "{}"))
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "GET, HEAD")
+
+
+def test_off_hides_all_of_it_and_leaves_the_api(wire: Callable[..., LambdaHandler]) -> None:
+    api = wire(PAGES="off")
+    unknown = invoke(api, load_event("unknown_path"))
+    for path in (*FILES, "/openapi.json"):
+        for method in ("GET", "POST"):
+            answer = invoke(api, make_event(method, path))
+            assert answer["statusCode"] == 404
+            assert {**answer["body"], "request_id": ""} == {**unknown["body"], "request_id": ""}
+    assert get(api, "/model")["statusCode"] == 200
+    assert [feature["name"] for feature in get(api, "/model")["body"]["features"]] == list(EXAMPLE_REQUEST)
