@@ -24,6 +24,8 @@ PATTERNS = {
     "<utc-time>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,6}Z",
     "<model-version>": r"\d{8}T\d{6}Z-[0-9a-f]{8}",
     "<etag>": r'"[0-9a-f]{32}"',
+    "<etag-gzip>": r'"[0-9a-f]{32}-gzip"',
+    "<gzip-base64>": r"H4sI[A-Za-z0-9+/]+=*",
     "<html>": r"<!DOCTYPE html>.*",
 }
 
