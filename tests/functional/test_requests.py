@@ -74,9 +74,12 @@ near_requests = st.fixed_dictionaries({}, optional={name: st.floats() | json_val
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=st.text() | json_values.map(json.dumps) | near_requests.map(json.dumps))
-def test_no_body_causes_a_server_error(body: str, api: LambdaHandler) -> None:
-    answer = predict(api, body)
+@given(
+    path=st.sampled_from(["/predict", "/predict/batch", "/explain"]),
+    body=st.text() | json_values.map(json.dumps) | near_requests.map(json.dumps),
+)
+def test_no_body_causes_a_server_error(path: str, body: str, api: LambdaHandler) -> None:
+    answer = invoke(api, make_event("POST", path, body))
     assert answer["statusCode"] in {200, 400, 413, 422}
     if answer["statusCode"] != 200:
         assert answer["body"]["status"] == answer["statusCode"]
