@@ -168,7 +168,7 @@ variable "keep_warm_schedule" {
 }
 
 variable "pages_enabled" {
-  description = "PAGES: whether api shows the page, /docs and /openapi.json. A browser reaches them with a JWT alone: it signs nothing with IAM."
+  description = "PAGES: whether api shows the page, /docs and /openapi.json. The gateway wants a signature or a JWT for these too, which a browser sends only with help: that of a proxy which adds it."
   type        = bool
   default     = true
 }
