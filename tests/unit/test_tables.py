@@ -1,4 +1,4 @@
-"""What README and documents say in tables and pictures is what the code says."""
+"""What documents say in tables and pictures is what the code says."""
 
 import re
 from dataclasses import fields
@@ -8,19 +8,20 @@ from lambda_app.features import FEATURES
 from lambda_app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 
 def test_settings_table_names_every_variable() -> None:
-    table = re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE)
+    table = re.findall(r"^\| `([A-Z_]+)` \|", SETTINGS, re.MULTILINE)
     names = [field.name.upper() for field in fields(Settings)]
     assert table == names[: len(table)]
-    [told] = re.findall(r"^Lambda itself sets (.+?)\n\n", README, re.MULTILINE | re.DOTALL)
+    [told] = re.findall(r"^Lambda itself sets (.+?)\n\n", SETTINGS, re.MULTILINE | re.DOTALL)
     assert set(names[len(table) :]) == {name for name in names if f"`{name}`" in told}
 
 
 def test_feature_table_has_every_feature_with_its_bounds() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (?:(\S+) to (\S+).*|1 or 2) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (?:(\S+) to (\S+).*|1 or 2) \|$", API, re.MULTILINE)
     expected = [
         (f.name, f.meaning, *(("", "") if f.name == "sex" else (f"{f.minimum:g}", f"{f.maximum:g}"))) for f in FEATURES
     ]
