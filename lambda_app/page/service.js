@@ -1,0 +1,45 @@
+/** The service as this page asks it; every failure comes back as a sentence that says what to do. */
+
+const RETRY_SECONDS = 5;
+
+export class ProblemError extends Error {
+  /** `fields` are the refused ones, each with its message; without `retryAfterSeconds` trying again is no use. */
+  constructor(message, { fields = [], retryAfterSeconds = 0 } = {}) {
+    super(message);
+    this.fields = fields;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+function describeFailure(response, problem) {
+  const { status } = response;
+  if (status === 401 || status === 403) {
+    return new ProblemError("The service answers only to those who sign in, which this page cannot do for you.");
+  }
+  const retryAfterSeconds = Number(response.headers.get("retry-after")) || (status >= 500 ? RETRY_SECONDS : 0);
+  const title = problem?.title ?? `The service answered with the status ${status}`;
+  const advice = status >= 500 ? "" : " Please reload the page.";
+  const reference = problem ? ` If it stays so, tell whoever runs the service this id: ${problem.request_id}.` : "";
+  return new ProblemError(`${title}.${advice}${reference}`, { fields: problem?.errors, retryAfterSeconds });
+}
+
+/** What the service answers to a GET, or, with a `body`, to a POST, and where it keeps the record. */
+export async function ask(path, body, signal) {
+  const headers = { "content-type": "application/json" };
+  const options = body ? { method: "POST", headers, body: JSON.stringify(body), signal } : { signal };
+  let response;
+  let answer;
+  try {
+    response = await fetch(path, options);
+    const isJson = response.headers.get("content-type")?.includes("json");
+    answer = isJson ? await response.json() : null;
+  } catch {
+    throw new ProblemError("The service cannot be reached. Is this computer online?", {
+      retryAfterSeconds: RETRY_SECONDS,
+    });
+  }
+  if (!response.ok || !answer) {
+    throw describeFailure(response, answer);
+  }
+  return { answer, destination: response.headers.get("x-prediction-record") };
+}
