@@ -66,7 +66,8 @@ function createNumberField(feature, onChange) {
   root.querySelector(".unit").textContent = feature.unit;
   hint.textContent = joinWords(explanation, describeLimits(feature), describeTypical(feature));
   slider.id = `${name}-slider`;
-  slider.setAttribute("aria-label", `${label}, slider`);
+  root.querySelector("label").id = `${name}-label`;
+  slider.setAttribute("aria-labelledby", `${name}-label`);
   for (const input of [number, slider]) {
     Object.assign(input, { min: minimum, max: maximum, step });
     input.setAttribute("aria-describedby", `${hint.id} ${message.id}`);

@@ -20,7 +20,7 @@ const pushes = createPushes(part("reasons").querySelector("table"), (name) => {
 
 let model;
 let fields;
-let record;
+let recordedValues;
 let request;
 let timer;
 let retryTimer;
@@ -46,22 +46,32 @@ function showStanding(standing) {
   document.body.dataset.standing = standing;
 }
 
+/** A preview is asked for again by itself; a record is not, which is a person's deed. */
 function showProblem(problem, again) {
-  clearTimeout(retryTimer);
-  part("problem").hidden = !problem;
-  if (!problem) {
-    failures = 0;
-    return;
-  }
   tryAgain = again;
-  let text = problem.message;
-  if (problem.retryAfterSeconds && again !== predict) {
-    const seconds = Math.max(problem.retryAfterSeconds, Math.min(2 ** failures, LONGEST_WAIT_SECONDS));
-    failures += 1;
-    retryTimer = setTimeout(again, seconds * 1000);
-    text += ` This page tries again in ${seconds === 1 ? "a second" : `${seconds} seconds`}.`;
+  part("problem").hidden = false;
+  let advice = "";
+  if (problem.retryAfterSeconds) {
+    const isDeed = again === predict;
+    const wait = isDeed ? 0 : Math.min(2 ** failures, LONGEST_WAIT_SECONDS);
+    const seconds = Math.max(problem.retryAfterSeconds, wait);
+    if (!isDeed) {
+      failures += 1;
+      clearTimeout(retryTimer);
+      retryTimer = setTimeout(again, seconds * 1000);
+    }
+    const words = seconds === 1 ? "a second" : `${seconds} seconds`;
+    advice = isDeed ? ` Please try again in ${words}.` : ` This page tries again in ${words}.`;
   }
-  part("problem").querySelector("p").textContent = text;
+  const [text, reference] = part("problem").querySelectorAll("p");
+  text.textContent = problem.message + advice;
+  reference.textContent = problem.reference ?? "";
+}
+
+function hideProblem() {
+  clearTimeout(retryTimer);
+  failures = 0;
+  part("problem").hidden = true;
 }
 
 function estimateRank({ counts, bin_edges: edges }, prediction) {
@@ -96,6 +106,7 @@ function showAnswer(answer) {
   part("coverage").textContent = `The interval for ${coverage} % of patients like the study’s.`;
   part("rank").textContent = model.outcomes ? estimateRank(model.outcomes, prediction) : "";
   part("summary").firstElementChild.textContent = `${formatValue(Math.round(prediction))} (${ends})`;
+  part("caution").hidden = answer.warnings.length === 0;
   histogram.show(model.outcomes, answer);
   part("outcomes").setAttribute(
     "aria-label",
@@ -109,13 +120,7 @@ function showAnswer(answer) {
   part("model").textContent = `Model ${answer.model_version}.`;
 }
 
-/** Whether the shown record is of these values. */
-const isRecorded = (values) => record && JSON.stringify(record.values) === JSON.stringify(values);
-
-function showRecordState(values) {
-  part("recorded-outdated").hidden = !record || isRecorded(values);
-  showStanding(isRecorded(values) ? "recorded" : "preview");
-}
+const isRecorded = (values) => JSON.stringify(recordedValues) === JSON.stringify(values);
 
 function change() {
   clearTimeout(timer);
@@ -130,6 +135,7 @@ async function preview() {
   changedAt = undefined;
   request?.abort();
   const values = fields.read();
+  part("recorded-outdated").hidden = isRecorded(values);
   if (!values) {
     showStanding("earlier");
     announce("A value cannot be used; the field says why.");
@@ -145,21 +151,21 @@ async function preview() {
     if (own.signal.aborted) {
       return;
     }
-    showProblem(null);
+    hideProblem();
     fields.showMessages(answer.warnings, "warning");
     showAnswer(answer);
-    showRecordState(values);
+    showStanding(isRecorded(values) ? "recorded" : "preview");
     const warnings = answer.warnings.map(({ field, message }) => ` ${fields.get(field).label} ${message}.`).join("");
     announce(`Prediction ${part("prediction").textContent}, interval ${describeInterval(answer)}.${warnings}`);
   } catch (problem) {
     if (!own.signal.aborted) {
+      showStanding("earlier");
       fail(problem, preview);
     }
   }
 }
 
 function fail(problem, again) {
-  showStanding(again === predict ? document.body.dataset.standing : "earlier");
   if (problem.fields?.length) {
     fields.showMessages(problem.fields, "error");
   } else {
@@ -181,8 +187,7 @@ async function predict() {
   button.ariaDisabled = "true";
   try {
     const { answer, destination } = await ask("predict", values);
-    showProblem(null);
-    record = { values };
+    recordedValues = values;
     part("recorded").hidden = false;
     part("recorded-prediction").textContent =
       `${formatValue(Math.round(answer.prediction))} (${describeInterval(answer)})`;
@@ -192,7 +197,8 @@ async function predict() {
     const time = new Date(answer.timestamp);
     part("recorded-time").dateTime = answer.timestamp;
     part("recorded-time").textContent = time.toLocaleString(undefined, { dateStyle: "long", timeStyle: "medium" });
-    showRecordState(fields.read());
+    // The inputs may have changed meanwhile: how they stand to the record is for their own answer to say.
+    await preview();
     announce(`Recorded. Its id is ${answer.request_id}.`);
   } catch (problem) {
     fail(problem, predict);
@@ -222,7 +228,7 @@ async function start() {
     showProblem(problem, start);
     return;
   }
-  showProblem(null);
+  hideProblem();
   fields = createFields(part("fields"), model.features, change);
   part("typical").hidden = part("legend").hidden = false;
   setTypical();
@@ -238,5 +244,5 @@ part("record").addEventListener("click", predict);
 part("copy").addEventListener("click", copyId);
 part("again").addEventListener("click", () => tryAgain());
 part("patient").addEventListener("submit", (event) => event.preventDefault());
-addEventListener("online", () => part("problem").hidden || tryAgain === predict || tryAgain());
+addEventListener("online", () => part("problem").hidden || (fields ? preview() : start()));
 start();

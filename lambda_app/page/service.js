@@ -1,12 +1,16 @@
-/** The service as this page asks it; every failure comes back as a sentence that says what to do. */
+/** The service as this page asks it; every failure comes back in words that a person can use. */
 
 const RETRY_SECONDS = 5;
 
 export class ProblemError extends Error {
-  /** `fields` are the refused ones, each with its message; without `retryAfterSeconds` trying again is no use. */
-  constructor(message, { fields = [], retryAfterSeconds = 0 } = {}) {
+  /**
+   * `fields` are the refused ones, each with its message; `reference` is what to tell whoever runs the service; without
+   * `retryAfterSeconds` trying again is no use.
+   */
+  constructor(message, { fields = [], reference = "", retryAfterSeconds = 0 } = {}) {
     super(message);
     this.fields = fields;
+    this.reference = reference;
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
@@ -19,8 +23,8 @@ function describeFailure(response, problem) {
   const retryAfterSeconds = Number(response.headers.get("retry-after")) || (status >= 500 ? RETRY_SECONDS : 0);
   const title = problem?.title ?? `The service answered with the status ${status}`;
   const advice = status >= 500 ? "" : " Please reload the page.";
-  const reference = problem ? ` If it stays so, tell whoever runs the service this id: ${problem.request_id}.` : "";
-  return new ProblemError(`${title}.${advice}${reference}`, { fields: problem?.errors, retryAfterSeconds });
+  const reference = problem ? `If it stays so, tell whoever runs the service this id: ${problem.request_id}` : "";
+  return new ProblemError(`${title}.${advice}`, { fields: problem?.errors, reference, retryAfterSeconds });
 }
 
 /** What the service answers to a GET, or, with a `body`, to a POST, and where it keeps the record. */

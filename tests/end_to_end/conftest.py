@@ -1,15 +1,19 @@
-"""Functions under the Runtime Interface Emulator."""
+"""Functions under the Runtime Interface Emulator, and the page in Chromium."""
 
 import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from local.emulator import Emulator
 from local.environment import DATABASE_USERS, Function
-from local.ports import find_free_ports
+from local.ports import LOOPBACK, find_free_ports
+from tests.end_to_end.browsing import OTHER_NAME, Visit, open_context, serve
+from tests.standins import debian
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,3 +40,39 @@ def start_emulator(
     yield start
     for emulator in started:
         emulator.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Of a module and not of the run: playwright's loop is in the way of whoever starts their own."""
+    path = debian.require_browser()
+    with sync_playwright() as playwright:
+        arguments = [f"--host-resolver-rules=MAP {OTHER_NAME} {LOOPBACK}"]
+        if os.geteuid() == 0:
+            arguments.append("--no-sandbox")
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page_url(browser: Browser, environment: dict[str, str]) -> Iterator[str]:
+    """The service with all that belongs to it; a test that breaks something serves its own."""
+    with serve(environment) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(browser: Browser, page_url: str) -> Iterator[Callable[..., Visit]]:
+    """Open the page in a window of its own; when the test is over, nothing unseemly may have happened in it."""
+    visits: list[Visit] = []
+
+    def open_visit(url: str = page_url, *, opened: bool = True, **options: Any) -> Visit:
+        visits.append(Visit(open_context(browser, **options), url))
+        if opened:
+            visits[-1].open()
+        return visits[-1]
+
+    yield open_visit
+    for each in visits:
+        each.close()

@@ -1,4 +1,6 @@
-"""Debian's own PostgreSQL and PgBouncer, both with TLS alone, as child processes on loopback."""
+"""What Debian has for the tests: PostgreSQL and PgBouncer, both with TLS alone, as child processes on loopback, and
+Chromium, which playwright drives.
+"""
 
 import contextlib
 import os
@@ -6,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from local import cluster
@@ -16,7 +18,9 @@ from local.process import start_process, stop_process
 from tests.machine import require
 from tests.standins.certificates import Certificate
 
-PACKAGES = ("postgresql", "pgbouncer")
+SERVERS = ("postgresql", "pgbouncer")
+# Without a font the browser draws no letter.
+BROWSER = ("chromium", "fonts-dejavu-core")
 # How many connections PgBouncer has to PostgreSQL.
 POOL_SIZE = 2
 START_SECONDS = 30
@@ -25,10 +29,21 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def require_programs() -> None:
-    """Skip the test where the two are missing; with REQUIRE_ALL=1 install them first, for which we must be root."""
-    if not has_programs() and os.environ.get("REQUIRE_ALL") == "1" and shutil.which("apt-get"):
-        _install()
-    require(has_programs(), "Debian's postgresql and pgbouncer (apt-get install postgresql pgbouncer)")
+    """Skip the test where the two servers are missing."""
+    _require_packages(has_programs, SERVERS)
+
+
+def require_browser() -> str:
+    """The path of Chromium; skip the test where it is missing."""
+    _require_packages(_find_browser, BROWSER)
+    return _find_browser()
+
+
+def _require_packages(find: Callable[[], object], packages: Sequence[str]) -> None:
+    """With REQUIRE_ALL=1 install them first, for which we must be root."""
+    if not find() and os.environ.get("REQUIRE_ALL") == "1" and shutil.which("apt-get"):
+        _install(packages)
+    require(find(), f"Debian's {' and '.join(packages)} (apt-get install {' '.join(packages)})")
 
 
 @contextlib.contextmanager
@@ -133,14 +148,18 @@ def _find_pgbouncer() -> str | None:
     return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 
 
+def _find_browser() -> str:
+    return shutil.which("chromium") or ""
+
+
 def has_programs() -> bool:
     return bool(find_server("postgres") and find_server("initdb") and _find_pgbouncer())
 
 
-def _install() -> None:
+def _install(packages: Sequence[str]) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _without_services():
-        for arguments in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
+        for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
             command = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *arguments]
             result = subprocess.run(
                 command, env=environment, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS

@@ -1,0 +1,123 @@
+"""The service behind uvicorn, as `make run` serves it, and a visit to its page by Chromium."""
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from lambda_app.handler import build_app
+from lambda_app.settings import Settings
+from lambda_app.telemetry import Telemetry
+from local.ports import LOOPBACK, find_free_ports
+
+START_SECONDS = 30
+# The same server to the browser, as if it were another machine.
+OTHER_NAME = "page.test"
+# What Chromium writes for every status from 400 on, and for a network that is away.
+FAILED_REQUEST = "Failed to load resource"
+
+
+@contextlib.contextmanager
+def serve(environment: Mapping[str, str], **changed: str) -> Iterator[str]:
+    """The api with these variables; the URL of its page."""
+    # Powertools keeps a logger for each service name of the process.
+    settings = Settings.from_env({**environment, "SERVICE_NAME": f"diabetes-{uuid4()}", "LOG_LEVEL": "WARNING", **changed})
+    app = build_app(settings, Telemetry(settings, emit_emf=False))
+    [port] = find_free_ports(1)
+    server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, lifespan="off", log_config=None))
+    thread = threading.Thread(target=server.run, name="uvicorn")
+    thread.start()
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield f"http://{LOOPBACK}:{port}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class Visit:
+    """One browser window on the page, and what it asked for and complained of."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.url = url
+        self.context = context
+        self.page: Page = context.new_page()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        # Also what the content security policy refused.
+        self.page.on("console", lambda line: line.type in {"error", "warning"} and self.complaints.append(line.text))
+
+    def open(self) -> None:
+        self.page.goto(self.url)
+        self.wait()
+
+    def wait(self) -> None:
+        """Until the page has answered the last change, or given up."""
+        self.page.wait_for_function("() => !['asking', undefined].includes(document.body.dataset.standing)")
+
+    def enter(self, **values: float | str) -> None:
+        """Type into the number fields, and choose the code of the sex."""
+        for name, value in values.items():
+            if name == "sex":
+                self.page.get_by_label(f"Code {value}").check()
+            else:
+                self.page.locator(f"#{name}").fill(str(value))
+        self.wait()
+
+    def read_inputs(self) -> dict[str, float]:
+        """The values that stand in the ten inputs, by name."""
+        fields = self.page.locator("input[type=number]").all()
+        values = {str(field.get_attribute("id")): float(field.input_value()) for field in fields}
+        return {**values, "sex": float(self.page.locator("input[name=sex]:checked").input_value())}
+
+    def ask(self, path: str, body: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """The API's own answer, past the page."""
+        url = self.url + path
+        response = self.page.request.post(url, data=body) if body else self.page.request.get(url)
+        assert response.ok, response.text()
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def count_requests(self, path: str) -> int:
+        return self.requests.count(self.url + path)
+
+    def text(self, selector: str) -> str:
+        return self.page.locator(selector).inner_text()
+
+    def number(self, selector: str) -> float:
+        """The first number in the text, with its sign as it is set in print."""
+        [number] = re.findall(r"[−-]?[\d.]+", self.text(selector))[:1]
+        return float(number.replace("−", "-"))
+
+    def box(self, selector: str) -> dict[str, float]:
+        """Where an element is drawn, in pixels."""
+        box = self.page.locator(selector).bounding_box()
+        assert box, selector
+        return {**box, "right": box["x"] + box["width"], "middle": box["x"] + box["width"] / 2}
+
+    def close(self) -> None:
+        """Nothing may have been asked of another host, and nothing refused, thrown or complained of."""
+        self.context.close()
+        hosts = {urlsplit(url).netloc for url in self.requests}
+        assert hosts == {urlsplit(self.url).netloc}
+        assert not [line for line in self.complaints if FAILED_REQUEST not in line]
+
+
+def open_context(browser: Browser, **options: Any) -> BrowserContext:
+    """A window without animations, so that what is measured has come to rest."""
+    context = browser.new_context(**{"reduced_motion": "reduce", "locale": "en-GB", **options})
+    context.set_default_timeout(20_000)
+    return context
