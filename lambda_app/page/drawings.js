@@ -55,10 +55,13 @@ export function createHistogram(svg) {
         append(svg, "text", { class: "tick", x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, String(tick));
       }
       append(svg, "text", { class: "tick", x: 0, y: 12 }, "patients");
+      const outline = [`M${x(outcomes.bin_edges[0])},${base}`];
       outcomes.counts.forEach((count, index) => {
         const [start, end] = [x(outcomes.bin_edges[index]), x(outcomes.bin_edges[index + 1])];
-        append(svg, "rect", { class: "bin", x: start + 0.75, width: end - start - 1.5, y: y(count), height: base - y(count) });
+        append(svg, "rect", { class: "bin", x: start, width: end - start, y: y(count), height: base - y(count) });
+        outline.push(`V${y(count)}H${end}`);
       });
+      append(svg, "path", { class: "outline", d: `${outline.join("")}V${base}` });
     }
     append(svg, "line", { class: "axis", x1: left, x2: right, y1: base, y2: base });
     for (const tick of chooseTicks(...domain, (right - left) / 40)) {
@@ -119,8 +122,8 @@ function formatPush(push) {
   return `${text === "0.0" ? "±" : push < 0 ? "−" : "+"}${text}`;
 }
 
-/** Fills the table of pushes; `describe` gives each measurement's label and value in words. */
-export function createPushes(table, describe) {
+/** Fills the table of pushes. */
+export function createPushes(table) {
   const rows = new Map();
 
   function findRow(name) {
@@ -133,14 +136,14 @@ export function createPushes(table, describe) {
   }
 
   return {
-    show({ base_value: base, contributions, prediction }) {
+    show(fields, values, { base_value: base, contributions, prediction }) {
       const sorted = Object.entries(contributions).sort(([, one], [, other]) => Math.abs(other) - Math.abs(one));
       const scale = Math.max(LEAST_PUSH_SCALE, ...sorted.map(([, push]) => Math.abs(push)));
       for (const [name, push] of sorted) {
         const row = findRow(name);
-        const { label, value } = describe(name);
+        const { label, describeValue } = fields.get(name);
         row.querySelector("th span").textContent = label;
-        row.querySelector("th small").textContent = value;
+        row.querySelector("th small").textContent = describeValue(values[name]);
         row.querySelector(".amount").textContent = formatPush(push);
         const bar = row.querySelector(".track span");
         bar.style.setProperty("--size", Math.abs(push) / scale);

@@ -146,7 +146,7 @@ export function createFields(container, features, onChange) {
   for (const feature of features) {
     const create = feature.unit === "code" ? createCodeField : createNumberField;
     const field = create(feature, onChange);
-    field.describeValue = () => describeQuantity(feature, field.read());
+    field.describeValue = (value) => describeQuantity(feature, value);
     fields.set(feature.name, field);
     container.append(field.root);
   }

@@ -1,8 +1,8 @@
 /** What happens when: a change asks for a preview, a press of the button for a record, a failure for patience. */
 
-import { ask } from "./service.js";
-import { createFields, formatValue } from "./fields.js";
-import { createHistogram, createPushes } from "./drawings.js";
+import { formatAnswer, showAnswer } from "./answer.js";
+import { createFields } from "./fields.js";
+import { ProblemError, ask } from "./service.js";
 
 const SETTLE_MS = 150;
 // While a slider moves without a stop, the answer follows all the same.
@@ -12,11 +12,6 @@ const ANNOUNCE_MS = 1000;
 const LONGEST_WAIT_SECONDS = 60;
 
 const part = (id) => document.getElementById(id);
-const histogram = createHistogram(part("outcomes"));
-const pushes = createPushes(part("reasons").querySelector("table"), (name) => {
-  const { label, describeValue } = fields.get(name);
-  return { label, value: describeValue() };
-});
 
 let model;
 let fields;
@@ -28,9 +23,6 @@ let announceTimer;
 let changedAt;
 let failures = 0;
 let tryAgain = start;
-
-const describeInterval = ({ interval }) =>
-  `${formatValue(Math.round(interval.lower))} to ${formatValue(Math.round(interval.upper))}`;
 
 /** Says it to a screen reader, once nothing has changed for a moment. */
 function announce(text) {
@@ -61,7 +53,7 @@ function showProblem(problem, again) {
       retryTimer = setTimeout(again, seconds * 1000);
     }
     const words = seconds === 1 ? "a second" : `${seconds} seconds`;
-    advice = isDeed ? ` Please try again in ${words}.` : ` This page tries again in ${words}.`;
+    advice = isDeed ? ` You have no record yet: please try again in ${words}.` : ` This page tries again in ${words}.`;
   }
   const [text, reference] = part("problem").querySelectorAll("p");
   text.textContent = problem.message + advice;
@@ -72,52 +64,6 @@ function hideProblem() {
   clearTimeout(retryTimer);
   failures = 0;
   part("problem").hidden = true;
-}
-
-function estimateRank({ counts, bin_edges: edges }, prediction) {
-  const below = counts.reduce((sum, count, index) => {
-    const share = (prediction - edges[index]) / (edges[index + 1] - edges[index]);
-    return sum + count * Math.min(Math.max(share, 0), 1);
-  }, 0);
-  const patients = counts.reduce((sum, count) => sum + count, 0);
-  const percent = Math.round((100 * below) / patients);
-  if (percent <= 0 || percent >= 100) {
-    return `${percent <= 0 ? "Lower" : "Higher"} than every outcome of the study.`;
-  }
-  return `Higher than about ${percent} % of the study’s outcomes.`;
-}
-
-async function describeModel() {
-  ({ answer: model } = await ask("model"));
-  const { outcomes } = model;
-  const patients = outcomes?.counts.reduce((sum, count) => sum + count, 0);
-  part("outcomes-caption").textContent = outcomes
-    ? `The bars are the outcomes of the ${patients} patients of the study, the band is the interval.`
-    : "The band is the interval.";
-}
-
-function showAnswer(answer) {
-  const { prediction, interval } = answer;
-  const coverage = Math.round(interval.coverage * 100);
-  const ends = describeInterval(answer);
-  part("shown").hidden = part("reasons").hidden = part("summary").hidden = false;
-  part("prediction").textContent = formatValue(Math.round(prediction));
-  part("interval").textContent = ends;
-  part("coverage").textContent = `The interval for ${coverage} % of patients like the study’s.`;
-  part("rank").textContent = model.outcomes ? estimateRank(model.outcomes, prediction) : "";
-  part("summary").firstElementChild.textContent = `${formatValue(Math.round(prediction))} (${ends})`;
-  part("caution").hidden = answer.warnings.length === 0;
-  histogram.show(model.outcomes, answer);
-  part("outcomes").setAttribute(
-    "aria-label",
-    `The prediction, ${formatValue(Math.round(prediction))}, and its ${coverage} % interval, ${ends}` +
-      (model.outcomes
-        ? `, on the outcomes of the study, which go from ${formatValue(model.outcomes.minimum)} to ` +
-          `${formatValue(model.outcomes.maximum)} with a mean of ${formatValue(Math.round(model.outcomes.mean))}`
-        : ""),
-  );
-  pushes.show(answer);
-  part("model").textContent = `Model ${answer.model_version}.`;
 }
 
 const isRecorded = (values) => JSON.stringify(recordedValues) === JSON.stringify(values);
@@ -146,17 +92,20 @@ async function preview() {
     const { answer } = await ask("explain", values, own.signal);
     // Another version was promoted meanwhile.
     if (answer.model_version !== model.model_version) {
-      await describeModel();
+      ({ answer: model } = await ask("model"));
     }
     if (own.signal.aborted) {
       return;
     }
     hideProblem();
     fields.showMessages(answer.warnings, "warning");
-    showAnswer(answer);
-    showStanding(isRecorded(values) ? "recorded" : "preview");
+    showAnswer(model, fields, values, answer);
+    // While the hand moves on, another answer is on its way.
+    if (changedAt === undefined) {
+      showStanding(isRecorded(values) ? "recorded" : "preview");
+    }
     const warnings = answer.warnings.map(({ field, message }) => ` ${fields.get(field).label} ${message}.`).join("");
-    announce(`Prediction ${part("prediction").textContent}, interval ${describeInterval(answer)}.${warnings}`);
+    announce(`Prediction ${formatAnswer(answer)}.${warnings}`);
   } catch (problem) {
     if (!own.signal.aborted) {
       showStanding("earlier");
@@ -166,6 +115,9 @@ async function preview() {
 }
 
 function fail(problem, again) {
+  if (!(problem instanceof ProblemError)) {
+    throw problem;
+  }
   if (problem.fields?.length) {
     fields.showMessages(problem.fields, "error");
   } else {
@@ -189,8 +141,7 @@ async function predict() {
     const { answer, destination } = await ask("predict", values);
     recordedValues = values;
     part("recorded").hidden = false;
-    part("recorded-prediction").textContent =
-      `${formatValue(Math.round(answer.prediction))} (${describeInterval(answer)})`;
+    part("recorded-prediction").textContent = formatAnswer(answer);
     part("recorded-id").textContent = answer.request_id;
     part("recorded-where").textContent =
       destination === "queue" ? "In the queue, on its way to the database" : "In the database";
@@ -223,9 +174,9 @@ async function copyId() {
 
 async function start() {
   try {
-    await describeModel();
+    ({ answer: model } = await ask("model"));
   } catch (problem) {
-    showProblem(problem, start);
+    fail(problem, start);
     return;
   }
   hideProblem();

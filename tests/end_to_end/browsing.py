@@ -1,7 +1,6 @@
 """The service behind uvicorn, as `make run` serves it, and a visit to its page by Chromium."""
 
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from lambda_app.handler import build_app
 from lambda_app.settings import Settings
@@ -28,7 +27,8 @@ FAILED_REQUEST = "Failed to load resource"
 def serve(environment: Mapping[str, str], **changed: str) -> Iterator[str]:
     """The api with these variables; the URL of its page."""
     # Powertools keeps a logger for each service name of the process.
-    settings = Settings.from_env({**environment, "SERVICE_NAME": f"diabetes-{uuid4()}", "LOG_LEVEL": "WARNING", **changed})
+    own = {"SERVICE_NAME": f"diabetes-{uuid4()}", "LOG_LEVEL": "WARNING"}
+    settings = Settings.from_env({**environment, **own, **changed})
     app = build_app(settings, Telemetry(settings, emit_emf=False))
     [port] = find_free_ports(1)
     server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, lifespan="off", log_config=None))
@@ -58,7 +58,11 @@ class Visit:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         # Also what the content security policy refused.
-        self.page.on("console", lambda line: line.type in {"error", "warning"} and self.complaints.append(line.text))
+        self.page.on("console", self._note)
+
+    def _note(self, line: ConsoleMessage) -> None:
+        if line.type in {"error", "warning"}:
+            self.complaints.append(line.text)
 
     def open(self) -> None:
         self.page.goto(self.url)
@@ -98,15 +102,16 @@ class Visit:
         return self.page.locator(selector).inner_text()
 
     def number(self, selector: str) -> float:
-        """The first number in the text, with its sign as it is set in print."""
-        [number] = re.findall(r"[−-]?[\d.]+", self.text(selector))[:1]
-        return float(number.replace("−", "-"))
+        """The number that the element holds."""
+        return parse_number(self.text(selector))
 
     def box(self, selector: str) -> dict[str, float]:
         """Where an element is drawn, in pixels."""
         box = self.page.locator(selector).bounding_box()
         assert box, selector
-        return {**box, "right": box["x"] + box["width"], "middle": box["x"] + box["width"] / 2}
+        x, width = box["x"], box["width"]
+        sides = {"x": x, "right": x + width, "middle": x + width / 2, "y": box["y"]}
+        return {**sides, "width": width, "height": box["height"]}
 
     def close(self) -> None:
         """Nothing may have been asked of another host, and nothing refused, thrown or complained of."""
@@ -114,6 +119,11 @@ class Visit:
         hosts = {urlsplit(url).netloc for url in self.requests}
         assert hosts == {urlsplit(self.url).netloc}
         assert not [line for line in self.complaints if FAILED_REQUEST not in line]
+
+
+def parse_number(text: str) -> float:
+    """A number with its sign as it is set in print."""
+    return float(text.replace("\N{MINUS SIGN}", "-").strip("±"))
 
 
 def open_context(browser: Browser, **options: Any) -> BrowserContext:

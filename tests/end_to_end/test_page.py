@@ -8,7 +8,7 @@ import pytest
 from lambda_app.features import FEATURES
 from local.ports import LOOPBACK
 from tests.bundles import Registry, copy_bundle
-from tests.end_to_end.browsing import OTHER_NAME, Visit, serve
+from tests.end_to_end.browsing import OTHER_NAME, Visit, parse_number, serve
 from training.registry import promote_version, publish_bundle
 
 Visiting = Callable[..., Visit]
@@ -18,10 +18,7 @@ FIRST_PATIENT = {feature.name: feature.example for feature in FEATURES}
 def read_pushes(visit: Visit) -> dict[str, float]:
     """The table's pushes by name, in its order."""
     rows = visit.page.locator("#pushes tr").all()
-    return {
-        str(row.get_attribute("data-name")): float(row.locator(".amount").inner_text().replace("−", "-").strip("±"))
-        for row in rows
-    }
+    return {str(row.get_attribute("data-name")): parse_number(row.locator(".amount").inner_text()) for row in rows}
 
 
 def test_starts_with_a_typical_patient_and_shows_what_the_api_answers(
@@ -163,9 +160,7 @@ def test_value_outside_training_is_warned_of_beside_its_field(visit: Visiting) -
     assert not page.page.locator("#caution").is_visible()
 
 
-def test_record_is_a_row_with_the_id_that_is_shown_and_copied(
-    visit: Visiting, query: Callable[..., list[Any]]
-) -> None:
+def test_record_is_a_row_with_the_id_that_is_shown_and_copied(visit: Visiting, query: Callable[..., list[Any]]) -> None:
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.enter(**FIRST_PATIENT)
     page.page.get_by_role("button", name="Record this prediction").click()
@@ -214,3 +209,20 @@ def test_version_that_is_promoted_meanwhile_takes_over(
         page.enter(bmi=30)
         assert version in page.text("footer")
         assert page.count_requests("model") == 2
+
+
+def test_model_from_before_there_was_a_page_is_shown_without_the_study(
+    visit: Visiting, environment: dict[str, str], registry: Registry
+) -> None:
+    def age(manifest: dict[str, Any]) -> None:
+        del manifest["outcomes"]
+        for feature in manifest["features"]:
+            del feature["median"]
+
+    registry.rewrite_manifest(age)
+    with serve(environment, MODEL_BUCKET=registry.bucket) as url:
+        page = visit(url)
+        assert page.text("#prediction") == f"{page.ask('explain', page.read_inputs())['prediction']:.0f}"
+        assert page.page.locator("#outcomes .bin").count() == 0
+        assert page.box("#outcomes .band")["width"] > 0
+        assert page.text("#age-hint") == "0 to 120"

@@ -1,5 +1,6 @@
 """The page for those who use a keyboard, a screen reader, a dark room or a small screen."""
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +34,6 @@ GRAPHICS = [
     ("--accent", "--paper"),
     ("--accent", "--line"),
     ("--down", "--surface"),
-    ("--bin", "--surface"),
     ("--error", "--surface"),
 ]
 
@@ -85,7 +85,7 @@ def test_contrast_is_enough(visit: Visiting, scheme: str) -> None:
     page.enter(bmi=30)
     page.page.locator("#problem").wait_for()
     page.enter(bmi=7)
-    texts += [text for text in page.page.evaluate(COLLECT_TEXTS) if "reached" in text["text"] or "must" in text["text"]]
+    texts += page.page.evaluate(COLLECT_TEXTS)
     assert {"Recorded", "Record this prediction", "Try now", "Age"} <= {text["text"] for text in texts}
     assert [text for text in texts if "must be" in text["text"]]
     for text in texts:
@@ -97,21 +97,14 @@ def test_contrast_is_enough(visit: Visiting, scheme: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_what_is_drawn_can_be_seen(visit: Visiting, scheme: str) -> None:
     page = visit(color_scheme=scheme)
-    backgrounds = set()
+
+    def find_color(name: str) -> list[float]:
+        look_up = "name => getComputedStyle(document.documentElement).getPropertyValue(name)"
+        return parse_color(page.page.evaluate(look_up, name))[0]
+
     for front, back in GRAPHICS:
-        colors = [
-            parse_color(
-                page.page.evaluate("name => getComputedStyle(document.documentElement).getPropertyValue(name)", name)
-            )[0]
-            for name in (front, back)
-        ]
-        backgrounds.add(measure_luminance(colors[1]) < 0.5)
-        assert measure_contrast(*colors) >= 3, f"{front} on {back}"
-    # Two schemes, and not one.
-    assert measure_luminance(find_background(["rgb(0, 0, 0)"])) == 0
-    [body] = page.page.locator("body").all()
-    color = body.evaluate("element => getComputedStyle(element).backgroundColor")
-    assert (measure_luminance(parse_color(color)[0]) < 0.5) == (scheme == "dark")
+        assert measure_contrast(find_color(front), find_color(back)) >= 3, f"{front} on {back}"
+    assert (measure_luminance(find_color("--paper")) < 0.5) == (scheme == "dark")
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1024, 1440])
@@ -142,20 +135,25 @@ def test_on_a_phone_the_answer_follows_the_fields(visit: Visiting) -> None:
 def test_tab_reaches_everything_in_order(visit: Visiting) -> None:
     page = visit()
     show_everything(page)
-    page.page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0); }")
     reached: list[str] = []
     for _ in range(40):
         page.page.keyboard.press("Tab")
         name = page.page.evaluate("() => { const at = document.activeElement; return at.id || at.name || at.href; }")
-        if name is None or name in reached:
+        if name in reached:
             break
+        # After the last one it is the browser's own turn.
+        if name is None:
+            continue
         outline = page.page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", f"{name} does not show that it has the focus"
         reached.append(name)
     fields = [
         [feature.name] if feature.name == "sex" else [feature.name, f"{feature.name}-slider"] for feature in FEATURES
     ]
-    assert reached == ["typical", *sum(fields, []), "record", "copy", f"{page.url}docs"]
+    # From where the last click was.
+    first = reached.index("typical")
+    in_order = [*reached[first:], *reached[:first]]
+    assert in_order == ["typical", *itertools.chain(*fields), "record", "copy", f"{page.url}docs"]
 
 
 def test_everything_has_a_name_for_a_screen_reader(visit: Visiting) -> None:
@@ -200,7 +198,7 @@ def test_screen_reader_hears_the_answer_once_the_hand_rests(visit: Visiting) -> 
     assert page.page.evaluate("() => said") == []
     page.page.clock.run_for(1200)
     [said] = page.page.evaluate("() => said")
-    assert said.startswith(f"Prediction {page.text('#prediction')}, interval {page.text('#interval')}")
+    assert said == f"Prediction {page.text('#prediction')} ({page.text('#interval')})."
 
 
 @pytest.mark.parametrize(("wish", "seconds"), [("reduce", 0), ("no-preference", 0.18)])
