@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import Route
 
 from lambda_app.features import FEATURES
 from local.ports import LOOPBACK
@@ -73,6 +74,20 @@ def test_the_answer_follows_a_slider_with_one_request_when_the_hand_rests(visit:
         page.page.clock.run_for(100)
     page.wait()
     assert asked + 2 <= page.count_requests("explain") <= asked + 4
+
+
+def test_answer_that_was_overtaken_is_dropped(visit: Visiting) -> None:
+    page = visit()
+    held: list[Route] = []
+    page.page.route("**/explain", lambda route: route.continue_() if held else held.append(route))
+    with page.page.expect_request("**/explain"):
+        page.page.locator("#bmi").fill("60")
+    with page.page.expect_event("requestfailed") as failed:
+        page.enter(bmi=20)
+    assert failed.value.post_data_json["bmi"] == 60
+    assert page.text("#prediction") == f"{page.ask('explain', page.read_inputs())['prediction']:.0f}"
+    assert page.text("#standing") == "Preview — not recorded"
+    assert not page.page.locator("#problem").is_visible()
 
 
 def test_number_and_slider_agree(visit: Visiting) -> None:
