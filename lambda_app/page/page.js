@@ -173,10 +173,15 @@ async function copyId() {
 }
 
 async function start() {
+  clearTimeout(retryTimer);
   try {
     ({ answer: model } = await ask("model"));
   } catch (problem) {
     fail(problem, start);
+    return;
+  }
+  // Somebody may have pressed "Try now" twice.
+  if (fields) {
     return;
   }
   hideProblem();

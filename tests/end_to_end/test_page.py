@@ -241,3 +241,14 @@ def test_model_from_before_there_was_a_page_is_shown_without_the_study(
         assert page.page.locator("#outcomes .bin").count() == 0
         assert page.box("#outcomes .band")["width"] > 0
         assert page.text("#age-hint") == "0 to 120"
+
+
+def test_documentation_beside_it_is_drawn_and_tries_the_api(visit: Visiting) -> None:
+    page = visit()
+    page.page.get_by_role("link", name="API documentation").click()
+    page.page.locator("#operations-prediction-explain").click()
+    page.page.get_by_role("button", name="Try it out").click()
+    page.page.get_by_role("button", name="Execute").click()
+    answer = page.page.locator(".live-responses-table .response-col_description code").first
+    answer.wait_for()
+    assert f"{page.ask('explain', FIRST_PATIENT)['prediction']:.6f}"[:-1] in answer.inner_text()

@@ -64,7 +64,9 @@ def test_field_that_the_service_refuses_says_why(visit: Visiting) -> None:
 
 
 def test_network_that_is_away_is_said_and_the_last_answer_stays(visit: Visiting) -> None:
-    page = visit()
+    page = visit(opened=False)
+    page.page.clock.install()
+    page.open()
     prediction = page.text("#prediction")
     page.context.set_offline(True)
     page.enter(bmi=40)
@@ -73,6 +75,8 @@ def test_network_that_is_away_is_said_and_the_last_answer_stays(visit: Visiting)
     assert "tries again in 5 seconds" in page.text("#problem")
     assert page.text("#prediction") == prediction
     assert measure_opacity(page, ".headline") < 0.5
+    # It notices by itself, and does not wait for the five seconds to pass.
+    page.page.clock.pause_at(page.page.evaluate("() => Date.now() + 100"))
     page.context.set_offline(False)
     page.page.locator("#problem").wait_for(state="hidden")
     assert page.text("#standing") == "Preview — not recorded"
