@@ -246,7 +246,7 @@ def test_model_from_before_there_was_a_page_is_shown_without_the_study(
 def test_documentation_beside_it_is_drawn_and_tries_the_api(visit: Visiting) -> None:
     page = visit()
     page.page.get_by_role("link", name="API documentation").click()
-    page.page.locator("#operations-prediction-explain").click()
+    page.page.locator("#operations-explanation-explain").click()
     page.page.get_by_role("button", name="Try it out").click()
     page.page.get_by_role("button", name="Execute").click()
     answer = page.page.locator(".live-responses-table .response-col_description code").first
