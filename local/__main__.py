@@ -1,7 +1,6 @@
 """`make run`: the whole service on this machine, from training to a prediction that is in the table."""
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -10,15 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
-import uvicorn
 
 import lambda_app.handler
-from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
 from lambda_app.telemetry import Telemetry
 from local.environment import Function, build_service_environment
 from local.errors import StackError
 from local.furnish import find_or_train_bundle
+from local.http_server import describe_api, serve_http
 from local.poller import create_client, running_poller
 from local.ports import LOOPBACK
 from local.stack import Stack, running_stack
@@ -72,9 +70,7 @@ def serve(stack: Stack) -> None:
     # What the api recorded in the queue, because the database was away, reaches the table.
     with running_poller(create_client(), stack.aws.queue_url, replay):
         print(describe(stack), flush=True)
-        uvicorn.run(
-            app, host=LOOPBACK, port=stack.http_port, lifespan="off", log_config=LOG_CONFIG, server_header=False
-        )
+        serve_http(app, LOOPBACK, stack.http_port)
 
 
 def enter_environment(stack: Stack, function: Function) -> None:
@@ -102,27 +98,10 @@ def describe(stack: Stack) -> str:
     url = f"http://{LOOPBACK}:{stack.http_port}"
     login = stack.postgres.login
     return f"""
-Ready. Open {url}/docs, or ask for a prediction:
-
-  curl -s {url}/predict -H 'content-type: application/json' -d '{json.dumps(EXAMPLE_REQUEST)}'
-
-Health {url}/health · metrics {url}/metrics
+{describe_api(url)}
 Database postgresql://{login.user}:{login.password}@{login.host}:{login.port}/{login.database} (table predictions)
 Ctrl-C stops everything.
 """
-
-
-# One line for each request, and nothing of uvicorn's start and end, which are told above.
-LOG_CONFIG = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"()": "uvicorn.logging.AccessFormatter", "fmt": "%(request_line)s %(status_code)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stdout"}},
-    "loggers": {
-        "uvicorn.error": {"level": "WARNING"},
-        "uvicorn.access": {"handlers": ["console"], "level": "INFO", "propagate": False},
-    },
-}
 
 
 if __name__ == "__main__":

@@ -76,6 +76,11 @@ class AwsServices:
                 raise StackError(f"S3 and SQS can't start: {error}") from error
             raise
 
+    def wait(self) -> None:
+        """Return when the server has ended, which it does not by itself."""
+        if self._process:
+            self._process.wait()
+
     def stop(self) -> None:
         """End the server, with all that it holds. `start` brings it back, empty."""
         if self._process:

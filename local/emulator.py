@@ -28,6 +28,16 @@ def find_emulator(sam_venv: Path) -> Path:
     return found[0]
 
 
+def post_event(host: str, port: int, event: bytes, timeout_seconds: float) -> bytes:
+    """Hand an event to the emulator that listens there, and return what the function, or the emulator, answers."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_seconds)
+    try:
+        connection.request("POST", INVOKE, event)
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
 class Emulator:
     """Runs `command` as the runtime; the first invocation starts it, as a cold start does.
 
@@ -70,11 +80,7 @@ class Emulator:
 
     def send(self, event: bytes) -> bytes:
         """The same in JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        connection.request("POST", INVOKE, event)
-        content = connection.getresponse().read()
-        connection.close()
-        return content
+        return post_event("127.0.0.1", self._port, event, timeout_seconds=60)
 
     def find_runtime(self) -> int:
         """The process id of the runtime, once an invocation has started it."""

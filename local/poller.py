@@ -1,7 +1,11 @@
 """What Lambda's event source mapping does for the replay function: receive, invoke, delete what it did not fail on."""
 
+import argparse
 import base64
 import logging
+import os
+import signal
+import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +18,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_app.telemetry import LambdaHandler
-from local.aws_services import ACCOUNT, REGION
+from local.aws_services import ACCOUNT, REGION, VISIBILITY_SECONDS
+from local.function import ContainerFunction
+from local.stack import ENDING_SIGNALS
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -24,6 +30,8 @@ BATCH_SIZE = 10
 WAIT_SECONDS = 1
 # How long SQS is left alone after it has failed.
 RETRY_SECONDS = 5.0
+# As long as the messages are hidden: a function that takes longer would get them twice at once.
+INVOKE_SECONDS = float(VISIBILITY_SECONDS)
 # The end of the stack waits for the poll that is under way, so none may hang or be repeated.
 CLIENT_CONFIG = Config(connect_timeout=1, read_timeout=WAIT_SECONDS + 4, retries={"total_max_attempts": 1})
 
@@ -150,3 +158,22 @@ def find_failed(messages: "Sequence[MessageTypeDef]", identifiers: list[object] 
     if identifiers is None or not ids.issuperset(identifiers):
         return ids
     return set(identifiers)
+
+
+def main() -> int:
+    """Poll for a function in a container, from the queue that the environment names, until a signal ends it."""
+    parser = argparse.ArgumentParser(prog="python -m local.poller", description=__doc__)
+    parser.add_argument("--function", required=True, help="the host name of the function's container")
+    options = parser.parse_args()
+    logging.basicConfig(format="%(message)s")
+    ending = threading.Event()
+    for number in ENDING_SIGNALS:
+        signal.signal(number, lambda *_: ending.set())
+    function = ContainerFunction(options.function, INVOKE_SECONDS)
+    print("Records in the queue go to the table.", flush=True)
+    poll_until(ending, create_client(), os.environ["QUEUE_URL"], lambda event, _: function.invoke(event))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

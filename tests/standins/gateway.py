@@ -1,12 +1,12 @@
 """What stands in for API Gateway's HTTP API with IAM: checks the signature, and hands the request on as an event."""
 
-import base64
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
+from local.gateway import build_event, read_answer
 from tests.events import Context, load_event
 from tests.standins.certificates import Certificate
 from tests.standins.http import HttpServer, Request, Response
@@ -38,10 +38,11 @@ class Gateway(HttpServer):
         if fault:
             self.faults.append(fault)
             return Response(403, {"content-type": "application/json"}, b'{"message":"Forbidden"}')
-        answer = self._handler(_make_event(request), Context())
-        body = answer["body"]
-        content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-        return Response(answer["statusCode"], answer["headers"], content)
+        event = build_event(request.method, request.target, request.headers, request.body)
+        # The caller is that of the sample events.
+        event["requestContext"]["authorizer"] = load_event("predict")["requestContext"]["authorizer"]
+        content, status, headers = read_answer(self._handler(event, Context()))
+        return Response(status, headers, content)
 
     def _find_fault(self, request: Request) -> str | None:
         """Why the signature is not the one identity's; from AWS's description of Signature Version 4."""
@@ -74,15 +75,3 @@ class Gateway(HttpServer):
         )
         expected = sign_request(self._secret_access_key, canonical, moment, scope)
         return None if values["Signature"] == expected else "the signature is wrong"
-
-
-def _make_event(request: Request) -> dict[str, Any]:
-    """The request in payload format 2.0, as of the caller of the sample events."""
-    parts = urlsplit(request.target)
-    event = load_event("predict")
-    event["rawPath"] = unquote(parts.path)
-    event["rawQueryString"] = parts.query
-    event["requestContext"]["http"] |= {"method": request.method, "path": unquote(parts.path)}
-    event["headers"] = dict(request.headers)
-    event["body"] = request.body.decode() or None
-    return event

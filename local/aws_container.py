@@ -1,0 +1,56 @@
+"""`python -m local.aws_container`: S3, SQS and Secrets Manager for the other containers, with what they need there.
+
+moto forgets everything when it stops, so the container brings bucket, queues and secrets back whenever it starts.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import boto3
+
+from local.aws_services import AwsServices
+from local.errors import StackError
+from local.ports import LOOPBACK
+from local.postgres import API_USER, REPLAY_USER
+from local.stack import ending_by_signal
+
+PORT = 5000
+LOG = Path("build/aws.log")
+# There once everything is; compose.yaml looks for it.
+FURNISHED = Path("build/furnished")
+
+
+def main() -> int:
+    """Run until a signal ends it; 1, with one line, when the server can't run or has ended by itself."""
+    parser = argparse.ArgumentParser(prog="python -m local.aws_container", description=__doc__)
+    parser.add_argument("--listen", default=LOOPBACK, help="the address")
+    options = parser.parse_args()
+    FURNISHED.unlink(missing_ok=True)
+    try:
+        with ending_by_signal(), AwsServices(LOG, PORT, options.listen) as aws:
+            keep_role_passwords(aws.endpoint_url)
+            FURNISHED.touch()
+            print("S3, SQS and Secrets Manager answer.", flush=True)
+            aws.wait()
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, SystemExit):
+        return 0
+    print(f"S3 and SQS have ended:\n{LOG.read_text(errors='replace')[-2000:]}", file=sys.stderr)
+    return 1
+
+
+def keep_role_passwords(endpoint_url: str) -> None:
+    """Write the secrets by which migrate lets the functions' roles log in, each under the role's name."""
+    client = boto3.client("secretsmanager", endpoint_url=endpoint_url)
+    for role, variable in ((API_USER, "API_PASSWORD"), (REPLAY_USER, "REPLAY_PASSWORD")):
+        secret = {"username": role, "password": os.environ[variable]}
+        client.create_secret(Name=role, SecretString=json.dumps(secret))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
