@@ -1,6 +1,8 @@
-"""Functions under the Runtime Interface Emulator, and the page in Chromium."""
+"""Functions under the Runtime Interface Emulator, the page in Chromium, and the engine that runs containers."""
 
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from local.emulator import Emulator
 from local.environment import DATABASE_USERS, Function
 from local.ports import LOOPBACK, find_free_ports
 from tests.end_to_end.browsing import OTHER_NAME, Visit, open_context, serve
+from tests.machine import require
 from tests.standins import debian
 
 ROOT = Path(__file__).parents[2]
@@ -76,3 +79,12 @@ def visit(browser: Browser, page_url: str) -> Iterator[Callable[..., Visit]]:
     yield open_visit
     for each in visits:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """The kind of engine behind Docker's API, by which both SAM and these tests run containers."""
+    version = ["docker", "version", "--format", "{{(index .Server.Components 0).Name}}"]
+    found = shutil.which("docker") and subprocess.run(version, capture_output=True, text=True, check=False)
+    require(found and found.returncode == 0, "a container engine that answers `docker version`")
+    return found.stdout.strip() if found else ""

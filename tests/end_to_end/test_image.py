@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +20,6 @@ from local.postgres import Postgres
 from local.stack import Stack
 from tests.conftest import connect_database
 from tests.events import EVENTS, NAMES, check_answer, load_event
-from tests.machine import require
 
 ROOT = Path(__file__).parents[2]
 MAX_PACKAGES_MB = 250
@@ -60,15 +58,6 @@ def run(command: list[str], env: dict[str, str] | None = None, text: str | None 
     done = subprocess.run(command, cwd=ROOT, env=env, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command[:4])} …\n{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-@pytest.fixture(scope="module")
-def engine() -> str:
-    """The kind of engine behind Docker's API, by which both SAM and these tests run containers."""
-    version = ["docker", "version", "--format", "{{(index .Server.Components 0).Name}}"]
-    found = shutil.which("docker") and subprocess.run(version, capture_output=True, text=True, check=False)
-    require(found and found.returncode == 0, "a container engine that answers `docker version`")
-    return found.stdout.strip() if found else ""
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,17 @@ VERSION = "4.6.0"
 PERIOD_SECONDS = 0.5
 
 
-def main() -> int:
+def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["--version"]:
         print(f"podman version {VERSION}")
-        return 0
-    if arguments[:2] == ["wait", "--condition=healthy"]:
+    elif arguments[:2] == ["wait", "--condition=healthy"]:
         for container in arguments[2:]:
             while not is_healthy(container):
                 time.sleep(PERIOD_SECONDS)
-        return 0
-    os.execvp("podman", ["podman", *(argument for argument in arguments if not argument.startswith("--requires="))])
+    else:
+        kept = [argument for argument in arguments if not argument.startswith("--requires=")]
+        os.execvp("podman", ["podman", *kept])  # noqa: S606
 
 
 def is_healthy(container: str) -> bool:
@@ -34,4 +34,4 @@ def is_healthy(container: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

