@@ -64,6 +64,8 @@ lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/
 	@echo uv | $(COMPILE) - --output-file requirements/uv.txt
 	@$(COMPILE) pyproject.toml --all-extras --group training --group local --group test \
 		--output-file requirements/dev.txt
+	@$(COMPILE) pyproject.toml --all-extras --group training --group local --constraint requirements/dev.txt \
+		--output-file requirements/local.txt
 	@$(COMPILE) pyproject.toml --extra litert --constraint requirements/dev.txt \
 		--output-file requirements/lambda-litert.txt
 	@$(COMPILE) pyproject.toml --extra tensorflow --constraint requirements/dev.txt \

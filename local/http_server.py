@@ -27,7 +27,7 @@ def serve_http(app: Any, host: str, port: int) -> None:
 
 def describe_api(url: str) -> str:
     """What a person can do with the API at `url`."""
-    return f"""Ready. Open {url}/docs, or ask for a prediction:
+    return f"""Ready. Open {url} for the page, {url}/docs for the routes, or ask for a prediction:
 
   curl -s {url}/predict -H 'content-type: application/json' -d '{json.dumps(EXAMPLE_REQUEST)}'
 

@@ -1,5 +1,6 @@
 """compose.yaml: what it says, and the whole stack in containers, from a copy of the repository to nothing again."""
 
+import gzip
 import http.client
 import json
 import re
@@ -67,8 +68,9 @@ def test_functions_are_set_as_by_make_run(function: Function, tmp_path: Path) ->
     # The database here may have passwords of one's own, and migrate sets those of the two roles.
     del expected["DATABASE_PASSWORD"]
     own = {"DATABASE_PASSWORD", "MODEL_REFRESH_SECONDS", "LOG_LEVEL", "ROLE_SECRET_ARNS", "AWS_LAMBDA_FUNCTION_NAME"}
-    assert {name: value for name, value in given.items() if name not in own} == expected
-    Settings.from_env(given)
+    assert {name: value for name, value in given.items() if name not in {*own, "PAGES"}} == expected
+    assert ("PAGES" in given) == (function == "api")
+    assert Settings.from_env(given).pages
 
 
 def test_only_the_api_can_be_reached_and_only_from_this_machine() -> None:
@@ -141,13 +143,35 @@ class Containers:
         return headers, body
 
     def request(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, str], Any]:
+        status, headers, content = self.send(method, path, body, {"content-type": "application/json"})
+        return status, headers, json.loads(content)
+
+    def send(
+        self, method: str, path: str, body: str | None, headers: dict[str, str]
+    ) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=40)
         try:
-            connection.request(method, path, body, {"content-type": "application/json"})
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
-            return response.status, dict(response.getheaders()), json.loads(response.read())
+            return response.status, dict(response.getheaders()), response.read()
         finally:
             connection.close()
+
+    def check_page(self) -> None:
+        """Its files come through the gateway as they are: text, compressed, and not again to whoever has them."""
+        for path, name in (("/", "index.html"), ("/page.css", "page.css")):
+            content = (ROOT / "lambda_app" / "page" / name).read_bytes()
+            assert self.send("GET", path, None, {"accept-encoding": "identity"})[::2] == (200, content)
+            status, headers, compressed = self.send("GET", path, None, {"accept-encoding": "gzip"})
+            assert (status, headers["content-encoding"]) == (200, "gzip")
+            assert gzip.decompress(compressed) == content
+            conditional = {"accept-encoding": "gzip", "if-none-match": headers["etag"]}
+            assert self.send("GET", path, None, conditional)[::2] == (304, b"")
+            status, told, nothing = self.send("HEAD", path, None, {"accept-encoding": "gzip"})
+            assert (status, told["etag"], nothing) == (200, headers["etag"], b"")
+        # To Mangum a picture is no text.
+        picture = (ROOT / "lambda_app" / "page" / "icon.svg").read_bytes()
+        assert self.send("GET", "/icon.svg", None, {})[::2] == (200, picture)
 
 
 def run(command: list[str], directory: Path) -> str:
@@ -223,6 +247,7 @@ def test_stack_comes_up_answers_keeps_its_records_and_leaves_nothing(containers:
     headers, body = containers.predict()
     assert headers["x-prediction-record"] == "database"
     assert float(containers.find_prediction(body["request_id"])) == body["prediction"]
+    containers.check_page()
     # Where the function refuses, the gateway gives what it says.
     status, _, problem = containers.request("POST", "/predict", "{}")
     assert (status, problem["status"]) == (422, 422)
@@ -237,7 +262,7 @@ def test_stack_comes_up_answers_keeps_its_records_and_leaves_nothing(containers:
         assert time.monotonic() < deadline, containers.compose("logs")
         time.sleep(1)
     logs = containers.compose("logs")
-    assert f"Ready. Open http://127.0.0.1:{containers.port}/docs" in logs
+    assert f"Ready. Open http://127.0.0.1:{containers.port} " in logs
     assert "Traceback" not in logs
     # What was stored is in no log, and neither is a password.
     for secret in (str(EXAMPLE_REQUEST["s5"]), *read_passwords(containers.directory)):
