@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import gzip
 import json
 import os
 import re
@@ -177,10 +178,11 @@ def print_answer(answer: Answer) -> None:
     for name, value in sorted(answer.headers.items()):
         if SHOWN.fullmatch(name):
             print(f"{name}: {value}")
+    body = gzip.decompress(answer.body) if answer.headers.get("content-encoding") == "gzip" else answer.body
     try:
-        print(f"\n{json.dumps(json.loads(answer.body), indent=2, ensure_ascii=False)}")
+        print(f"\n{json.dumps(json.loads(body), indent=2, ensure_ascii=False)}")
     except ValueError:
-        print(f"\n{answer.body.decode(errors='replace')}")
+        print(f"\n{body.decode(errors='replace')}")
     if advice := explain_refusal(answer):
         print(f"\n{advice}", file=sys.stderr)
 

@@ -1,5 +1,6 @@
 """`python -m local.call` as a person runs it, against the real function behind TLS and a check of the signature."""
 
+import base64
 import json
 import os
 import subprocess
@@ -69,8 +70,10 @@ def test_every_sample_event_gets_its_answer_by_https_too(
     session = boto3.Session(aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET, region_name=REGION)
     answer = send_event(gateway.url, read_event(EVENTS / f"{name}.json"), session)
     assert gateway.faults == []
-    body = {"body": answer.body.decode(), "isBase64Encoded": False}
-    check_answer(name, {"statusCode": answer.status, "headers": dict(answer.headers), **body})
+    compressed = "content-encoding" in answer.headers
+    body = base64.b64encode(answer.body) if compressed else answer.body
+    answered = {"statusCode": answer.status, "headers": dict(answer.headers)}
+    check_answer(name, {**answered, "body": body.decode(), "isBase64Encoded": compressed})
 
 
 def test_an_answer_is_shown_with_the_headers_that_say_something(gateway: Gateway, call: Any) -> None:
@@ -84,6 +87,12 @@ def test_an_answer_is_shown_with_the_headers_that_say_something(gateway: Gateway
         "x-prediction-record: database",
         f"x-request-id: {prediction['request_id']}",
     ]
+
+
+def test_a_compressed_answer_is_shown_as_text(gateway: Gateway, call: Any) -> None:
+    done = call(gateway.url, "events/docs_style.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\n\n.swagger-ui{" in done.stdout
 
 
 def test_a_refused_input_is_shown_and_fails(gateway: Gateway, call: Any) -> None:
