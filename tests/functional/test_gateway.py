@@ -1,0 +1,95 @@
+"""local.gateway: what a client gets of a function in a container, and what the function gets of the client."""
+
+import asyncio
+import http.client
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any
+
+import pytest
+import uvicorn
+
+from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.telemetry import LambdaHandler
+from local.errors import FunctionError
+from local.function import ContainerFunction
+from local.gateway import Gateway, Invoke
+from local.ports import LOOPBACK, find_free_ports
+from tests.events import Context
+
+
+@contextmanager
+def serving(invoke: Invoke) -> Iterator[http.client.HTTPConnection]:
+    """A connection to a gateway before the function."""
+    [port] = find_free_ports(1)
+    server = uvicorn.Server(uvicorn.Config(Gateway(invoke), host=LOOPBACK, port=port, lifespan="off", log_config=None))
+    thread = Thread(target=server.run)
+    thread.start()
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
+    try:
+        while not server.started:
+            thread.join(0.01)
+            assert thread.is_alive()
+        yield connection
+    finally:
+        connection.close()
+        server.should_exit = True
+        thread.join()
+
+
+def ask(connection: http.client.HTTPConnection, *request: Any) -> tuple[int, dict[str, str], bytes]:
+    connection.request(*request)
+    response = connection.getresponse()
+    return response.status, dict(response.getheaders()), response.read()
+
+
+def test_requests_and_answers_pass_as_they_are(api: LambdaHandler) -> None:
+    events: list[Mapping[str, Any]] = []
+
+    def invoke(event: Mapping[str, Any]) -> dict[str, Any]:
+        events.append(event)
+        # Mangum expects the loop that a main thread has.
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            return dict(api(dict(event), Context()))
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    with serving(invoke) as connection:
+        status, headers, content = ask(
+            connection, "POST", "/predict?a=1&a=%20", json.dumps(EXAMPLE_REQUEST), {"content-type": "application/json"}
+        )
+        assert (status, headers["x-prediction-record"]) == (200, "database")
+        assert json.loads(content)["request_id"]
+        assert events[-1]["rawQueryString"] == "a=1&a=%20"
+        assert events[-1]["requestContext"]["http"]["sourceIp"] == LOOPBACK
+        # Bytes that are no text are the client's fault, and neither the gateway's nor the function's.
+        status, headers, content = ask(
+            connection, "POST", "/predict", b"\xff\x00", {"content-type": "application/json"}
+        )
+        assert (status, headers["content-type"]) == (400, "application/problem+json"), content
+        assert events[-1]["isBase64Encoded"]
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"statusCode": "many"}, {"statusCode": 200, "body": 5}])
+def test_a_function_that_fails_is_a_500_that_tells_nothing(
+    answer: dict[str, Any] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def invoke(_: Mapping[str, Any]) -> dict[str, Any]:
+        if answer is None:
+            raise FunctionError("api failed with MemoryError")
+        return answer
+
+    with serving(invoke) as connection:
+        status, _, content = ask(connection, "GET", "/health")
+    assert (status, json.loads(content)) == (500, {"message": "Internal Server Error"})
+    assert "The function gave no answer: " in capsys.readouterr().out
+
+
+def test_a_container_that_is_not_there_is_named() -> None:
+    with pytest.raises(FunctionError, match=r"^127\.0\.0\.2 gave no answer \(ConnectionRefusedError\)$"):
+        ContainerFunction("127.0.0.2", timeout_seconds=5).invoke({})
