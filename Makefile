@@ -17,25 +17,25 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 # No shell stands between make and this command, so that a signal sent to make reaches it.
-run: set-up ## Serve the model at http://127.0.0.1:8000 with its database, S3 and SQS (PORT=9000: elsewhere)
+run: set-up ## Serve the model at http://127.0.0.1:8000 (PORT=9000: elsewhere)
 	@$(RUN) local --port $(PORT) --listen $(LISTEN)
 
-test: set-up ## Run the tests (REQUIRE_ALL=1: a test whose tool is missing fails instead of being skipped)
+test: set-up ## Run the tests (REQUIRE_ALL=1: fail where a tool is missing)
 	@$(RUN) pytest
 
-test-faults: set-up ## Make 10,000 requests while database, SQS and functions fail, and look for what was lost
+test-faults: set-up ## Send 10,000 requests while all breaks; look for what was lost
 	@$(RUN) tests.faults
 
-bench: set-up sam ## Measure the function beside an empty one and the usual way, into build/ (some minutes, Linux)
+bench: set-up sam ## Measure the function beside an empty one, into build/ (Linux)
 	@$(RUN) benchmarks
 
-evaluate: set-up ## Compare the model with simpler ones on the same folds, into build/ (some minutes)
+evaluate: set-up ## Compare the model with simpler ones, into build/ (minutes)
 	@$(RUN) training evaluate
 
-deploy: env set-up ## Bring ENV=dev, staging or prod to AWS, and ask before anything changes (YES=1: don't)
+deploy: env set-up ## Bring ENV=dev, staging or prod to AWS (YES=1: without asking)
 	@$(RUN) deploy all --env $(ENV) $(if $(YES),--yes)
 
-destroy: env set-up ## Remove ENV=dev, staging or prod from AWS with all its records, unless it is protected
+destroy: env set-up ## Remove ENV=dev, staging or prod from AWS, records and all
 	@$(RUN) deploy destroy --env $(ENV) $(if $(YES),--yes)
 
 lint: set-up ## Check style, format and types
@@ -47,9 +47,9 @@ format: set-up ## Put the code into its format
 	@$(RUN) ruff check --fix-only .
 	@$(RUN) ruff format .
 
-sam: ## Install SAM's command line, with the Lambda emulator that it ships, into build/sam
-checkov: ## Install checkov, which looks for what is unsafe in terraform/, into build/checkov
-shap: ## Install SHAP, the reference for the explanations, into build/shap
+sam: ## Install SAM with its Lambda emulator, into build/sam
+checkov: ## Install checkov, which judges terraform/, into build/checkov
+shap: ## Install SHAP, which /explain is compared with, into build/shap
 
 # By uv: pip in hash mode trips over the extras that SAM's dependencies ask of each other.
 sam checkov shap: set-up
@@ -60,7 +60,7 @@ sam checkov shap: set-up
 		cp requirements/$@.txt build/$@/installed.txt; }
 
 # What ships is constrained to what is tested. The pins of SAM, checkov and SHAP conflict with ours: they stand alone.
-lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/ (UPGRADE=1: to the newest)
+lock: set-up-uv ## Resolve pyproject.toml into requirements/ (UPGRADE=1: newest)
 	@echo uv | $(COMPILE) - --output-file requirements/uv.txt
 	@$(COMPILE) pyproject.toml --all-extras --group training --group local --group test \
 		--output-file requirements/dev.txt
@@ -74,7 +74,7 @@ lock: set-up-uv ## Resolve the dependencies of pyproject.toml into requirements/
 		$(COMPILE) --group $$group --constraint requirements/dev.txt --output-file requirements/$$group.txt || exit 1; done
 	@for group in sam checkov shap; do $(COMPILE) --group $$group --output-file requirements/$$group.txt || exit 1; done
 
-clean: ## Remove .venv and the caches; build/, with the models and predictions, stays
+clean: ## Remove .venv and the caches; build/ stays
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find benchmarks deploy lambda_app local tests training -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
