@@ -17,7 +17,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 # No shell stands between make and this command, so that a signal sent to make reaches it.
-run: set-up ## Serve the model at http://127.0.0.1:8000 (PORT=9000: elsewhere)
+run: set-up ## Serve at http://127.0.0.1:8000 (PORT=9000: elsewhere)
 	@$(RUN) local --port $(PORT) --listen $(LISTEN)
 
 test: set-up ## Run the tests (REQUIRE_ALL=1: fail where a tool is missing)
@@ -49,7 +49,7 @@ format: set-up ## Put the code into its format
 
 sam: ## Install SAM with its Lambda emulator, into build/sam
 checkov: ## Install checkov, which judges terraform/, into build/checkov
-shap: ## Install SHAP, which /explain is compared with, into build/shap
+shap: ## Install SHAP, which /explain is compared with, into build/
 
 # By uv: pip in hash mode trips over the extras that SAM's dependencies ask of each other.
 sam checkov shap: set-up
