@@ -1,5 +1,6 @@
 """What a fresh stack needs before it can serve: the schema with its roles, and a model."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,10 @@ def find_or_train_bundle(models: Path) -> Path:
         # TensorFlow takes seconds to import, which only this run shall pay.
         from training.train import train_model  # noqa: PLC0415
 
-        return train_model(models)
+        started = time.perf_counter()
+        bundle = train_model(models)
+        print(f"Trained in {time.perf_counter() - started:.0f} s.", flush=True)
+        return bundle
 
 
 def prepare_service(stack: Stack, bundle: Path) -> dict[str, str]:

@@ -103,6 +103,7 @@ def test_first_run_trains_and_the_second_keeps_the_predictions_also_by_the_queue
     first = start(port)
     output = first.wait_until_ready()
     assert "There is no trained model yet: training one." in output
+    assert re.search(r"^Trained in \d+ s\.$", output, re.MULTILINE)
     assert run_printed_curl(output)["prediction"] > 0
     assert count_rows(output) == 1
     assert first.interrupt() == 0
