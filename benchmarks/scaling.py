@@ -35,7 +35,8 @@ SECONDS = 4.0
 # How long PostgreSQL waits before each fsync, as if the disk took that much longer.
 SLOWER_DISK_MICROSECONDS = (1000, 3000)
 SLOWER_DISK_CLIENTS = 100
-FILL_BATCH = 1000
+# A hundred kilobytes are the most that Linux takes as one argument of a command.
+FILL_BATCH = 100
 TABLE_ROWS = (0, 1_000_000, 3_000_000)
 FREE_GB = 8
 MISSING = "Debian's postgresql and pgbouncer on Linux: apt-get install postgresql pgbouncer"
@@ -54,7 +55,7 @@ class Run:
     ) -> dict[str, Any]:
         options = write_script(self._script, batch, as_batch=batch > 1, key=key)
         if statement:
-            self._script.write_text(f"BEGIN;\n{statement};\nCOMMIT;\n")
+            self._script.write_text(f"{statement};\n")
         point = run_pgbench(
             self._servers, self._script, options, clients=clients, pool=pool, batch=batch, seconds=SECONDS
         )

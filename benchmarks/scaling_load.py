@@ -9,10 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
-
-from pg8000.converters import PY_TYPES, make_param
 
 from benchmarks.scaling_servers import Servers, Spent, measure_spent
 from lambda_app.log.record import PredictionRecord
@@ -66,9 +63,9 @@ class _Recorder:
     """Stands where a connection would, and keeps the statement and its parameters."""
 
     statement: str
-    parameters: dict[str, list[Any]]
+    parameters: dict[str, str]
 
-    def run(self, statement: str, **parameters: list[Any]) -> None:
+    def run(self, statement: str, **parameters: str) -> None:
         self.statement, self.parameters = statement, parameters
 
 
@@ -89,31 +86,25 @@ def make_records(count: int, *, as_batch: bool) -> list[PredictionRecord]:
 
 
 def write_script(path: Path, rows: int, *, as_batch: bool, key: str = RANDOM_KEY) -> list[str]:
-    """The service's transaction for pgbench; returns the options that carry its parameters.
+    """The service's statement for pgbench; returns the options that carry its parameters.
 
     They are the service's too, but for what differs between transactions: PostgreSQL makes the ids and the time.
     """
     recorder = _Recorder()
     insert_predictions(recorder, make_records(rows, as_batch=as_batch))
-    made = {"request_id": f"ARRAY(SELECT {key} FROM generate_series(1, {rows}))"}  # noqa: S608 (our own names)
+    # The time and the id of a batch are those of its transaction, the others each row's own.
+    made = {"request_id": key, "created_at": "now()" if as_batch else "clock_timestamp()"}
     if as_batch:
-        made["batch_id"] = f"array_fill(gen_random_uuid(), ARRAY[{rows}])"
-        made["created_at"] = f"array_fill(clock_timestamp(), ARRAY[{rows}])"
-    else:
-        # Predictions of their own have times of their own, though a table is filled with many at once.
-        time_of_one = "clock_timestamp() + number * interval '10 microseconds'"
-        made["created_at"] = f"ARRAY(SELECT {time_of_one} FROM generate_series(1, {rows}) AS number)"  # noqa: S608
-    statement = recorder.statement
+        made["batch_id"] = "(SELECT gen_random_uuid())"
+    columns, source = recorder.statement.split(" FROM ", 1)
     for name, expression in made.items():
-        statement, count = re.subn(rf":{name}\b", expression, statement)
-        if count != 1:
-            raise LoadError(f"the statement has {count} parameters {name}")
-    path.write_text(f"BEGIN;\n{statement};\nCOMMIT;\n")
-    return [
-        f"--define={name}={make_param(PY_TYPES, values)}"
-        for name, values in recorder.parameters.items()
-        if name not in made
-    ]
+        # Once among the columns that are inserted, and once among those of the rows to insert.
+        parts = re.split(rf"\b{name}\b", columns)
+        if len(parts) != 3:
+            raise LoadError(f"the statement names {name} {len(parts) - 1} times before its FROM")
+        columns = f"{parts[0]}{name}{parts[1]}{expression}{parts[2]}"
+    path.write_text(f"{columns} FROM {source};\n")
+    return [f"--define={name}={value}" for name, value in recorder.parameters.items()]
 
 
 def run_pgbench(
