@@ -56,8 +56,7 @@ def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
         from lambda_app.service import PredictionService  # noqa: PLC0415
 
         def load(known_etag: str | None) -> "LoadedModel | None":
-            first = fetches.pop().result() if fetches else None
-            found = first or fetch_current(bucket, settings.model_runtime, known_etag)
+            found = fetches.pop().result() if fetches else fetch_current(bucket, settings.model_runtime, known_etag)
             return None if found is None else load_model(*found, settings.model_runtime)
 
         model = CurrentModel(
