@@ -55,16 +55,17 @@ class Telemetry:
         self._requests[(route, str(status))] += 1
         self._latency_sum_seconds += seconds
         self._buckets[next((bound for bound in _BUCKETS_SECONDS if seconds <= bound), float("inf"))] += 1
+        milliseconds = round(seconds * 1000, 2)
         # Zero is sent too: an alarm on a rate needs the requests that went well, and an empty flush warns.
         self._add_metric("ServerErrors", MetricUnit.Count, float(status >= 500))
-        self._add_metric("Latency", MetricUnit.Milliseconds, seconds * 1000)
+        self._add_metric("Latency", MetricUnit.Milliseconds, milliseconds)
         self._logger.info(
             "request",
             request_id=request_id,
             method=method,
             route=route,
             status=status,
-            duration_ms=round(seconds * 1000, 2),
+            duration_ms=milliseconds,
         )
 
     def predictions_recorded(self, model_version: str, destination: str, predictions: Sequence[float]) -> None:
