@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 CALLS, WARM_UP_CALLS = 200, 20
 Predict = Callable[[Any], Any]
 
@@ -28,19 +26,19 @@ def load_runtime(name: str, bundle: Path) -> Predict:
 def load_known(bundle: Path) -> Predict:
     """The same two as variants/known.py runs them."""
     import joblib  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
 
     model = tf.keras.models.load_model(bundle / "tf_model.h5", compile=False)
     scaler = joblib.load(bundle / "scaler.pkl")
-    return lambda rows: model.predict(scaler.transform(rows), verbose=0)
+    return lambda rows: model.predict(scaler.transform(np.array(rows)), verbose=0)
 
 
 def time_calls(predict: Predict, row: list[float]) -> list[float]:
-    rows = np.array([row], dtype=np.float64)
     elapsed_ms = []
     for _ in range(WARM_UP_CALLS + CALLS):
         started = time.perf_counter()
-        predict(rows)
+        predict([row])
         elapsed_ms.append((time.perf_counter() - started) * 1000)
     return elapsed_ms[WARM_UP_CALLS:]
 

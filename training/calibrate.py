@@ -25,8 +25,9 @@ def calibrate_intervals(
         own = fold_of_row == number
         lowest, highest = np.quantile(predicted[~own], ENDS)
         coefficients = _fit_parabola(np.clip(predicted[~own], lowest, highest), errors[~own])
-        fold = Fold(float(lowest), float(highest), coefficients, scores=errors[own])
-        folds.append(replace(fold, scores=np.sort(errors[own] / fold.expect_error(predicted[own]))))
+        fold = Fold(float(lowest), float(highest), coefficients.tolist(), scores=[])
+        expected = [fold.expect_error(value) for value in predicted[own].tolist()]
+        folds.append(replace(fold, scores=np.sort(errors[own] / expected).tolist()))
     return IntervalCalibration(COVERAGE, folds)
 
 

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import joblib
+import keras
 import tensorflow as tf
 
+from lambda_app.features import FEATURES
 from lambda_app.model.bundle import INTERVAL
 from lambda_app.model.interval import IntervalCalibration
 from lambda_app.model.tensorflow import FoldAnswers
@@ -19,6 +21,10 @@ from training.manifest import describe_version, name_version, write_manifest
 from training.parity import check_parity
 from training.plots import draw_plots
 from training.run import TrainingRun
+
+# One patient, and as many as the answers of all members fit the cache for: a row costs half as much among them, and
+# two or three times as much among a thousand. Of so many and no others the shapes are known when the file is written.
+SIGNATURE_ROWS = (1, 32)
 
 
 def export_bundle(output: Path, run: TrainingRun) -> Path:
@@ -50,16 +56,30 @@ def write_training_artifacts(directory: Path, ensemble: Ensemble) -> None:
 
 
 def write_serving_artifacts(directory: Path, ensemble: Ensemble) -> None:
-    """Write `model.tflite`, which takes any number of scaled rows as float32, `scaler.json` and `interval.json`."""
-    with tempfile.TemporaryDirectory() as saved_model:
-        # By way of a SavedModel: converted from a function of the live network, the variables are not
-        # frozen and every answer is NaN (TensorFlow 2.21 with Keras 3).
-        FoldAnswers(ensemble.network).network.export(saved_model, format="tf_saved_model", verbose=False)
-        content: bytes = tf.lite.TFLiteConverter.from_saved_model(saved_model).convert()
-    (directory / "model.tflite").write_bytes(content)
+    """Write `model.tflite`, which takes scaled rows as float32, `scaler.json` and `interval.json`."""
+    (directory / "model.tflite").write_bytes(_convert_network(ensemble.network))
     scaler = {"mean": ensemble.scaler.mean_.tolist(), "scale": ensemble.scaler.scale_.tolist()}
     _write_json(directory / "scaler.json", scaler)
     _write_json(directory / INTERVAL, _describe_calibration(ensemble.calibration))
+
+
+def _convert_network(network: keras.Model) -> bytes:
+    """The network and the answers of its folds as a .tflite file, with a signature for each number of rows."""
+    answers = FoldAnswers(network).network
+    archive = keras.export.ExportArchive()
+    archive.track(answers)
+    names = {rows: f"rows_{rows}" for rows in SIGNATURE_ROWS}
+    for rows, name in names.items():
+        inputs = tf.TensorSpec((rows, len(FEATURES)), tf.float32, name="measurements")
+        archive.add_endpoint(name, answers.call, input_signature=[inputs])
+    with tempfile.TemporaryDirectory() as saved_model:
+        # By way of a SavedModel: converted from a function of the live network, the variables are not
+        # frozen and every answer is NaN (TensorFlow 2.21 with Keras 3).
+        archive.write_out(saved_model, verbose=False)
+        content: bytes = tf.lite.TFLiteConverter.from_saved_model(
+            saved_model, signature_keys=[*names.values()]
+        ).convert()
+    return content
 
 
 def _describe_calibration(calibration: IntervalCalibration) -> dict[str, object]:
@@ -67,8 +87,8 @@ def _describe_calibration(calibration: IntervalCalibration) -> dict[str, object]
         {
             "lowest": fold.lowest,
             "highest": fold.highest,
-            "coefficients": fold.coefficients.tolist(),
-            "scores": fold.scores.tolist(),
+            "coefficients": fold.coefficients,
+            "scores": fold.scores,
         }
         for fold in calibration.folds
     ]

@@ -59,7 +59,7 @@ class Ensemble:
 
     def predict_intervals(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Lower and upper end, (n, 2)."""
-        return self.calibration.predict(self._answer(features)[1])
+        return np.array([self.calibration.predict(means) for means in self._answer(features)[1].tolist()])
 
     def _answer(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return self._fold_answers(self.scaler.transform(features))

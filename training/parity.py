@@ -22,7 +22,7 @@ def check_parity(directory: Path, features: NDArray[np.float64]) -> float:
     with _silence_native_log():
         served, trained = (
             np.column_stack(
-                runtime({name: (directory / name).read_bytes() for name in runtime.FILES}).predict(features)
+                runtime({name: (directory / name).read_bytes() for name in runtime.FILES}).predict(features.tolist())
             )
             for runtime in (LiteRtRuntime, TensorFlowRuntime)
         )

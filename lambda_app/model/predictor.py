@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from lambda_app.errors import BundleError, PredictionError
 from lambda_app.features import FEATURE_NAMES, FEATURES
@@ -20,9 +18,9 @@ class Runtime(Protocol):
     `training_mean`, (10,), is the mean of each measurement that the scaler subtracts.
     """
 
-    training_mean: NDArray[np.float64]
+    training_mean: Sequence[float]
 
-    def predict(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    def predict(self, rows: Sequence[Sequence[float]]) -> tuple[list[float], list[list[float]]]: ...
 
 
 @dataclass(frozen=True)
@@ -74,26 +72,26 @@ class Predictor:
 
     def predict(self, patients: Sequence[Mapping[str, float]]) -> list[Prediction]:
         """Predict for patients in one inference; each holds all ten features by name, in the units of `features.py`."""
-        rows = _make_rows(patients)
-        values, fold_means = self._runtime.predict(rows)
-        ends = self._calibration.predict(fold_means)
-        if not (np.isfinite(values).all() and np.isfinite(ends).all()):
-            raise PredictionError("the model answered with a value that is not a finite number")
+        values, fold_means = self._runtime.predict([_make_row(patient) for patient in patients])
         return [
-            Prediction(float(value), Interval(float(lower), float(upper), self._calibration.coverage), warnings)
-            for value, (lower, upper), warnings in zip(values, ends, map(self._find_warnings, patients), strict=True)
+            Prediction(value, self._find_interval(value, means), self._find_warnings(patient))
+            for patient, value, means in zip(patients, values, fold_means, strict=True)
         ]
 
     def explain(self, patient: Mapping[str, float]) -> Explanation:
         """Predict for a patient, and say what each measurement added; a thousand rows in place of one."""
         [prediction] = self.predict([patient])
-        [row] = _make_rows([patient])
         base_value, contributions = explain_prediction(
-            lambda rows: self._runtime.predict(rows)[0], row, self._runtime.training_mean
+            lambda rows: self._runtime.predict(rows)[0], _make_row(patient), self._runtime.training_mean
         )
-        if not (np.isfinite(base_value) and np.isfinite(contributions).all()):
-            raise PredictionError("the model answered with a value that is not a finite number")
-        return Explanation(prediction, base_value, dict(zip(FEATURE_NAMES, contributions.tolist(), strict=True)))
+        _require_finite(base_value, *contributions)
+        return Explanation(prediction, base_value, dict(zip(FEATURE_NAMES, contributions, strict=True)))
+
+    def _find_interval(self, value: float, fold_means: Sequence[float]) -> Interval:
+        _require_finite(value, *fold_means)
+        lower, upper = self._calibration.predict(fold_means)
+        _require_finite(lower, upper)
+        return Interval(lower, upper, self._calibration.coverage)
 
     def _find_warnings(self, features: Mapping[str, float]) -> list[RangeWarning]:
         warnings = []
@@ -105,8 +103,13 @@ class Predictor:
         return warnings
 
 
-def _make_rows(patients: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
-    return np.array([[patient[name] for name in FEATURE_NAMES] for patient in patients], dtype=np.float64)
+def _make_row(patient: Mapping[str, float]) -> list[float]:
+    return [patient[name] for name in FEATURE_NAMES]
+
+
+def _require_finite(*numbers: float) -> None:
+    if not all(map(isfinite, numbers)):
+        raise PredictionError("the model answered with a value that is not a finite number")
 
 
 @dataclass(frozen=True)

@@ -5,36 +5,31 @@ others are held at their mean; what a measurement contributes is what it adds to
 in which they could join.
 """
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
 from math import factorial
-
-import numpy as np
-from numpy.typing import NDArray
 
 
 def explain_prediction(
-    predict: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    patient: NDArray[np.float64],
-    mean: NDArray[np.float64],
-) -> tuple[float, NDArray[np.float64]]:
+    predict: Callable[[list[list[float]]], Sequence[float]], patient: Sequence[float], mean: Sequence[float]
+) -> tuple[float, list[float]]:
     """What `predict`, (n, features) to (n,), answers for the mean, and each measurement's part in the difference.
 
     The parts, (features,), and the first number sum to what it answers for the patient. It is asked once, with every
     coalition.
     """
-    coalitions, weights = _weigh_coalitions(len(patient))
-    values = predict(np.where(coalitions, patient, mean))
-    return float(values[0]), weights @ values
-
-
-# A thousand coalitions of ten measurements. Made when the first explanation is asked for and not at the start.
-@cache
-def _weigh_coalitions(count: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Who is in each coalition, (2^count, count), nobody first; what its value weighs for each, (count, 2^count)."""
-    coalitions = (np.arange(2**count)[:, None] >> np.arange(count)) & 1 == 1
-    sizes = coalitions.sum(axis=1)
-    orders = np.array([factorial(size) * factorial(count - 1 - size) for size in range(count)]) / factorial(count)
-    # A member joined a coalition smaller by one; who is not in it could join.
-    joined, joining = orders[np.maximum(sizes - 1, 0)], orders[np.minimum(sizes, count - 1)]
-    return coalitions, np.where(coalitions.T, joined, -joining)
+    count = len(patient)
+    # A coalition is a number whose bits say who is in it; nobody comes first.
+    coalitions = range(2**count)
+    pairs = list(zip(mean, patient, strict=True))
+    values = predict([[pair[coalition >> member & 1] for member, pair in enumerate(pairs)] for coalition in coalitions])
+    # In how many of all orders those of a coalition, and nobody else, have come when the next one joins.
+    weights = [factorial(size) * factorial(count - 1 - size) / factorial(count) for size in range(count)]
+    parts = [
+        sum(
+            weights[coalition.bit_count()] * (values[coalition | 1 << member] - values[coalition])
+            for coalition in coalitions
+            if not coalition >> member & 1
+        )
+        for member in range(count)
+    ]
+    return values[0], parts

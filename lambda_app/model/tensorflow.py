@@ -5,7 +5,7 @@ Both files execute code when loaded. They come here only after their digests wer
 
 import io
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import joblib
@@ -38,13 +38,14 @@ class TensorFlowRuntime:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._scaler = joblib.load(io.BytesIO(files["scaler.pkl"]))
-        self.training_mean: NDArray[np.float64] = self._scaler.mean_
+        self.training_mean: list[float] = self._scaler.mean_.tolist()
         # Keras reads HDF5 from a path alone.
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "tf_model.h5")
             path.write_bytes(files["tf_model.h5"])
             self._answers = FoldAnswers(keras.saving.load_model(path, compile=False))
 
-    def predict(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def predict(self, rows: Sequence[Sequence[float]]) -> tuple[list[float], list[list[float]]]:
         """Map measurements in real units, (n, 10), to disease progression, (n,), and each fold's, (n, folds)."""
-        return self._answers(self._scaler.transform(rows))
+        predicted, fold_means = self._answers(self._scaler.transform(np.array(rows, dtype=np.float64)))
+        return predicted.tolist(), fold_means.tolist()

@@ -19,13 +19,14 @@ def main() -> None:
     scaler = json.loads((bundle / "scaler.json").read_bytes())
     mean, scale = np.array(scaler["mean"]), np.array(scaler["scale"])
     interpreter = Interpreter(model_path=str(bundle / "model.tflite"))
-    runner = interpreter.get_signature_runner()
+    runner = interpreter.get_signature_runner("rows_1")
     [name] = runner.get_input_details()
     # The other output has a column for each fold.
     [output] = [key for key, told in runner.get_output_details().items() if told["shape"][-1] == 1]
 
     def predict(rows: Any) -> Any:
-        return runner(**{name: ((rows - mean) / scale).astype(np.float32)})[output].reshape(-1).astype(np.float64)
+        scaled = ((rows - mean) / scale).astype(np.float32)
+        return np.array([runner(**{name: row[np.newaxis]})[output].item() for row in scaled])
 
     explainer = shap.ExactExplainer(predict, shap.maskers.Independent(mean[np.newaxis]))
     explained = explainer(np.array(asked["patients"]), silent=True)

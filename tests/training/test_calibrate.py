@@ -23,7 +23,7 @@ def draw_cases(count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def predict(calibration: IntervalCalibration, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
-    return calibration.predict(np.repeat(predicted[:, np.newaxis], FOLDS, axis=1))
+    return np.array([calibration.predict([value] * FOLDS) for value in predicted.tolist()])
 
 
 def test_intervals_hold_nine_in_ten_everywhere_and_follow_the_error() -> None:
@@ -46,8 +46,8 @@ def test_a_folds_expected_error_knows_nothing_of_its_own_rows() -> None:
     actual[fold_of_row == 3] += 1000
     after = calibrate_intervals(predicted, actual, fold_of_row)
     for number, (one, other) in enumerate(zip(before.folds, after.folds, strict=True)):
-        assert np.array_equal(one.coefficients, other.coefficients) == (number == 3)
-    assert (after.folds[3].scores > before.folds[3].scores.max()).all()
+        assert (one.coefficients == other.coefficients) == (number == 3)
+    assert min(after.folds[3].scores) > max(before.folds[3].scores)
 
 
 def test_expected_error_stays_positive_where_the_parabola_would_not() -> None:
@@ -55,7 +55,7 @@ def test_expected_error_stays_positive_where_the_parabola_would_not() -> None:
     # No error at all at one end: a parabola through it dips below zero.
     actual = np.where(predicted < 150, predicted, predicted + 100)
     for fold in calibrate_intervals(predicted, actual, fold_of_row).folds:
-        assert fold.expect_error(np.linspace(-1000, 1000, 500)).min() > 0
+        assert min(map(fold.expect_error, range(-1000, 1000, 4))) > 0
 
 
 def test_without_difficulty_the_intervals_are_those_of_mapie(rows: Rows) -> None:
@@ -70,7 +70,8 @@ def test_without_difficulty_the_intervals_are_those_of_mapie(rows: Rows) -> None
     for number in range(FOLDS):
         own = fold_of_row == number
         model = LinearRegression().fit(features[~own], targets[~own])
-        folds.append(Fold(0.0, 1.0, np.array([1.0]), np.abs(model.predict(features[own]) - targets[own])))
+        folds.append(Fold(0.0, 1.0, [1.0], np.abs(model.predict(features[own]) - targets[own]).tolist()))
         fold_means.append(model.predict(rows.features[300:]))
-    intervals = IntervalCalibration(COVERAGE, folds).predict(np.column_stack(fold_means))
+    calibration = IntervalCalibration(COVERAGE, folds)
+    intervals = [calibration.predict(means) for means in np.column_stack(fold_means).tolist()]
     np.testing.assert_allclose(intervals, expected[:, :, 0], rtol=1e-9)

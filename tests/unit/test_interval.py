@@ -1,11 +1,13 @@
 """Prediction intervals: CV+ by hand, widths that follow the case, and calibrations that are refused."""
 
 import json
+import math
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambda_app.model.interval import Fold, IntervalCalibration, parse_calibration
 
@@ -13,11 +15,11 @@ FOLD = {"lowest": 50, "highest": 300, "coefficients": [0.1, 20], "scores": [0.5,
 DOCUMENT = {"coverage": 0.9, "folds": [FOLD, FOLD]}
 
 # The scores are absolute residuals where the expected error is one everywhere.
-ONE = np.array([1.0])
+ONE = [1.0]
 
 
-def make_fold(*scores: float, coefficients: NDArray[np.float64] = ONE) -> Fold:
-    return Fold(100.0, 200.0, coefficients, np.array(scores))
+def make_fold(*scores: float, coefficients: Sequence[float] = ONE) -> Fold:
+    return Fold(100.0, 200.0, coefficients, scores)
 
 
 # The folds' members say 100 and 104, so below are 99, 97 and 102, 94, and above 101, 103 and 106, 114.
@@ -33,38 +35,56 @@ def make_fold(*scores: float, coefficients: NDArray[np.float64] = ONE) -> Fold:
 )
 def test_both_ends_have_the_rank_of_the_paper(coverage: float, lower: float, upper: float) -> None:
     calibration = IntervalCalibration(coverage, [make_fold(1, 3), make_fold(2, 10)])
-    assert calibration.predict(np.array([[100.0, 104.0]])).tolist() == [[lower, upper]]
+    assert calibration.predict([100.0, 104.0]) == (lower, upper)
 
 
 def test_each_fold_counts_by_its_own_scores() -> None:
     calibration = IntervalCalibration(0.5, [make_fold(1), make_fold(2, 3, 4, 5)])
     # Below 99 and 102, 101, 100, 99; above 101 and 106, 107, 108, 109: the third of five.
-    assert calibration.predict(np.array([[100.0, 104.0]])).tolist() == [[100, 107]]
+    assert calibration.predict([100.0, 104.0]) == (100, 107)
 
 
 def test_one_score_makes_the_interval_alone() -> None:
-    assert IntervalCalibration(0.9, [make_fold(7)]).predict(np.array([[150.0]])).tolist() == [[143, 157]]
+    assert IntervalCalibration(0.9, [make_fold(7)]).predict([150.0]) == (143, 157)
 
 
-def test_patients_do_not_change_each_other() -> None:
-    calibration = IntervalCalibration(0.6, [make_fold(1, 3), make_fold(2, 10)])
-    patients = np.array([[100.0, 104.0], [160.0, 150.0], [-5.0, 400.0]])
-    together = calibration.predict(patients)
-    assert together.shape == (3, 2)
-    assert together.tolist() == [calibration.predict(patient[np.newaxis])[0].tolist() for patient in patients]
+def test_a_fold_too_many_or_too_few_is_refused() -> None:
+    for fold_means in ([150.0], [150.0, 150.0, 150.0]):
+        with pytest.raises(ValueError, match="zip"):
+            IntervalCalibration(0.9, [make_fold(7), make_fold(7)]).predict(fold_means)
+
+
+drawn_scores = st.lists(st.floats(0, 10), min_size=1, max_size=30)
+
+
+@given(st.data(), st.floats(0.5, 0.99), st.lists(drawn_scores, min_size=1, max_size=8))
+def test_ends_are_those_that_sorting_everything_finds(
+    data: st.DataObject, coverage: float, scores: list[list[float]]
+) -> None:
+    folds = [make_fold(*some, coefficients=[data.draw(st.floats(0.01, 1)), 0.5]) for some in scores]
+    means = [data.draw(st.floats(0, 400)) for _ in folds]
+    count = sum(map(len, scores))
+    rank = min(math.ceil(coverage * (count + 1)), count)
+    margins = [
+        (mean, fold.expect_error(mean) * score)
+        for fold, mean in zip(folds, means, strict=True)
+        for score in fold.scores
+    ]
+    lower = sorted((mean - margin for mean, margin in margins), reverse=True)[rank - 1]
+    upper = sorted(mean + margin for mean, margin in margins)[rank - 1]
+    assert IntervalCalibration(coverage, folds).predict(means) == (lower, upper)
 
 
 def test_width_follows_the_expected_error() -> None:
-    calibration = IntervalCalibration(0.9, [make_fold(1.5, coefficients=np.array([0.1, 0.0]))])
-    lower, upper = calibration.predict(np.array([[100.0], [150.0], [200.0]])).T
-    assert (upper - lower) / 2 == pytest.approx([15, 22.5, 30])
-    assert (upper + lower) / 2 == pytest.approx([100, 150, 200])
+    calibration = IntervalCalibration(0.9, [make_fold(1.5, coefficients=[0.1, 0.0])])
+    for mean, half_width in ((100.0, 15), (150.0, 22.5), (200.0, 30)):
+        assert calibration.predict([mean]) == pytest.approx((mean - half_width, mean + half_width))
 
 
 def test_expected_error_is_held_at_its_ends() -> None:
-    fold = make_fold(1, coefficients=np.array([0.01, 0.0, 5.0]))
-    error = fold.expect_error(np.array([-1e6, 99.9, 100, 150, 200, 200.1, 1e6]))
-    assert error == pytest.approx([105, 105, 105, 230, 405, 405, 405])
+    fold = make_fold(1, coefficients=[0.01, 0.0, 5.0])
+    errors = [fold.expect_error(predicted) for predicted in (-1e6, 99.9, 100, 150, 200, 200.1, 1e6)]
+    assert errors == pytest.approx([105, 105, 105, 230, 405, 405, 405])
 
 
 def test_calibration_is_read() -> None:
@@ -72,7 +92,7 @@ def test_calibration_is_read() -> None:
     assert calibration.coverage == 0.9
     assert [(fold.lowest, fold.highest) for fold in calibration.folds] == [(50, 300)] * 2
     # 0.1 * 100 + 20 = 30 is to be expected at 100, and the worst score is 1.5 of it.
-    assert calibration.predict(np.array([[100.0, 100.0]]))[0] == pytest.approx([55, 145])
+    assert calibration.predict([100.0, 100.0]) == pytest.approx((55, 145))
 
 
 @pytest.mark.parametrize(
