@@ -18,11 +18,11 @@ from lambda_app.log.writer import Written
 from lambda_app.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, RequestMiddleware
 from lambda_app.openapi import (
     DESCRIPTION,
+    IDEMPOTENCY_KEY,
     OPERATIONS,
     PREDICTION,
     SERVERS,
     TAGS,
-    IdempotencyKeyHeader,
     RecordId,
     complete_schema,
 )
@@ -81,10 +81,9 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
         tags=[PREDICTION],
         response_model=PredictionResponse,
         responses=describe_prediction_responses(MAX_BODY_BYTES, "/request_id", "sex"),
+        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
     )
-    async def predict(
-        request: Request, response: Response, body: PredictionRequest, idempotency_key: IdempotencyKeyHeader = None
-    ) -> dict[str, Any]:
+    async def predict(request: Request, response: Response, body: PredictionRequest) -> dict[str, Any]:
         """Answers with the predicted disease progression and its interval, once their record is durable."""
         written = service.predict(body.model_dump(), _describe_call(request))
         _set_answer_headers(response, written)
@@ -97,10 +96,9 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
         tags=[PREDICTION],
         response_model=BatchResponse,
         responses=describe_prediction_responses(MAX_BATCH_BODY_BYTES, "/predictions/0/request_id", "patients[1].sex"),
+        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
     )
-    async def predict_batch(
-        request: Request, response: Response, body: BatchRequest, idempotency_key: IdempotencyKeyHeader = None
-    ) -> dict[str, Any]:
+    async def predict_batch(request: Request, response: Response, body: BatchRequest) -> dict[str, Any]:
         """Answers for all patients, once all of their records are durable, or for none."""
         written = service.predict_batch(body.model_dump()["patients"], _describe_call(request))
         _set_answer_headers(response, written)
