@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,19 @@ class Function:
         elapsed_ms = (time.perf_counter() - started) * 1000
         self._check(json.loads(answer))
         return elapsed_ms
+
+    def freeze(self) -> None:
+        """Stop the runtime, as Lambda does between invocations; TensorFlow's threads would go on."""
+        os.kill(self._emulator.find_runtime(), signal.SIGSTOP)
+
+    @contextmanager
+    def thawed(self) -> Iterator[None]:
+        """Let a frozen runtime answer for a while."""
+        os.kill(self._emulator.find_runtime(), signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.freeze()
 
     def read_cpu_seconds(self) -> float:
         """What the runtime's process has used so far, user and system, threads and all."""

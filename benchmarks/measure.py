@@ -59,7 +59,8 @@ def measure(sites: Sequence[Site], bundle: Path, counts: Counts, show_progress: 
         services = [site.variant.name for site in sites if site.variant.has_batches]
         with show_progress("Batches", len(services) * len(BATCH_SIZES)) as report:
             for name in services:
-                samples[name].batch_ms = call_batches(functions[name], counts.batches, report)
+                with functions[name].thawed():
+                    samples[name].batch_ms = call_batches(functions[name], counts.batches, report)
     predicting = [site for site in sites if site.variant.inference]
     with show_progress("Inference alone", len(predicting)) as report:
         for step, site in enumerate(predicting, 1):
@@ -73,7 +74,7 @@ def start_cold(
 ) -> dict[str, Function]:
     """Start each function so often, and once more before that, which reads its files into the page cache.
 
-    The functions of the last round stay, and end with `running`.
+    The functions of the last round stay, frozen, and end with `running`.
     """
     event = load_event("predict")
     functions = {}
@@ -90,6 +91,7 @@ def start_cold(
                     own.cpu_s.append(function.read_cpu_seconds())
                     own.cold_peak_mb.append(function.read_peak_mb())
                 if number == count:
+                    function.freeze()
                     functions[site.variant.name] = function
                     running.push(starting.pop_all())
             step += 1
@@ -104,8 +106,9 @@ def call_warm(
     step = 0
     for first in range(0, counts.warm, counts.block):
         for name, function in functions.items():
-            for _ in range(min(counts.block, counts.warm - first)):
-                samples[name].warm_ms.append(function.call(event))
+            with function.thawed():
+                for _ in range(min(counts.block, counts.warm - first)):
+                    samples[name].warm_ms.append(function.call(event))
             step += 1
             report(step)
 
