@@ -63,9 +63,9 @@ class _Recorder:
     """Stands where a connection would, and keeps the statement and its parameters."""
 
     statement: str
-    parameters: dict[str, str]
+    parameters: dict[str, str | float | None]
 
-    def run(self, statement: str, **parameters: str) -> None:
+    def run(self, statement: str, **parameters: str | float | None) -> None:
         self.statement, self.parameters = statement, parameters
 
 
@@ -96,15 +96,18 @@ def write_script(path: Path, rows: int, *, as_batch: bool, key: str = RANDOM_KEY
     made = {"request_id": key, "created_at": "now()" if as_batch else "clock_timestamp()"}
     if as_batch:
         made["batch_id"] = "(SELECT gen_random_uuid())"
-    columns, source = recorder.statement.split(" FROM ", 1)
+    parameters = recorder.parameters
+    # pgbench has no null.
+    made |= {name: "NULL" for name, value in parameters.items() if value is None}
+    head, separator, rest = recorder.statement.partition(" FROM ")
     for name, expression in made.items():
-        # Once among the columns that are inserted, and once among those of the rows to insert.
-        parts = re.split(rf"\b{name}\b", columns)
+        # Once among the columns that are inserted, and once among the values or the columns of the rows to insert.
+        parts = re.split(rf":?\b{name}\b", head)
         if len(parts) != 3:
             raise LoadError(f"the statement names {name} {len(parts) - 1} times before its FROM")
-        columns = f"{parts[0]}{name}{parts[1]}{expression}{parts[2]}"
-    path.write_text(f"{columns} FROM {source};\n")
-    return [f"--define={name}={value}" for name, value in recorder.parameters.items()]
+        head = f"{parts[0]}{name}{parts[1]}{expression}{parts[2]}"
+    path.write_text(f"{head}{separator}{rest};\n")
+    return [f"--define={name}={value}" for name, value in parameters.items() if name not in made]
 
 
 def run_pgbench(

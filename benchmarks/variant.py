@@ -24,9 +24,6 @@ class Variant:
     has_batches: bool = False
 
 
-# As Dockerfile.lambda sets it.
-OF_THE_IMAGE = {"OPENBLAS_NUM_THREADS": "1"}
-
 BARE = Variant("bare", "bench-bare", ROOT / "benchmarks" / "variants" / "bare.py", "bare.handler")
 SERVICE = Variant(
     "service",
@@ -34,7 +31,7 @@ SERVICE = Variant(
     ROOT / "lambda_app",
     "lambda_app.handler.api",
     "litert",
-    {"MODEL_RUNTIME": "litert", **OF_THE_IMAGE},
+    {"MODEL_RUNTIME": "litert"},
     is_service=True,
     has_batches=True,
 )
@@ -44,7 +41,7 @@ SERVICE_TENSORFLOW = Variant(
     ROOT / "lambda_app",
     "lambda_app.handler.api",
     "tensorflow",
-    {"MODEL_RUNTIME": "tensorflow", **OF_THE_IMAGE},
+    {"MODEL_RUNTIME": "tensorflow"},
     is_service=True,
 )
 KNOWN = Variant("known", "bench-known", ROOT / "benchmarks" / "variants" / "known.py", "known.handler", "known")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from uuid import UUID
 
 
@@ -11,7 +12,8 @@ class PredictionRecord:
     """One answered prediction. `latency_ms` runs from the request's arrival to this record's making.
 
     `caller` is who asked, by the gateway; `batch_id` is the request that asked for several, `batch_index` the place in
-    it. Each warning has `field` and `message`. Rows from before there were intervals have none.
+    it. Each warning has `field` and `message`. Rows from before there were intervals have none. ValueError for what is
+    not a finite number, which PostgreSQL would store.
     """
 
     request_id: UUID
@@ -27,6 +29,12 @@ class PredictionRecord:
     batch_id: UUID | None = None
     batch_index: int | None = None
     warnings: Sequence[Mapping[str, str]] = ()
+
+    def __post_init__(self) -> None:
+        interval = (self.interval_lower, self.interval_upper, self.interval_coverage)
+        for number in (*self.features.values(), self.prediction, self.latency_ms, *interval):
+            if number is not None and not isfinite(number):
+                raise ValueError("a record holds what is not a finite number")
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,13 @@ MAX_ARGUMENT_BYTES = 131_072
 def test_each_run_of_the_script_inserts_new_rows(
     rows: int, as_batch: bool, key: str, tmp_path: Path, database: Database
 ) -> None:
-    [option] = write_script(tmp_path / "insert.sql", rows, as_batch=as_batch, key=key)
-    assert len(option) < MAX_ARGUMENT_BYTES
-    name, records = option.removeprefix("--define=").split("=", 1)
-    assert name == "records"
+    options = write_script(tmp_path / "insert.sql", rows, as_batch=as_batch, key=key)
+    assert max(map(len, options)) < MAX_ARGUMENT_BYTES
+    defined = dict(option.removeprefix("--define=").split("=", 1) for option in options)
     statement = (tmp_path / "insert.sql").read_text().removesuffix(";\n")
     count = "SELECT count(*), count(DISTINCT batch_id) FROM predictions"
     [[rows_before, batches_before]] = database.run_statement(lambda c: c.run(count))
     for _ in range(2):
-        database.run_statement(lambda c: c.run(statement, records=records))
+        database.run_statement(lambda c: c.run(statement, **defined))
     [[rows_after, batches_after]] = database.run_statement(lambda c: c.run(count))
     assert (rows_after - rows_before, batches_after - batches_before) == (2 * rows, 2 * as_batch)

@@ -106,13 +106,6 @@ def test_what_is_no_interval_is_not_stored(change: dict[str, Any], database: Dat
         insert(database, dataclasses.replace(make_record(), **change))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_is_no_number_is_not_stored(value: float, database: Database) -> None:
-    # JSON has no way to say it.
-    with pytest.raises(pg8000.native.DatabaseError, match="22P02"):
-        insert(database, make_record(interval_coverage=value))
-
-
 def test_interval_of_no_width_is_stored(database: Database) -> None:
     insert(database, dataclasses.replace(make_record(), interval_lower=241.25))
 

@@ -1,5 +1,6 @@
 """The queue's messages: what goes in comes out, within the size that SQS takes."""
 
+import math
 from datetime import UTC
 from uuid import uuid4
 
@@ -35,6 +36,15 @@ records = st.builds(
 def test_what_goes_in_comes_out(given_records: list[PredictionRecord]) -> None:
     [body] = encode_messages(given_records)
     assert decode_message(body) == given_records
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["prediction", "latency_ms", "interval_lower", "interval_upper", "interval_coverage"])
+def test_no_record_holds_what_is_no_number(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        make_record(**{name: value})
+    with pytest.raises(ValueError, match="finite"):
+        make_record(features={**make_record().features, "s3": value})
 
 
 @pytest.mark.parametrize("count", [1, 400, 1000])
