@@ -1,8 +1,9 @@
-"""What one PostgreSQL takes from many functions: python -m benchmarks.scaling, about seven minutes.
+"""What one PostgreSQL takes from many functions: python -m benchmarks.scaling, about ten minutes.
 
 Writes build/scaling.json and the plots of docs/scaling.md.
 """
 
+import argparse
 import dataclasses
 import json
 import os
@@ -158,6 +159,11 @@ class Run:
 
 
 def main() -> int:
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.scaling",
+        description="Measure what one PostgreSQL takes from many functions; takes about ten minutes.",
+        epilog=f"Needs {MISSING}. Writes build/scaling.json and docs/images/scaling.png.",
+    ).parse_args()
     if not debian.has_programs() or not debian.find_server("pgbench") or not Path("/proc/stat").exists():
         return _refuse(f"missing: {MISSING}")
     BUILD.mkdir(exist_ok=True)

@@ -13,14 +13,16 @@ from pathlib import Path
 
 import h5py
 import joblib
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from lambda_app.features import FEATURES
 from lambda_app.model.bundle import parse_manifest, sha256_hex
 from lambda_app.model.interval import parse_calibration
 from lambda_app.model.litert import LiteRtRuntime
-from lambda_app.model.tensorflow import TensorFlowRuntime
+from lambda_app.model.tensorflow import FoldAnswers, TensorFlowRuntime
 from tests.training.conftest import QuickFit
 from training.data import Rows, digest_rows
 from training.errors import ParityError
@@ -140,6 +142,18 @@ def test_both_runtimes_answer_alike_for_any_number_of_rows(bundle: Path, rows: R
         ours, theirs = (np.column_stack(runtime.predict(some)) for runtime in (served, trained))
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=PARITY_TOLERANCE)
     assert check_parity(bundle, rows.features) <= PARITY_TOLERANCE
+
+
+def test_network_for_any_number_of_rows_is_served_row_by_row(bundle: Path, rows: Rows, tmp_path: Path) -> None:
+    # As versions were published before there were signatures for a number of rows.
+    network = keras.saving.load_model(bundle / "tf_model.h5", compile=False)
+    FoldAnswers(network).network.export(tmp_path, format="tf_saved_model", verbose=False)
+    content = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path)).convert()
+    some = rows.features[:35].tolist()
+    before = LiteRtRuntime({"model.tflite": content, "scaler.json": (bundle / "scaler.json").read_bytes()})
+    now = load_litert(bundle)
+    ours, theirs = (np.column_stack(runtime.predict(some)) for runtime in (now, before))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 def test_parity_refuses_a_scaler_that_is_off_by_a_thousandth(bundle: Path, rows: Rows, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "local": (),
     "local.call": (),
     "benchmarks": (),
+    "benchmarks.scaling": (),
 }
 PATIENCE_SECONDS = 120
 
