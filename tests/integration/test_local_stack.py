@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Starts the stack, says which processes it has, and waits for a signal.
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from local.errors import StackError
 from local.stack import running_stack
 
+# As in a terminal, also where the tests run under nohup.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 try:
     with running_stack(Path(sys.argv[1]), int(sys.argv[2])) as stack:
         print(stack.postgres.pid, stack.aws.pid, flush=True)
