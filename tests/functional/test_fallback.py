@@ -205,7 +205,7 @@ def test_record_that_the_database_refuses_is_neither_answered_nor_queued(
     api = wire(**own_queues.environment)
     answer = invoke(api, event)
     assert answer["statusCode"] == 503
-    assert answer["body"]["detail"] == "the database did not take the record: DatabaseError 22P05"
+    assert answer["body"]["detail"] == "the database did not take the record: DatabaseError 22021"
     assert count_messages(sqs, own_queues.url) == 0
     # It says nothing against the database.
     assert invoke(api, load_event("predict"))["headers"]["x-prediction-record"] == "database"
