@@ -59,14 +59,15 @@ class Telemetry:
         # Zero is sent too: an alarm on a rate needs the requests that went well, and an empty flush warns.
         self._add_metric("ServerErrors", MetricUnit.Count, float(status >= 500))
         self._add_metric("Latency", MetricUnit.Milliseconds, milliseconds)
-        self._logger.info(
-            "request",
-            request_id=request_id,
-            method=method,
-            route=route,
-            status=status,
-            duration_ms=milliseconds,
-        )
+        facts: dict[str, Any] = {"request_id": request_id, "method": method, "route": route, "status": status}
+        if not self._emit_emf:
+            self._logger.info("request", **facts, duration_ms=milliseconds)
+            return
+        # With the metrics, which are a line anyway: one of its own would take 5 % of a warm request, and a fifth of the
+        # log.
+        facts |= {"message": "request", "correlation_id": self._logger.get_correlation_id()}
+        for key, value in facts.items():
+            self._metrics.add_metadata(key, value)
 
     def predictions_recorded(self, model_version: str, destination: str, predictions: Sequence[float]) -> None:
         """The records of these answers are durable in "database" or "queue"."""

@@ -17,6 +17,7 @@ from local.aws_services import ACCOUNT, REGION, AwsServices
 from local.ports import find_free_ports
 from tests.machine import require
 from tests.standins.certificates import Certificates, make_certificates
+from tests.terraform.program import share_providers
 
 REPOSITORY = Path(__file__).parents[2]
 STATE_BUCKET = f"diabetes-states-{ACCOUNT}"
@@ -154,24 +155,23 @@ def _make_environment(directory: Path, endpoint_url: str, ca_path: Path) -> dict
     docker = programs / "docker"
     docker.write_text(DOCKER.format(python=sys.executable))
     docker.chmod(0o755)
-    cache = os.environ.get("TF_PLUGIN_CACHE_DIR") or str(REPOSITORY / "build" / "terraform-plugins")
-    Path(cache).mkdir(parents=True, exist_ok=True)
     own = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE", "GIT_", "API_TOKEN", "COV")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return inherited | {
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "DOCKER_LOG": str(directory / "docker.log"),
-        "AWS_ACCESS_KEY_ID": KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_CA_BUNDLE": str(ca_path),
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "CHECKPOINT_DISABLE": "1",
-        # moto knows buckets by path alone; the names of hosts are AWS's.
-        "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",
-        "TF_PLUGIN_CACHE_DIR": cache,
-        "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
-    }
+    return (
+        inherited
+        | share_providers()
+        | {
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "DOCKER_LOG": str(directory / "docker.log"),
+            "AWS_ACCESS_KEY_ID": KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": endpoint_url,
+            "AWS_CA_BUNDLE": str(ca_path),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # moto knows buckets by path alone; the names of hosts are AWS's.
+            "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",
+        }
+    )

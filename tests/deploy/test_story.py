@@ -21,10 +21,10 @@ from local.aws_services import ACCOUNT, AwsServices
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from tests.deploy.conftest import KEY_ID, REPOSITORY, SECRET, STATE_BUCKET, Clone
-from tests.machine import require
 from tests.standins.certificates import Certificates
 from tests.standins.functions import Functions
 from tests.standins.gateway import Gateway
+from tests.terraform.program import require_terraform
 from tests.workflows import BY_INPUT, JOBS, run_script
 
 BUCKET = f"diabetes-dev-models-{ACCOUNT}"
@@ -79,7 +79,7 @@ def gateway(wire: Wire, cloud: AwsServices, postgres: Postgres, certificates: Ce
 @pytest.fixture
 def site(clone: Clone, functions: Functions, gateway: Gateway, bundle: Path, bootstrap: None) -> Clone:
     """A clone whose dev is small, and is served by the functions and the gateway."""
-    require(shutil.which("terraform"), "Terraform >= 1.11")
+    require_terraform()
     root = clone.path / "terraform" / "environments" / "dev"
     (root / "outputs.tf").unlink()
     small = (REPOSITORY / "tests" / "deploy" / "root.tf").read_text()

@@ -1,26 +1,17 @@
 """Terraform itself, a copy of the sources for it to run in, and an environment that it has really made."""
 
-import os
-import re
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws_services import ACCOUNT, REGION, REPOSITORY
-from tests.machine import require
+from local.aws_services import ACCOUNT, REGION
 from tests.terraform.applied import STATE_BUCKET, Applied, apply_environment, connect
 from tests.terraform.made import Resources, read_resources
-from tests.terraform.program import Root, copy_sources
+from tests.terraform.program import Root, build_environment, copy_sources, require_terraform
 from tests.terraform.server import serve_aws
-
-# Write-only arguments came with it.
-MINIMUM = (1, 11)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,35 +21,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def terraform() -> None:
-    """Terraform is there, and new enough."""
-    version = (0, 0)
-    if shutil.which("terraform"):
-        # Whatever else it has to say of the machine goes to the same stream.
-        command = ["terraform", "version", "-json"]
-        said = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout
-        found = re.search(r'"terraform_version": "(\d+)\.(\d+)', said)
-        version = (int(found[1]), int(found[2])) if found else version
-    require(version >= MINIMUM, "Terraform >= 1.11")
+    """Terraform can be run."""
+    require_terraform()
 
 
 @pytest.fixture(scope="session")
 def terraform_environment() -> dict[str, str]:
     """What Terraform runs with; the provider comes from where the user's Terraform gets it."""
-    # In build/, not in the copy: where it comes from a registry, one download does for all directories and all runs.
-    cache = os.environ.get("TF_PLUGIN_CACHE_DIR") or str(REPOSITORY / "build" / "terraform-plugins")
-    Path(cache).mkdir(parents=True, exist_ok=True)
-    # The user's keys, region and variables must not decide whether a test passes.
-    users = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(users)} | {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "CHECKPOINT_DISABLE": "1",
-        "TF_IN_AUTOMATION": "1",
-        "TF_PLUGIN_CACHE_DIR": cache,
-        # The copy has no lock that a cached provider could be checked against.
-        "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
-    }
+    return build_environment()
 
 
 @pytest.fixture(scope="session")

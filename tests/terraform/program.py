@@ -1,15 +1,22 @@
 """Terraform's program, run in a directory."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from local.aws_services import REPOSITORY
+from tests.machine import require
 
 SOURCES = REPOSITORY / "terraform"
+# Write-only arguments came with it.
+MINIMUM = (1, 11)
 
 
 @dataclass(frozen=True)
@@ -48,3 +55,64 @@ def copy_sources(directory: Path) -> Path:
     """The sources, whole, since roots name modules by relative paths; Terraform leaves its files in there."""
     leftovers = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*")
     return Path(shutil.copytree(SOURCES, directory / "terraform", ignore=leftovers))
+
+
+def require_terraform() -> None:
+    """Terraform is there, new enough, and gets its provider."""
+    require(_find_version() >= MINIMUM, "Terraform >= 1.11")
+    fault = _find_fault_of_provider()
+    require(not fault, f"Terraform's provider for AWS ({fault})")
+
+
+def share_providers() -> dict[str, str]:
+    """What tells Terraform where to keep its provider; where that comes from, the user's own configuration says."""
+    # In build/: where it is a registry, one download does for all directories and all runs.
+    directory = os.environ.get("TF_PLUGIN_CACHE_DIR") or str(REPOSITORY / "build" / "terraform-plugins")
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    return {
+        "CHECKPOINT_DISABLE": "1",
+        "TF_PLUGIN_CACHE_DIR": directory,
+        # A copy of the sources has no lock that a cached provider could be checked against.
+        "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+    }
+
+
+def build_environment() -> dict[str, str]:
+    """What Terraform runs with. The user's keys, region and variables must not decide whether a test passes."""
+    users = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(users)}
+    return (
+        inherited
+        | share_providers()
+        | {
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "TF_IN_AUTOMATION": "1",
+        }
+    )
+
+
+@cache
+def _find_version() -> tuple[int, int]:
+    if not shutil.which("terraform"):
+        return (0, 0)
+    # Whatever else it has to say of the machine goes to the same stream.
+    command = ["terraform", "version", "-json"]
+    said = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout
+    found = re.search(r'"terraform_version": "(\d+)\.(\d+)', said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+@cache
+def _find_fault_of_provider() -> str:
+    """Terraform's own word for why it cannot get the provider, in a line; "" where it can."""
+    with TemporaryDirectory() as directory:
+        shutil.copy(SOURCES / "modules" / "network" / "versions.tf", directory)
+        command = ["terraform", "init", "-input=false", "-no-color"]
+        environment = build_environment()
+        done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    found = re.search(r"^Error: (.+)$", done.stderr, re.MULTILINE)
+    return found[1] if found else "terraform init fails"
