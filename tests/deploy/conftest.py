@@ -157,21 +157,19 @@ def _make_environment(directory: Path, endpoint_url: str, ca_path: Path) -> dict
     docker.chmod(0o755)
     own = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE", "GIT_", "API_TOKEN", "COV")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return (
-        inherited
-        | share_providers()
-        | {
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            "DOCKER_LOG": str(directory / "docker.log"),
-            "AWS_ACCESS_KEY_ID": KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ENDPOINT_URL": endpoint_url,
-            "AWS_CA_BUNDLE": str(ca_path),
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            # moto knows buckets by path alone; the names of hosts are AWS's.
-            "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",
-        }
-    )
+    return {
+        **inherited,
+        **share_providers(),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "DOCKER_LOG": str(directory / "docker.log"),
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_CA_BUNDLE": str(ca_path),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # moto knows buckets by path alone; the names of hosts are AWS's.
+        "TF_CLI_ARGS_init": "-backend-config=use_path_style=true",
+    }

@@ -37,6 +37,8 @@ def test_cold_start_loads_the_model_once_and_warm_calls_store_their_rows(
     lines = emulator.read_lines()
     assert [line["message"] for line in lines if "message" in line].count("model loaded") == 1
     assert [line["ColdStart"] for line in lines if "ColdStart" in line] == [[1.0]]
+    # Before the metrics of the first request, and never again.
+    assert ["ColdStart" in line for line in lines if "_aws" in line] == [True] + [False] * 20
     assert [line["Predictions"] for line in lines if "Predictions" in line] == [[1.0]] * 20
     requests = [line for line in lines if line.get("message") == "request"]
     # The answer, the log line and the row share Lambda's own id.

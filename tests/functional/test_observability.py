@@ -1,5 +1,6 @@
 """What the service says of itself: log lines, EMF metrics, Prometheus text, health, documentation."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from lambda_app import VERSION
 from lambda_app.features import FEATURES
 from lambda_app.schemas import EXAMPLE_REQUEST
-from lambda_app.telemetry import LambdaHandler
+from lambda_app.settings import Settings
+from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke, load_event, make_event
 
 # Six digits that no clock, duration or identifier shows by chance: a search for them finds only a leak.
@@ -55,6 +57,16 @@ def test_prediction_leaves_one_line_with_its_metrics(
     assert metrics["Latency"][0] > 0
     assert request["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Test"
     assert request["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+
+
+def test_request_has_a_line_of_its_own_where_nothing_reads_metrics(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry = Telemetry(dataclasses.replace(settings, service_name="diabetes-plain"), emit_emf=False)
+    telemetry.request_finished("an id", "POST", "/predict", 200, 0.0123)
+    [request] = read_lines(capsys.readouterr().out)
+    facts = {"request_id": "an id", "method": "POST", "route": "/predict", "status": 200, "duration_ms": 12.3}
+    assert request == request | facts | {"message": "request", "level": "INFO", "service": "diabetes-plain"}
 
 
 def test_metrics_do_not_add_up_over_invocations(api: LambdaHandler, capsys: pytest.CaptureFixture[str]) -> None:

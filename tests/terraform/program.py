@@ -1,4 +1,4 @@
-"""Terraform's program, run in a directory."""
+"""Terraform's program: whether it can be run, with what, and in which directory."""
 
 import json
 import os
@@ -81,16 +81,14 @@ def build_environment() -> dict[str, str]:
     """What Terraform runs with. The user's keys, region and variables must not decide whether a test passes."""
     users = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(users)}
-    return (
-        inherited
-        | share_providers()
-        | {
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "TF_IN_AUTOMATION": "1",
-        }
-    )
+    return {
+        **inherited,
+        **share_providers(),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "TF_IN_AUTOMATION": "1",
+    }
 
 
 @cache
