@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route
+from playwright.sync_api import Route, expect
 
 from lambda_app.features import FEATURES
 from local.ports import LOOPBACK
@@ -190,8 +190,7 @@ def test_record_is_a_row_with_the_id_that_is_shown_and_copied(visit: Visiting, q
     assert page.text("#recorded-prediction").startswith(f"{prediction:.0f} (")
     assert page.text("#recorded-where") == "In the database"
     assert page.text("#recorded-time")
-    page.page.get_by_text("Recorded", exact=True).first.wait_for()
-    assert page.text("#standing") == "Recorded"
+    expect(page.page.locator("#standing")).to_have_text("Recorded")
     page.page.get_by_role("button", name="Copy id").click()
     page.page.get_by_role("button", name="Copied").wait_for()
     assert page.page.evaluate("() => navigator.clipboard.readText()") == request_id
