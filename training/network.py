@@ -18,7 +18,7 @@ FOLDS = 10
 # Members that leave out the same fold.
 MEMBERS_PER_FOLD = 4
 MEMBERS = FOLDS * MEMBERS_PER_FOLD
-HIDDEN_UNITS = (128, 32)
+HIDDEN_UNITS = (128, 8)
 DROPOUT = 0.5
 # L2 stands on the scales of batch normalisation and on the last layer. What goes into a normalisation has no size of
 # its own: a penalty on the kernels before it changed nothing that could be measured.

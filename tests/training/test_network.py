@@ -24,7 +24,7 @@ from training.network import (
 
 @pytest.fixture
 def members() -> keras.Model:
-    """Twice forty members, their weights and running statistics all different."""
+    """Two ensembles' members, their weights and running statistics all different."""
     network = build_members(2 * MEMBERS)
     generator = np.random.default_rng(0)
     network.set_weights(
