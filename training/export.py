@@ -22,7 +22,7 @@ from training.parity import check_parity
 from training.plots import draw_plots
 from training.run import TrainingRun
 
-# One patient, and so many that a row costs a third of what it does alone; among 8 it costs more, and among more no less.
+# One patient, and so many that a row costs a third of what it does alone: among 8 it costs more, among more no less.
 # Of so many and no others the shapes are known when the file is written.
 SIGNATURE_ROWS = (1, 32)
 
