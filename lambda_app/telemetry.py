@@ -171,4 +171,4 @@ class Telemetry:
             # What `add_metric` does, which also looks up whether name and unit may be, and writes for its own log what
             # it has: 2 to 3 % of a warm request. It would break a metric of a hundred values in two; none has so many.
             metric = self._metrics.metric_set.setdefault(name, {"Unit": unit.value, "Value": []})
-            metric["Value"].append(value)
+            metric["Value"].append(float(value))

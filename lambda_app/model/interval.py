@@ -49,15 +49,16 @@ class IntervalCalibration:
 
     def _find_end(self, centres: Sequence[float], errors: Sequence[float]) -> float:
         """Of each fold's centre plus its error times each of its scores, over all folds, the one of the rank."""
-        # Few of the ends that lie beyond come from any one fold. So many of each fold are enough to say what the end is
-        # at least, and only what lies above that is looked at too: a third of the time that all of them would take.
-        depth = self._beyond // len(self.folds) + 2
-        folds = list(zip(centres, errors, self._falling_scores, strict=True))
-        ends = [centre + error * score for centre, error, scores in folds for score in scores[:depth]]
+        highest, others = self._falling_scores
+        ends = [
+            centre + error * score
+            for centre, error, scores in zip(centres, errors, highest, strict=True)
+            for score in scores
+        ]
         ends.sort(reverse=True)
         least = ends[self._beyond] if self._beyond < len(ends) else -math.inf
-        for centre, error, scores in folds:
-            for score in scores[depth:]:
+        for centre, error, scores in zip(centres, errors, others, strict=True):
+            for score in scores:
                 end = centre + error * score
                 if end <= least:
                     break
@@ -72,8 +73,15 @@ class IntervalCalibration:
         return count - find_rank(self.coverage, count)
 
     @cached_property
-    def _falling_scores(self) -> list[list[float]]:
-        return [sorted(fold.scores, reverse=True) for fold in self.folds]
+    def _falling_scores(self) -> tuple[list[list[float]], list[list[float]]]:
+        """The highest scores of each fold, and the others.
+
+        Few of the ends that lie beyond come from any one fold. So many of each fold are enough to say what the end is
+        at least, and only what lies above that is looked at too: a quarter of the time that all of them would take.
+        """
+        depth = self._beyond // len(self.folds) + 2
+        falling = [sorted(fold.scores, reverse=True) for fold in self.folds]
+        return [scores[:depth] for scores in falling], [scores[depth:] for scores in falling]
 
 
 def find_rank(coverage: float, count: int) -> int:
