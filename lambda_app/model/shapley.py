@@ -6,11 +6,12 @@ in which they could join.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from math import factorial
 
 
 def explain_prediction(
-    predict: Callable[[list[list[float]]], Sequence[float]], patient: Sequence[float], mean: Sequence[float]
+    predict: Callable[[Sequence[Sequence[float]]], Sequence[float]], patient: Sequence[float], mean: Sequence[float]
 ) -> tuple[float, list[float]]:
     """What `predict`, (n, features) to (n,), answers for the mean, and each measurement's part in the difference.
 
@@ -20,8 +21,9 @@ def explain_prediction(
     count = len(patient)
     # A coalition is a number whose bits say who is in it; nobody comes first.
     coalitions = range(2**count)
+    # A product turns its last factor first, and a number its lowest bit.
     pairs = list(zip(mean, patient, strict=True))
-    values = predict([[pair[coalition >> member & 1] for member, pair in enumerate(pairs)] for coalition in coalitions])
+    values = predict([row[::-1] for row in product(*reversed(pairs))])
     # In how many of all orders those of a coalition, and nobody else, have come when the next one joins.
     weights = [factorial(size) * factorial(count - 1 - size) / factorial(count) for size in range(count)]
     parts = [

@@ -1,6 +1,7 @@
 """Exact Shapley values: what they are for functions whose values are known, and what holds for every function."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def test_a_product_is_shared_by_its_factors_as_they_joined() -> None:
     np.testing.assert_allclose(contributions, [first, second, 0, 0], atol=1e-12)
 
 
-def bend(rows: list[list[float]]) -> list[float]:
+def bend(rows: Sequence[Sequence[float]]) -> list[float]:
     """Something with interactions of every order."""
     return [math.tanh(0.01 * a + 0.02 * b - 0.03 * c + 0.01 * d) * 100 + a * b * c * d * 1e-6 for a, b, c, d in rows]
 
@@ -55,7 +56,7 @@ def test_measurements_are_treated_alike_in_any_order(patient: list[float]) -> No
     def turn(numbers: list[float]) -> list[float]:
         return [numbers[position] for position in turned]
 
-    def bend_turned(rows: list[list[float]]) -> list[float]:
+    def bend_turned(rows: Sequence[Sequence[float]]) -> list[float]:
         return bend([[row[turned.index(position)] for position in range(4)] for row in rows])
 
     _, contributions = explain_prediction(bend, patient, MEAN)
