@@ -149,3 +149,13 @@ def test_every_statement_stands_in_a_transaction(database: Database) -> None:
         lambda c: c.run("SELECT count(*) FROM predictions WHERE request_id = :id", id=record.request_id)
     )
     assert count == [[0]]
+
+
+def test_values_arrive_as_they_are(database: Database) -> None:
+    values = {"nothing": None, "empty": "", "text": "Zoë \\ 'x'\n" * 1000, "number": 4.8598, "content": b"\0\xff"}
+    columns = "CAST(:nothing AS text), CAST(:empty AS text), CAST(:text AS text), CAST(:number AS float8)"
+    statement = f"SELECT {columns}, CAST(:content AS bytea)"
+    assert database.run_statement(lambda c: c.run(statement, **values)) == [[*values.values()]]
+    # Without its type PostgreSQL would take the parameter for text.
+    typed = database.run_statement(lambda c: c.run("SELECT :count", types={"count": pg8000.native.BIGINT}, count=7))
+    assert typed == [[7]]
