@@ -7,7 +7,18 @@ from struct import pack
 from typing import Any
 
 import pg8000.native
-from pg8000.core import EXECUTE_MSG, SYNC_MSG, Context, _flush, _write, make_params
+from pg8000.core import (
+    BIND,
+    DESCRIBE,
+    EXECUTE_MSG,
+    PARSE,
+    STATEMENT,
+    SYNC_MSG,
+    Context,
+    _flush,
+    _write,
+    make_params,
+)
 
 from lambda_app.network import Deadline, make_tls_context, open_socket
 from lambda_app.settings import Settings
@@ -30,29 +41,29 @@ class Connection(pg8000.native.Connection):  # type: ignore[misc] # pg8000 has n
     ) -> Context:
         """Raises pg8000's errors and OSError."""
         context = Context(statement, stream=stream)
-        values = _encode_values(make_params(self.py_types, vals), self._client_encoding)
-        _write(self._sock, _encode_statement(statement, tuple(oids)) + values + EXECUTE_MSG + SYNC_MSG)
+        self._send_message(PARSE, _encode_parse(statement, tuple(oids)))
+        self._send_message(DESCRIBE, STATEMENT + b"\0")
+        self._send_message(BIND, _encode_bind(make_params(self.py_types, vals), self._client_encoding))
+        _write(self._sock, EXECUTE_MSG + SYNC_MSG)
         _flush(self._sock)
         self.handle_messages(context)
         return context
 
 
 @functools.lru_cache(maxsize=64)
-def _encode_statement(statement: str, oids: Sequence[int]) -> bytes:
-    """Parse and Describe of the unnamed statement: the same bytes every time."""
-    parse = b"\0" + statement.encode() + b"\0" + pack(f"!H{len(oids)}I", len(oids), *oids)
-    return b"P" + pack("!I", len(parse) + 4) + parse + b"D" + pack("!I", 6) + b"S\0"
+def _encode_parse(statement: str, oids: Sequence[int]) -> bytes:
+    """The unnamed statement: the same bytes every time."""
+    return b"\0" + statement.encode() + b"\0" + pack(f"!H{len(oids)}I", len(oids), *oids)
 
 
-def _encode_values(values: Sequence[str | None], encoding: str) -> bytes:
-    """Bind of the unnamed statement, all values and answers as text; None is NULL."""
+def _encode_bind(values: Sequence[str | None], encoding: str) -> bytes:
+    """The values of the unnamed statement, as text like its answers; None is NULL."""
     parts = [b"\0\0", pack("!HH", 0, len(values))]
     for value in values:
         content = b"" if value is None else value.encode(encoding)
         parts += [pack("!i", -1 if value is None else len(content)), content]
     parts.append(pack("!H", 0))
-    bind = b"".join(parts)
-    return b"B" + pack("!I", len(bind) + 4) + bind
+    return b"".join(parts)
 
 
 class Connector:

@@ -21,8 +21,7 @@ class FoldAnswers:
 
     def __init__(self, network: keras.Model) -> None:
         outputs = [network.output, network.get_layer("folds").output]
-        # A name of our own: Keras would count, and the name ends up in model.tflite.
-        self.network = keras.Model(network.inputs[0], outputs, name="fold_answers")
+        self.network = keras.Model(network.inputs[0], outputs)
 
     def __call__(self, scaled: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Map scaled measurements, (n, 10), to disease progression, (n,), and each fold's, (n, folds)."""
