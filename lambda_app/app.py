@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 from typing import Any, cast
-from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,12 +10,19 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from lambda_app import VERSION
+from lambda_app.body import BodyError, JsonRoute
 from lambda_app.caller import find_caller, parse_idempotency_key
-from lambda_app.errors import INVALID_INPUT, MALFORMED_JSON, RecordNotFoundError
+from lambda_app.errors import INVALID_INPUT, RecordNotFoundError
 from lambda_app.explanation import add_explanation_routes
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.writer import Written
-from lambda_app.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, RequestMiddleware
+from lambda_app.middleware import (
+    BATCH_PATH,
+    MAX_BATCH_BODY_BYTES,
+    MAX_BODY_BYTES,
+    RequestMiddleware,
+    parse_request_id,
+)
 from lambda_app.openapi import (
     DESCRIPTION,
     IDEMPOTENCY_KEY,
@@ -71,9 +77,13 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
         servers=SERVERS,
         responses=describe_failure(),
         generate_unique_id_function=lambda route: route.name,
+        # They would lead to whatever host the request names.
+        redirect_slashes=False,
     )
+    app.router.route_class = JsonRoute
     app.add_middleware(RequestMiddleware, telemetry=telemetry)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(BodyError, _answer_refused_body)
     app.add_exception_handler(HTTPException, _answer_http_exception)
 
     @app.post(
@@ -115,10 +125,9 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
     )
     async def find_prediction(request: Request, request_id: RecordId) -> dict[str, Any]:
         """The record as it was made; only who made a prediction can see it."""
-        try:
-            wanted = UUID(request_id)
-        except ValueError:
-            raise RecordNotFoundError from None
+        wanted = parse_request_id(request_id)
+        if wanted is None:
+            raise RecordNotFoundError
         record = service.find(wanted, find_caller(request.scope.get("aws.event", {})))
         return {"features": record.features, **_show_prediction(record), **_show_origin(record)}
 
@@ -184,12 +193,16 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
 
 
 async def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
-    errors = cast(RequestValidationError, error).errors()
-    if any(item["type"] == "json_invalid" for item in errors):
-        return make_problem_response(MALFORMED_JSON, "The body could not be read as JSON.", request.state.request_id)
-    listed = list_field_errors(errors)
+    listed = list_field_errors(cast(RequestValidationError, error).errors())
     detail = "; ".join(f"{item['field']} {item['message']}" for item in listed)
     return make_problem_response(INVALID_INPUT, detail, request.state.request_id, errors=listed)
+
+
+async def _answer_refused_body(request: Request, error: Exception) -> JSONResponse:
+    refused = cast(BodyError, error)
+    return make_problem_response(
+        refused.problem, refused.detail, request.state.request_id, errors=refused.errors, headers=refused.headers
+    )
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -197,7 +210,7 @@ async def _answer_http_exception(request: Request, error: Exception) -> JSONResp
 
 
 def _describe_call(request: Request) -> Call:
-    """Raises IdempotencyKeyError."""
+    """Raises UnknownCallerError or IdempotencyKeyError."""
     return Call(
         request_id=request.state.request_id,
         arrived_at=request.state.arrived_at,

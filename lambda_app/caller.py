@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lambda_app.errors import IdempotencyKeyError
+from lambda_app.errors import IdempotencyKeyError, UnknownCallerError
 
 MAX_KEY_LENGTH = 255
 
@@ -15,21 +15,35 @@ KEY_PATTERN = rf'^(?:"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){_LENGTH})"|([!#
 
 
 def find_caller(event: Mapping[str, Any]) -> str | None:
-    """The IAM ARN or JWT subject that API Gateway's authorizer found; None where the route has no authorizer."""
-    authorizer = event.get("requestContext", {}).get("authorizer", {})
-    if "iam" in authorizer:
-        return str(authorizer["iam"]["userArn"])
-    if "jwt" in authorizer:
-        return str(authorizer["jwt"]["claims"]["sub"])
-    return None
+    """The IAM ARN, or the JWT's subject or else its client, by API Gateway's authorizer; None where there is none.
+
+    Raises UnknownCallerError where there is an authorizer and it named nobody: strangers would share their records.
+    """
+    authorizer = event.get("requestContext", {}).get("authorizer")
+    if authorizer in (None, {}):
+        return None
+    match authorizer:
+        case {"iam": {"userArn": str(arn)}} if _is_name(arn):
+            return arn
+        case {"jwt": {"claims": {"sub": str(subject)}}} if _is_name(subject):
+            return subject
+        # A client that asks in its own name (the grant "client credentials") may have no subject.
+        case {"jwt": {"claims": {"client_id": str(client)}}} if _is_name(client):
+            return client
+    raise UnknownCallerError
 
 
 def parse_idempotency_key(values: Sequence[str]) -> str | None:
     """The key in the headers of that name; None without one. Raises IdempotencyKeyError."""
     if not values:
         return None
-    match = re.fullmatch(KEY_PATTERN, values[0].strip()) if len(values) == 1 else None
+    match = re.fullmatch(KEY_PATTERN, values[0].strip(" \t")) if len(values) == 1 else None
     if match is None:
         raise IdempotencyKeyError(f"It must be one string of 1 to {MAX_KEY_LENGTH} printable ASCII characters.")
     quoted, bare = match.groups()
     return str(bare) if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+
+
+def _is_name(text: str) -> bool:
+    """False also for what PostgreSQL stores in no column of text."""
+    return text.isprintable() and not text.isspace() and text != ""

@@ -19,6 +19,9 @@ class Problem:
 
 INVALID_INPUT = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", "The input was refused")
 MALFORMED_JSON = Problem(HTTPStatus.BAD_REQUEST, "malformed-json", "The body is not JSON")
+UNSUPPORTED_ENCODING = Problem(
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", "The body's Content-Encoding is not supported"
+)
 BODY_TOO_LARGE = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large")
 NOT_FOUND = Problem(HTTPStatus.NOT_FOUND, "not-found", "There is nothing at this path")
 METHOD_NOT_ALLOWED = Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "The path takes another method")
@@ -34,6 +37,21 @@ class ServiceError(Exception):
 
 class SettingsError(ServiceError):
     """The environment variables cannot be used; lists every fault."""
+
+
+class EventError(ServiceError):
+    """The event is none of API Gateway's HTTP API in payload format 2.0."""
+
+    problem = Problem(HTTPStatus.BAD_REQUEST, "unreadable-event", "The function does not take this event")
+
+
+class UnknownCallerError(ServiceError):
+    """The gateway has an authorizer, which named nobody."""
+
+    problem = Problem(HTTPStatus.FORBIDDEN, "unknown-caller", "The caller is unknown")
+
+    def __init__(self) -> None:
+        super().__init__("Records belong to a caller: a token needs the claim sub or client_id, a signature its ARN.")
 
 
 class BundleError(ServiceError):

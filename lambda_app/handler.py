@@ -9,7 +9,6 @@ import gc
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -137,21 +136,14 @@ def _build_database(settings: Settings, **limits: float) -> Database:
 def _build_api(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
     from mangum import Mangum  # noqa: PLC0415
     from mangum.adapter import DEFAULT_TEXT_MIME_TYPES  # noqa: PLC0415
-    from mangum.handlers import HTTPGateway  # noqa: PLC0415
 
+    from lambda_app.event import GatewayEvent  # noqa: PLC0415
     from lambda_app.problems import MEDIA_TYPE  # noqa: PLC0415
-
-    class HttpApi(HTTPGateway):
-        """Makes a request's scope once, where Mangum makes it twice: 1 % of a warm request."""
-
-        @cached_property
-        def scope(self) -> Any:
-            return super().scope
 
     app = build_app(settings, telemetry)
     # Mangum runs ASGI's lifespan at every invocation, and sends what it does not know as text in base64.
     text = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]
-    adapter = Mangum(app, lifespan="off", custom_handlers=[HttpApi], text_mime_types=text)
+    adapter = Mangum(app, lifespan="off", custom_handlers=[GatewayEvent], text_mime_types=text)
     return telemetry.wrap_handler(adapter)
 
 

@@ -1,13 +1,15 @@
 """What happens around every request: its id, its size limit, its measured end, and the answer to what failed."""
 
+import re
 import time
+from typing import Any
 from uuid import UUID, uuid4
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lambda_app.errors import INTERNAL_ERROR, ServiceError
+from lambda_app.errors import INTERNAL_ERROR, EventError, ServiceError
 from lambda_app.problems import make_problem_response, make_service_problem
 from lambda_app.telemetry import Telemetry
 
@@ -15,6 +17,8 @@ MAX_BODY_BYTES = 64 * 1024
 # A thousand patients with every number written out in full take half of it.
 MAX_BATCH_BODY_BYTES = 512 * 1024
 BATCH_PATH = "/predict/batch"
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 class RequestMiddleware:
@@ -34,6 +38,10 @@ class RequestMiddleware:
         limit_bytes = MAX_BATCH_BODY_BYTES if scope["path"] == BATCH_PATH else MAX_BODY_BYTES
         received_bytes = 0
         status: int | None = None
+        method = scope["method"]
+        if method == "HEAD":
+            # The server keeps its own scope, by which it knows that there is no body.
+            scope = {**scope, "method": "GET"}
 
         # Starlette's own limit answers in plain text past every exception handler.
         async def receive_limited() -> Message:
@@ -51,12 +59,17 @@ class RequestMiddleware:
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = str(request_id)
                 headers.setdefault("cache-control", "no-store")
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         try:
+            if "aws.error" in scope:
+                raise scope["aws.error"]
             await self._app(scope, receive_limited, send_labelled)
         except ServiceError as error:
-            if error.problem.status >= 500:
+            # Whoever sends the function an event that it does not take has set something up wrongly.
+            if error.problem.status >= 500 or isinstance(error, EventError):
                 self._telemetry.request_refused(str(request_id), str(error))
             await make_service_problem(error, request_id)(scope, receive, send_labelled)
         except Exception as error:
@@ -67,15 +80,21 @@ class RequestMiddleware:
                 await problem(scope, receive, send_labelled)
         finally:
             seconds = time.perf_counter() - arrived_at
-            self._telemetry.request_finished(
-                str(request_id), scope["method"], _name_route(scope), status or 500, seconds
-            )
+            self._telemetry.request_finished(str(request_id), method, _name_route(scope), status or 500, seconds)
+
+
+def parse_request_id(text: Any) -> UUID | None:
+    """The id as RFC 9562 writes it, in either case; None for all else, of which `UUID` takes a lot."""
+    return UUID(text) if isinstance(text, str) and _UUID.fullmatch(text) else None
 
 
 def _choose_request_id(scope: Scope) -> UUID:
-    """Lambda's own id where there is one, so that log lines, traces and the row share it."""
+    """Lambda's own id where there is one, so that log lines, traces and the row share it.
+
+    A new one in place of what is no UUID: such is what tests and emulators hand over, and often it is always the same.
+    """
     context = scope.get("aws.context")
-    return uuid4() if context is None else UUID(context.aws_request_id)
+    return (context and parse_request_id(context.aws_request_id)) or uuid4()
 
 
 def _name_route(scope: Scope) -> str:

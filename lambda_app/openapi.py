@@ -1,5 +1,6 @@
 """What the documentation says beside the models and the responses: tags, servers, security, parameters."""
 
+from copy import deepcopy
 from typing import Annotated, Any
 
 from fastapi import Path
@@ -86,10 +87,13 @@ def complete_schema(schema: dict[str, Any]) -> None:
             if "HTTPValidationError" in str(responses.get("422")):
                 del responses["422"]
             for status, (description, message) in _GATEWAY_REFUSALS.items():
-                responses[str(status)] = _describe_gateway_refusal(description, message)
+                _add_gateway_refusal(responses.setdefault(str(status), {}), description, message)
     health = schema["paths"]["/health"]["get"]["responses"]
     for name, example in _HEALTH_EXAMPLES.items():
         health[name]["content"]["application/json"]["example"] = example
+    for path in schema["paths"].values():
+        if "get" in path:
+            path["head"] = _describe_head(path["get"])
     for name in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(name, None)
 
@@ -100,7 +104,18 @@ def _label_problem(content: dict[str, Any]) -> None:
         content[MEDIA_TYPE] |= content.pop("application/json")
 
 
-def _describe_gateway_refusal(description: str, message: str) -> dict[str, Any]:
+def _describe_head(get: dict[str, Any]) -> dict[str, Any]:
+    head = deepcopy(get)
+    head |= {"operationId": f"{get['operationId']}_head", "description": "As GET, without a body."}
+    for response in head["responses"].values():
+        response.pop("content", None)
+    return head
+
+
+def _add_gateway_refusal(response: dict[str, Any], description: str, message: str) -> None:
     schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
-    content = {"application/json": {"schema": schema, "example": {"message": message}}}
-    return {"description": f"API Gateway: {description[0].lower()}{description[1:]}", "content": content}
+    told = f"API Gateway: {description[0].lower()}{description[1:]}"
+    # The service may have an answer of the same status.
+    response["description"] = f"{response['description']}. {told}" if response else told
+    content = response.setdefault("content", {})
+    content["application/json"] = {"schema": schema, "example": {"message": message}}

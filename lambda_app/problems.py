@@ -77,7 +77,11 @@ def make_framework_problem(error: HTTPException, request_id: UUID) -> ProblemJSO
     detail = str(error.detail)
     if status == METHOD_NOT_ALLOWED.status:
         # Starlette has them in a set, whose order changes from process to process.
-        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
+        # The middleware answers HEAD wherever there is GET.
+        allowed = set(headers["Allow"].split(", "))
+        if "GET" in allowed:
+            allowed.add("HEAD")
+        headers["Allow"] = ", ".join(sorted(allowed))
         detail = f"It takes {headers['Allow']}."
     elif status == NOT_FOUND.status:
         detail = "The paths of this service are in its documentation, which is at /docs where it is shown."

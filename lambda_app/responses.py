@@ -9,6 +9,7 @@ from lambda_app.errors import (
     INTERNAL_ERROR,
     INVALID_INPUT,
     MALFORMED_JSON,
+    UNSUPPORTED_ENCODING,
     IdempotencyConflictError,
     IdempotencyKeyError,
     LookupFailedError,
@@ -16,6 +17,7 @@ from lambda_app.errors import (
     Problem,
     RecordError,
     RecordNotFoundError,
+    UnknownCallerError,
 )
 from lambda_app.problems import MEDIA_TYPE
 from lambda_app.schemas import EXAMPLE_ANSWER, EXAMPLE_MODEL_FAILURE, HealthResponse, ProblemResponse
@@ -47,6 +49,8 @@ _USED_KEY = (
     IdempotencyConflictError.problem,
     "You used this key before: for another request, or its record was deleted.",
 )
+_ENCODED = (UNSUPPORTED_ENCODING, "Send the body as it is, without a Content-Encoding.")
+_UNKNOWN_CALLER = (UnknownCallerError.problem, str(UnknownCallerError()))
 _NO_MODEL = (ModelUnavailableError.problem, EXAMPLE_MODEL_FAILURE)
 _NO_RECORD = (
     RecordError.problem,
@@ -67,7 +71,9 @@ def describe_prediction_responses(limit_bytes: int, id_pointer: str, refused_fie
             "links": {"record": {**link, "description": "The record of this answer"}},
         },
         400: describe_problem("The body is not JSON, or the Idempotency-Key is malformed", _BAD_JSON, _BAD_KEY),
+        403: _describe_unknown_caller(),
         413: _describe_large_body(limit_bytes),
+        415: _describe_encoded_body(),
         422: describe_problem(
             "A field was refused, each named with its limit; or the key was used before", _USED_KEY, field=refused_field
         ),
@@ -80,6 +86,7 @@ def describe_explanation_responses(limit_bytes: int) -> Responses:
         200: {"headers": EXPLANATION_HEADERS, "description": "The answer and how it came about"},
         400: describe_problem("The body is not JSON", _BAD_JSON),
         413: _describe_large_body(limit_bytes),
+        415: _describe_encoded_body(),
         422: describe_problem("A field was refused, each named with its limit", field="sex"),
         503: _describe_absence("No model is loaded", _NO_MODEL),
     }
@@ -95,6 +102,7 @@ def describe_model_responses() -> Responses:
 def describe_record_responses() -> Responses:
     return {
         200: {"description": "The record"},
+        403: _describe_unknown_caller(),
         404: describe_problem("You made no prediction with this id, or its record is still in the queue", _NOT_FOUND),
         503: _describe_absence("The database could not be asked", _NO_LOOKUP),
     }
@@ -131,6 +139,18 @@ def describe_problem(description: str, *examples: _ProblemExample, field: str | 
 def _describe_large_body(limit_bytes: int) -> dict[str, Any]:
     example = (BODY_TOO_LARGE, f"The body is over {limit_bytes} bytes.")
     return describe_problem(f"The body is over {limit_bytes // 1024} KB", example)
+
+
+def _describe_encoded_body() -> dict[str, Any]:
+    header = {"description": "Which encodings of a body are read", "schema": {"type": "string", "enum": ["identity"]}}
+    return {
+        **describe_problem("The body has a Content-Encoding", _ENCODED),
+        "headers": {"Accept-Encoding": header},
+    }
+
+
+def _describe_unknown_caller() -> dict[str, Any]:
+    return describe_problem("The API's authorizer named no caller", _UNKNOWN_CALLER)
 
 
 def _describe_absence(description: str, *examples: _ProblemExample) -> dict[str, Any]:

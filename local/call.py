@@ -83,6 +83,9 @@ def send_event(
 
 def explain_refusal(answer: Answer) -> str | None:
     """What to check when the gateway, and not the service, refused; None where it did not."""
+    # The service's own refusals say what is wrong with them.
+    if answer.headers.get("content-type") == "application/problem+json":
+        return None
     if answer.status == 403:
         return (
             "API Gateway refused the caller. Is `aws sts get-caller-identity` who you mean to be, does its policy "

@@ -64,14 +64,17 @@ def test_everything_is_described_and_has_examples(document: dict[str, Any]) -> N
     assert set(operations) == {
         *("POST /predict", "POST /predict/batch", "GET /predictions/{request_id}", "POST /explain", "GET /model"),
         *("GET /health", "GET /health/live", "GET /metrics"),
+        *("HEAD /predictions/{request_id}", "HEAD /model", "HEAD /health", "HEAD /health/live", "HEAD /metrics"),
     }
+    assert len({operation["operationId"] for operation in operations.values()}) == len(operations)
     for name, operation in operations.items():
         assert operation["summary"], name
         assert operation["description"], name
         assert set(operation["tags"]) <= described, name
         for status, response in operation["responses"].items():
             assert response["description"] != "Successful Response", f"{name} {status}"
-            for media_type, content in response["content"].items():
+            assert ("content" in response) != name.startswith("HEAD "), name
+            for media_type, content in response.get("content", {}).items():
                 examples = list_examples(content, document["components"]["schemas"])
                 assert examples, f"{name} {status} {media_type}"
                 if media_type == PROBLEM:
@@ -102,6 +105,12 @@ def post(api: LambdaHandler, path: str, body: str, **headers: str) -> dict[str, 
     return invoke(api, make_event("POST", path, body, **headers))
 
 
+def ask_nameless(api: LambdaHandler, method: str, path: str, body: str | None = None) -> dict[str, Any]:
+    event = make_event(method, path, body)
+    event["requestContext"]["authorizer"] = {"jwt": {"claims": {}, "scopes": None}}
+    return invoke(api, event)
+
+
 def provoke_problems(wire: Callable[..., LambdaHandler], bucket: str) -> dict[tuple[str, str], dict[str, Any]]:
     """For operation and kind of problem: the answer to a request that must get it."""
     api, without_model = wire(), wire(MODEL_BUCKET=bucket)
@@ -115,13 +124,16 @@ def provoke_problems(wire: Callable[..., LambdaHandler], bucket: str) -> dict[tu
         answers[operation, "malformed-json"] = post(api, path, "{")
         answers[operation, "body-too-large"] = post(api, path, body.ljust(limit + 1))
         answers[operation, "invalid-input"] = post(api, path, json.dumps(wrong))
+        answers[operation, "unsupported-encoding"] = post(api, path, body, content_encoding="gzip")
         answers[operation, "model-unavailable"] = post(without_model, path, body)
         if path != "/explain":
+            answers[operation, "unknown-caller"] = ask_nameless(api, "POST", path, body)
             key = str(uuid4())
             answers[operation, "malformed-idempotency-key"] = post(api, path, body, idempotency_key="é")
             post(api, "/predict", json.dumps({**EXAMPLE_REQUEST, "age": 60}), idempotency_key=key)
             answers[operation, "idempotency-key-reused"] = post(api, path, body, idempotency_key=key)
     lookup = f"/predictions/{uuid4()}"
+    answers["GET /predictions/{request_id}", "unknown-caller"] = ask_nameless(api, "GET", lookup)
     answers["GET /predictions/{request_id}", "record-not-found"] = invoke(api, make_event("GET", lookup))
     answers["GET /model", "model-unavailable"] = invoke(without_model, make_event("GET", "/model"))
     database, queue = map(str, find_free_ports(2))
@@ -140,7 +152,7 @@ def test_examples_of_problems_are_what_the_service_says(
         (name, kind): example["value"]
         for name, operation in list_operations(document)
         for response in operation["responses"].values()
-        for kind, example in response["content"].get(PROBLEM, {}).get("examples", {}).items()
+        for kind, example in response.get("content", {}).get(PROBLEM, {}).get("examples", {}).items()
     }
     # What nobody expected cannot be provoked; tests/functional/test_observability.py breaks the service for it.
     assert {key for key in shown if key[1] != "internal-error"} == set(answers)

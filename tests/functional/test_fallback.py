@@ -14,6 +14,7 @@ from lambda_app.log.message import decode_message
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.postgres import Postgres
+from tests.conftest import connect_database
 from tests.events import Context, invoke, load_event, read_body
 from tests.faults.sqs_front import SqsFront
 from tests.queues import QueuePair, count_messages, drain_queue
@@ -197,15 +198,20 @@ def test_database_that_is_back_takes_records_again(
 
 
 def test_record_that_the_database_refuses_is_neither_answered_nor_queued(
-    wire: Callable[..., LambdaHandler], own_queues: QueuePair, sqs: "SQSClient"
+    wire: Callable[..., LambdaHandler],
+    own_queues: QueuePair,
+    own_postgres: tuple[Postgres, Settings],
+    sqs: "SQSClient",
 ) -> None:
+    _, settings = own_postgres
+    with contextlib.closing(connect_database(settings)) as owner:
+        owner.run("ALTER TABLE predictions ADD CHECK (caller IS NOT NULL)")
     event = load_event("predict")
-    # PostgreSQL has no character zero in its texts.
-    event["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": "zero\x00"}}}
-    api = wire(**own_queues.environment)
+    del event["requestContext"]["authorizer"]
+    api = wire(DATABASE_PORT=str(settings.database_port), **own_queues.environment)
     answer = invoke(api, event)
     assert answer["statusCode"] == 503
-    assert answer["body"]["detail"] == "the database did not take the record: DatabaseError 22021"
+    assert answer["body"]["detail"] == "the database did not take the record: DatabaseError 23514"
     assert count_messages(sqs, own_queues.url) == 0
     # It says nothing against the database.
     assert invoke(api, load_event("predict"))["headers"]["x-prediction-record"] == "database"

@@ -67,6 +67,9 @@ def test_requests_and_answers_pass_as_they_are(api: LambdaHandler) -> None:
         assert json.loads(content)["request_id"]
         assert events[-1]["rawQueryString"] == "a=1&a=%20"
         assert events[-1]["requestContext"]["http"]["sourceIp"] == LOOPBACK
+        got, head = (ask(connection, method, "/model") for method in ("GET", "HEAD"))
+        assert (head[0], head[2]) == (200, b"")
+        assert head[1]["content-length"] == str(len(got[2]))
         # Bytes that are no text are the client's fault, and neither the gateway's nor the function's.
         status, headers, content = ask(
             connection, "POST", "/predict", b"\xff\x00", {"content-type": "application/json"}

@@ -14,6 +14,7 @@ from tests.events import invoke, make_event
 CALLERS = {
     "iam": {"iam": {"userArn": "arn:aws:iam::123456789012:user/ada"}},
     "jwt": {"jwt": {"claims": {"sub": "auth0|5f7c8ec7c33c6c004bbafe82", "iss": "https://issuer.example"}}},
+    "client": {"jwt": {"claims": {"client_id": "nightly-import", "iss": "https://issuer.example"}}},
     "nobody": None,
 }
 
@@ -53,7 +54,50 @@ def test_others_cannot_tell_a_record_from_none(owner: str, api: LambdaHandler) -
         assert others == absent
 
 
-@pytest.mark.parametrize("request_id", ["1", "x" * 100, "5f2b8f0e-7d1c-4c7c-9f51", "' OR true --", "%00"])
+NAMELESS: list[Any] = [
+    {"jwt": {"claims": {"aud": "diabetes"}, "scopes": None}},
+    {"jwt": {"claims": {"sub": None, "client_id": ""}}},
+    {"iam": {"userArn": None}},
+    {"lambda": {"sub": "ada"}},
+]
+
+
+@pytest.mark.parametrize("authorizer", NAMELESS)
+def test_strangers_without_a_name_share_no_records(
+    authorizer: Any, api: LambdaHandler, query: Callable[..., list[Any]]
+) -> None:
+    bodies = {"/predict": EXAMPLE_REQUEST, "/predict/batch": {"patients": [EXAMPLE_REQUEST]}}
+    requests = [("POST", path, json.dumps(body)) for path, body in bodies.items()]
+    open_to_all = [("POST", "/explain", json.dumps(EXAMPLE_REQUEST)), ("GET", "/health", None), ("GET", "/model", None)]
+    [[before]] = query("SELECT count(*) FROM predictions")
+    owned = predict(api, "nobody")["request_id"]
+    for request in [*requests, ("GET", f"/predictions/{owned}", None), *open_to_all]:
+        event = make_event(*request)
+        event["requestContext"]["authorizer"] = authorizer
+        answer = invoke(api, event)
+        if request in open_to_all:
+            assert answer["statusCode"] == 200
+        else:
+            assert (answer["statusCode"], answer["body"]["type"]) == (403, "urn:diabetes-ml:problem:unknown-caller")
+            assert "client_id" in answer["body"]["detail"]
+    assert query("SELECT count(*) FROM predictions") == [[before + 1]]
+
+
+def test_id_is_found_in_either_case(api: LambdaHandler) -> None:
+    answered = predict(api, "iam")
+    found = send(api, "GET", f"/predictions/{answered['request_id'].upper()}", "iam")
+    assert (found["statusCode"], found["body"]["request_id"]) == (200, answered["request_id"])
+
+
+@pytest.mark.parametrize("form", ["{{{}}}", "urn:uuid:{}", "uuid:{}", " {}", "{}%0A", "{}\u0000", "({})"])
+def test_id_has_one_form(form: str, api: LambdaHandler) -> None:
+    request_id = predict(api, "iam")["request_id"]
+    for other in (form.format(request_id), request_id.replace("-", ""), f"{request_id[:8]}{request_id[9:]}"):
+        answer = send(api, "GET", f"/predictions/{other}", "iam")
+        assert (answer["statusCode"], answer["body"]["type"]) == (404, "urn:diabetes-ml:problem:record-not-found")
+
+
+@pytest.mark.parametrize("request_id", ["1", "x" * 100, "5f2b8f0e-7d1c-4c7c-9f51", "' OR true --", "%00", "%ff", "%zz"])
 def test_what_is_no_id_is_404(request_id: str, api: LambdaHandler) -> None:
     answer = send(api, "GET", f"/predictions/{request_id}", "iam")
     assert (answer["statusCode"], answer["body"]["type"]) == (404, "urn:diabetes-ml:problem:record-not-found")

@@ -212,6 +212,6 @@ def test_openapi_tells_bounds_units_examples_and_problems(api: LambdaHandler) ->
     [example] = schemas["ProblemResponse"]["examples"]
     assert refused == {**example, "request_id": refused["request_id"]}
     operation = document["paths"]["/predict"]["post"]
-    assert set(operation["responses"]) == {"200", "400", "401", "403", "413", "422", "429", "500", "503"}
-    for status in ("400", "413", "422", "503"):
+    assert set(operation["responses"]) == {"200", "400", "401", "403", "413", "415", "422", "429", "500", "503"}
+    for status in ("400", "413", "415", "422", "503"):
         assert list(operation["responses"][status]["content"]) == ["application/problem+json"]

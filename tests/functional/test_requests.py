@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from lambda_app.middleware import MAX_BODY_BYTES
 from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
-from tests.events import invoke, make_event
+from tests.events import Context, invoke, make_event
 
 
 def predict(api: LambdaHandler, body: str | None, **headers: str) -> dict[str, Any]:
@@ -51,6 +52,50 @@ def test_wrong_method_names_the_right_one(api: LambdaHandler) -> None:
     answer = invoke(api, make_event("GET", "/predict"))
     assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "POST")
     assert answer["body"]["detail"] == "It takes POST."
+
+
+GET_PATHS = ["/", "/docs", "/page.js", "/openapi.json", "/model", "/health", "/health/live", "/metrics"]
+
+
+@pytest.mark.parametrize("path", GET_PATHS)
+def test_head_is_get_without_a_body(path: str, api: LambdaHandler) -> None:
+    got, head = (invoke(api, make_event(method, path)) for method in ("GET", "HEAD"))
+    assert got["body"]
+    assert (head["statusCode"], head["body"], head["isBase64Encoded"]) == (got["statusCode"], "", False)
+    # Of what is counted and measured the length changes from one to the next.
+    passing = {"x-request-id", *(["content-length"] if path in {"/health", "/metrics"} else [])}
+    assert head["headers"].keys() == got["headers"].keys()
+    assert {**head["headers"], **dict.fromkeys(passing)} == {**got["headers"], **dict.fromkeys(passing)}
+    assert int(head["headers"]["content-length"]) > 0
+
+
+def test_head_finds_a_record_and_says_what_is_missing(api: LambdaHandler) -> None:
+    request_id = predict(api, json.dumps(EXAMPLE_REQUEST))["body"]["request_id"]
+    path = f"/predictions/{request_id}"
+    got, head = (invoke(api, make_event(method, path)) for method in ("GET", "HEAD"))
+    assert (head["statusCode"], head["body"]) == (200, "")
+    assert head["headers"]["content-length"] == got["headers"]["content-length"]
+    for missing, status in (("/nothing", 404), ("/predict", 405), (f"/predictions/{request_id}x", 404)):
+        answer = api(make_event("HEAD", missing), Context())
+        assert (answer["statusCode"], answer["body"]) == (status, "")
+        assert answer["headers"]["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", GET_PATHS)
+def test_head_is_among_the_methods_that_a_path_takes(path: str, api: LambdaHandler) -> None:
+    answer = invoke(api, make_event("POST", path, "{}"))
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", [*GET_PATHS[1:], "/predict", "/predict/batch", "/explain", f"/predictions/{uuid4()}"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_nothing_leads_to_another_host(path: str, method: str, api: LambdaHandler) -> None:
+    for wrong in (f"{path}/", f"/{path}", f"/{path}/"):
+        event = make_event(method, wrong, json.dumps(EXAMPLE_REQUEST), host="evil.example")
+        answer = api(event, Context())
+        assert (answer["statusCode"], answer["headers"]["content-type"]) == (404, "application/problem+json"), wrong
+        assert "location" not in answer["headers"]
+        assert "evil.example" not in str(answer)
 
 
 def test_value_outside_training_is_answered_with_a_warning(api: LambdaHandler, manifest: dict[str, Any]) -> None:

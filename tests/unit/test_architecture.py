@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[2]
 LAYERS = {
     "lambda_app.handler": 4,
     "lambda_app.app": 3,
+    "lambda_app.body": 3,
     "lambda_app.caller": 3,
+    "lambda_app.event": 3,
     "lambda_app.explanation": 3,
     "lambda_app.middleware": 3,
     "lambda_app.openapi": 3,

@@ -5,30 +5,61 @@ from typing import Any
 import pytest
 
 from lambda_app.caller import find_caller, parse_idempotency_key
-from lambda_app.errors import IdempotencyKeyError
+from lambda_app.errors import IdempotencyKeyError, UnknownCallerError
+
+# A claim or an ARN that is none.
+NO_NAMES: list[Any] = [None, "", " ", "\t\n", "\u00a0", "a\x00b", "\ud800", 5, True, [], ["ada"], {}, {"a": "ada"}]
 
 
 @pytest.mark.parametrize(
     ("authorizer", "caller"),
     [
         ({"iam": {"userArn": "arn:aws:iam::1:user/ada", "accountId": "1"}}, "arn:aws:iam::1:user/ada"),
-        ({"jwt": {"claims": {"sub": "ada", "scope": "predict"}, "scopes": None}}, "ada"),
-        ({}, None),
-        ({"lambda": {"anything": 1}}, None),
+        ({"jwt": {"claims": {"sub": "ada", "client_id": "app", "scope": "predict"}, "scopes": None}}, "ada"),
+        ({"jwt": {"claims": {"client_id": "app"}}}, "app"),
+        ({"iam": None, "jwt": {"claims": {"sub": "Zoë of the clinic"}}}, "Zoë of the clinic"),
     ],
 )
-def test_caller_is_the_arn_or_the_subject(authorizer: dict[str, Any], caller: str | None) -> None:
+def test_caller_is_the_arn_or_the_subject_or_the_client(authorizer: dict[str, Any], caller: str) -> None:
     assert find_caller({"requestContext": {"authorizer": authorizer}}) == caller
 
 
-@pytest.mark.parametrize("event", [{}, {"requestContext": {}}])
-def test_there_is_none_without_a_gateway(event: dict[str, Any]) -> None:
+@pytest.mark.parametrize("event", [{}, {"requestContext": {}}, {"requestContext": {"authorizer": None}}])
+def test_there_is_none_without_a_gateway_or_an_authorizer(event: dict[str, Any]) -> None:
     assert find_caller(event) is None
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_names_nobody_is_passed_over(name: Any) -> None:
+    assert (
+        find_caller({"requestContext": {"authorizer": {"jwt": {"claims": {"sub": name, "client_id": "app"}}}}}) == "app"
+    )
+
+
+@pytest.mark.parametrize(
+    "authorizer",
+    [
+        *({"iam": {"userArn": name}} for name in NO_NAMES),
+        *({"jwt": {"claims": {"sub": name, "client_id": name}}} for name in NO_NAMES),
+        *({"iam": {}}, {"iam": None}, {"iam": "ada"}, {"jwt": {}}, {"jwt": None}, {"jwt": {"claims": None}}),
+        *({"jwt": {"claims": {}}}, {"jwt": {"claims": "ada"}}, {"jwt": {"claims": {"aud": "diabetes"}}}),
+        *({"lambda": {"sub": "ada"}}, {"lambda": None}, {"other": 1}, "ada", [], ["iam"], 0, False),
+    ],
+)
+def test_an_authorizer_that_names_nobody_is_refused(authorizer: Any) -> None:
+    with pytest.raises(UnknownCallerError):
+        find_caller({"requestContext": {"authorizer": authorizer}})
 
 
 def test_two_keys_are_none() -> None:
     assert parse_idempotency_key([]) is None
-    assert parse_idempotency_key(['"a"']) == parse_idempotency_key(["a"]) == "a"
+    assert parse_idempotency_key(['"a"']) == parse_idempotency_key(["\t a "]) == "a"
     assert parse_idempotency_key(['"a \\"b\\" \\\\"']) == 'a "b" \\'
     with pytest.raises(IdempotencyKeyError):
         parse_idempotency_key(["a", "a"])
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\x1f", "\x85"])
+def test_only_spaces_and_tabs_stand_around_a_key(blank: str) -> None:
+    with pytest.raises(IdempotencyKeyError):
+        parse_idempotency_key([f"{blank}a"])
