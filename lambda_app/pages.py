@@ -6,6 +6,8 @@ URLs in the files are relative, so that they hold behind any prefix.
 
 import gzip
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -40,6 +42,11 @@ HEADERS = {
 }
 
 
+_ETAG = r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")'
+_ETAGS = re.compile(rf"[ \t,]*{_ETAG}(?:[ \t]*,[ \t,]*{_ETAG})*[ \t,]*")
+_CODING = re.compile(r"[ \t]*([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?[ \t]*")
+
+
 @dataclass(frozen=True)
 class File:
     """A file that is read when it is first asked for; `directory` is None for one of Swagger UI's."""
@@ -49,11 +56,11 @@ class File:
 
     async def answer(self, request: Request) -> Response:
         """The file, or that the browser has it."""
-        compressed = self._gzipped is not None and "gzip" in request.headers.get("accept-encoding", "")
+        compressed = self._gzipped is not None and accepts_gzip(request.headers.getlist("accept-encoding"))
         etag = f'"{self._digest}{"-gzip" if compressed else ""}"'
         # With a 304 too: Mangum would say application/json, and a browser may believe the newest that it hears.
         headers = {**HEADERS, "etag": etag, "content-type": CONTENT_TYPES[Path(self.name).suffix]}
-        if etag in request.headers.get("if-none-match", ""):
+        if matches(etag, request.headers.getlist("if-none-match")):
             return Response(status_code=304, headers=headers)
         if compressed:
             headers["content-encoding"] = "gzip"
@@ -93,3 +100,19 @@ def _find_swagger() -> Path:
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the package fastapi-swagger is not installed")
     return Path(spec.origin).parent / "resources"
+
+
+def accepts_gzip(values: Sequence[str]) -> bool:
+    """Whether Accept-Encoding has gzip, and does not like the file as it is better (RFC 9110, 12.5.3)."""
+    weights = {}
+    for part in ",".join(values).lower().split(","):
+        if match := _CODING.fullmatch(part):
+            weights[match[1]] = float(match[2] or 1)
+    weight = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0)))
+    return weight > 0 and weight >= weights.get("identity", 0)
+
+
+def matches(etag: str, values: Sequence[str]) -> bool:
+    """Whether If-None-Match names it, strong or weak, or any with an asterisk (RFC 9110, 13.1.2)."""
+    value = ",".join(values)
+    return value.strip(" \t") == "*" or (_ETAGS.fullmatch(value) is not None and etag in re.findall(_ETAG, value))

@@ -98,6 +98,36 @@ def test_a_browser_that_has_a_file_does_not_get_it_again(path: str, api: LambdaH
     assert len({etag for etag, _ in etags}) == len({encoding for _, encoding in etags})
 
 
+@pytest.mark.parametrize(
+    ("accepted", "compressed"),
+    [
+        *(("gzip", True), ("GZIP", True), ("x-gzip", True), ("*", True), ("gzip;q=0.5, identity;q=0.1", True)),
+        *(("br , gzip ; q=0.001", True), ("gzip;Q=1.000", True), ("*;q=0, gzip", True), (", gzip,", True)),
+        *(("", False), ("identity", False), ("br", False), ("gzip;q=0", False), ("gzip; q=0.000", False)),
+        *(("*;q=0", False), ("*, gzip;q=0", False), ("not-gzip", False), ("gzipped", False), ("gzip;q=2", False)),
+        *(("gzip;q=0.2, identity", False), ("gzip;level=9", False), ("gzip;q=", False), ("gzip;q=-1", False)),
+    ],
+)
+def test_accept_encoding_is_read_by_its_weights(accepted: str, compressed: bool, api: LambdaHandler) -> None:
+    answer = get(api, "/page.js", accept_encoding=accepted)
+    assert (answer["headers"].get("content-encoding") == "gzip") == compressed
+    assert read(answer) == FILES["/page.js"].read_bytes()
+    assert answer["headers"]["vary"] == "accept-encoding"
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        *(("*", 304), (" * ", 304), ('"a,b", ETAG', 304), ('"a" , W/ETAG,', 304), (',ETAG,"', 200), ("ETAG x", 200)),
+        *(('"xETAG', 200), ('"a"ETAG', 200), ('"*"', 200), ("*, ETAG", 200), ("w/ETAG", 200), ("BARE", 200), ("", 200)),
+    ],
+)
+def test_if_none_match_is_read_as_a_list(condition: str, status: int, api: LambdaHandler) -> None:
+    etag = get(api, "/page.js")["headers"]["etag"]
+    sent = condition.replace("ETAG", etag).replace("BARE", etag.strip('"'))
+    assert get(api, "/page.js", if_none_match=sent)["statusCode"] == status
+
+
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_a_page_names_no_other_host_and_all_that_it_names_is_served(path: str, api: LambdaHandler) -> None:
     references = References()
