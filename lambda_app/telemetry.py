@@ -43,7 +43,11 @@ class Telemetry:
     def wrap_handler(self, handler: LambdaHandler) -> LambdaHandler:
         """Give a Lambda handler its correlation id, its cold-start metric and the flush of its metrics."""
         with_context: LambdaHandler = self._logger.inject_lambda_context(
-            handler, correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True
+            handler,
+            correlation_id_path=correlation_paths.API_GATEWAY_HTTP,
+            clear_state=True,
+            # Measurements are in it. Said here, it wins over POWERTOOLS_LOGGER_LOG_EVENT.
+            log_event=False,
         )
         if not self._emit_emf:
             return with_context
