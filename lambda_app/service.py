@@ -146,7 +146,9 @@ def _make_key(patients: Sequence[Mapping[str, float]], call: Call, *, is_batch: 
     if call.idempotency_key is None:
         return None
     # Of what was asked and not of the bytes: a client may write the same request down anew.
-    asked = json.dumps([is_batch, [sorted(patient.items()) for patient in patients]])
+    # Adding zero makes 0.0 of -0.0, its equal.
+    measured = [sorted((name, value + 0.0) for name, value in patient.items()) for patient in patients]
+    asked = json.dumps([is_batch, measured])
     fingerprint = hashlib.sha256(asked.encode()).digest()
     return IdempotencyKey(call.caller, call.idempotency_key, fingerprint, call.request_id)
 

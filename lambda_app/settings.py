@@ -1,5 +1,6 @@
 """The configuration: the only reader of the environment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -85,20 +86,22 @@ class _Reader:
         if value is None:
             self.faults.append(f"{name} is not set")
             return ""
+        if value != value.strip():
+            self.faults.append(f"{name} must not begin or end with a blank")
         return value
 
     def names(self, name: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in self._environment.get(name, "").split(",") if part.strip())
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.text(name, default)
+        value = self._environment.get(name) or default
         if value not in choices:
             self.faults.append(f"{name} must be one of {', '.join(choices)}, not {value!r}")
         return value
 
     def number(self, name: str, minimum: int, maximum: int, default: str) -> int:
-        value = self.text(name, default)
-        if not (value.isascii() and value.isdigit() and minimum <= int(value) <= maximum):
+        value = self._environment.get(name) or default
+        if not (re.fullmatch(r"0|[1-9][0-9]{0,9}", value) and minimum <= int(value) <= maximum):
             self.faults.append(f"{name} must be a whole number from {minimum} to {maximum}, not {value!r}")
             return minimum
         return int(value)

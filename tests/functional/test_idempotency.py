@@ -65,6 +65,21 @@ def test_body_written_down_otherwise_is_the_same(api: LambdaHandler) -> None:
     assert second["body"] == first["body"]
 
 
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize(("first", "second"), [("0", "-0.0"), ("-0", "0.0"), ("2", "2.0"), ("20", "2e1")])
+def test_a_number_written_otherwise_is_the_same(first: str, second: str, path: str, api: LambdaHandler) -> None:
+    def ask_with(age: str) -> dict[str, Any]:
+        patient = json.dumps({**EXAMPLE_REQUEST, "age": "?"}).replace('"?"', age)
+        body = f'{{"patients": [{patient}]}}' if path.endswith("batch") else patient
+        return invoke(api, make_event("POST", path, body, idempotency_key=key))
+
+    key = str(uuid4())
+    answers = [ask_with(first), ask_with(second)]
+    assert [answer["statusCode"] for answer in answers] == [200, 200]
+    assert answers[1]["headers"]["idempotency-replayed"] == "true"
+    assert answers[1]["body"] == answers[0]["body"]
+
+
 def test_same_key_with_another_request_is_422(api: LambdaHandler, query: Query) -> None:
     key = f'"{uuid4()}"'
     ask(api, key)

@@ -1,5 +1,7 @@
 """Settings read everything once and tell all faults at once."""
 
+from collections.abc import Callable
+
 import pytest
 
 from lambda_app.errors import SettingsError
@@ -110,10 +112,44 @@ def test_every_fault_is_told_at_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("port", ["65536", "-1", "5432.0", " 5432", "٣", "1e3"])
-def test_odd_ports_are_refused(port: str) -> None:
-    with pytest.raises(SettingsError, match="DATABASE_PORT"):
-        Settings.from_env(MINIMAL | {"DATABASE_PORT": port})
+ODD_NUMBERS = [
+    "-1",
+    "5432.0",
+    " 5432",
+    "5432\n",
+    "٣",
+    "\uff15\uff14\uff13\uff12",
+    "1e3",
+    "5_432",
+    "+5432",
+    "05432",
+    "0x10",
+    "9" * 5000,
+    "²",
+]
+
+
+@pytest.mark.parametrize("name", ["DATABASE_PORT", "MODEL_REFRESH_SECONDS"])
+@pytest.mark.parametrize("number", ["65536000000", "0", "00", *ODD_NUMBERS])
+def test_odd_numbers_are_refused(name: str, number: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} must be a whole number from 1 to"):
+        Settings.from_env(MINIMAL | {name: number})
+
+
+@pytest.mark.parametrize("name", ["MODEL_RUNTIME", "DATABASE_TLS", "PAGES", "LOG_LEVEL"])
+@pytest.mark.parametrize("written", [str.upper, str.title, str.lower, " {}".format, "{}\n".format])
+def test_choices_are_written_in_one_way(name: str, written: Callable[[str], str]) -> None:
+    choice = {"MODEL_RUNTIME": "litert", "DATABASE_TLS": "verify", "PAGES": "off", "LOG_LEVEL": "INFO"}[name]
+    if written(choice) != choice:
+        with pytest.raises(SettingsError, match=f"^{name} must be one of"):
+            Settings.from_env(MINIMAL | {name: written(choice)})
+
+
+@pytest.mark.parametrize("name", [*MINIMAL, "SERVICE_NAME", "METRICS_NAMESPACE"])
+@pytest.mark.parametrize("text", [" ", " a", "a\n", "\u00a0a"])
+def test_blanks_around_a_text_are_refused(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} must not begin or end with a blank$"):
+        Settings.from_env(MINIMAL | {name: text})
 
 
 def test_the_password_is_not_shown() -> None:
