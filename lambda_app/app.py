@@ -31,7 +31,7 @@ from lambda_app.openapi import (
     SERVERS,
     TAGS,
     RecordId,
-    complete_schema,
+    add_description,
 )
 from lambda_app.pages import add_pages
 from lambda_app.problems import list_field_errors, make_framework_problem, make_problem_response
@@ -67,8 +67,9 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
         title="Diabetes progression",
         version=VERSION,
         description=DESCRIPTION,
-        openapi_url="/openapi.json" if pages else None,
-        # Of its own, in lambda_app.pages: FastAPI's own asks other hosts for its files.
+        # Of our own, in lambda_app.openapi: FastAPI's own is the same for every caller.
+        openapi_url=None,
+        # Of our own, in lambda_app.pages: FastAPI's own asks other hosts for its files.
         docs_url=None,
         redoc_url=None,
         # FastAPI's own tracing hands request bodies and refused values to whatever OpenTelemetry exports.
@@ -181,14 +182,7 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
 
     if pages:
         add_pages(app)
-    generate_schema = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            complete_schema(generate_schema())
-        return cast(dict[str, Any], app.openapi_schema)
-
-    app.openapi = openapi  # type: ignore[method-assign] # the way FastAPI documents
+        add_description(app)
     return app
 
 

@@ -1,9 +1,11 @@
 """What the documentation says beside the models and the responses: tags, servers, security, parameters."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Annotated, Any
 
-from fastapi import Path
+from fastapi import FastAPI, Path, Request, Response
+from fastapi.responses import JSONResponse
 
 from lambda_app.caller import KEY_PATTERN
 from lambda_app.problems import MEDIA_TYPE
@@ -22,9 +24,9 @@ TAGS = [
 
 SERVERS = [{"url": "/", "description": "The host that this document came from"}]
 
-# API Gateway has one of the two in front of every route; without it, on one's own machine, neither is asked for.
-SECURITY_SCHEMES = {
-    "aws_sigv4": {
+# By the authorizer of API Gateway, which has one in front of every route; on one's own machine there is none.
+_SECURITY_SCHEMES = {
+    "iam": {
         "type": "apiKey",
         "name": "Authorization",
         "in": "header",
@@ -57,12 +59,13 @@ _HEALTH_EXAMPLES = {
 }
 
 # `_describe_call` reads it. Were it a parameter of the endpoints, FastAPI would too, for 3 % of a warm request.
+# Without an example: /docs would send it with every try, and a key is for one request.
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Marks a request as the same one again: it gets the stored answer instead of a new one",
+    "description": "Marks a request as the same one again: it gets the stored answer instead of a new one. "
+    'Any string that is new to the service, such as "visit-4711"',
     "schema": {"type": "string", "pattern": KEY_PATTERN},
-    "example": '"visit-4711"',
 }
 RecordId = Annotated[
     str,
@@ -74,10 +77,30 @@ RecordId = Annotated[
 ]
 
 
-def complete_schema(schema: dict[str, Any]) -> None:
+def add_description(app: FastAPI) -> None:
+    """Give the application /openapi.json."""
+
+    async def describe(request: Request) -> Response:
+        if app.openapi_schema is None:
+            _complete_schema(app.openapi())
+        return JSONResponse(_secure_schema(app.openapi(), request.scope.get("aws.event", {})))
+
+    app.add_route("/openapi.json", describe, include_in_schema=False)
+
+
+def _secure_schema(schema: Mapping[str, Any], event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema, with what the gateway asked of this reader, as it does on every route."""
+    authorizer = event.get("requestContext", {}).get("authorizer")
+    asked = authorizer if isinstance(authorizer, dict) else {}
+    schemes = {name: scheme for name, scheme in _SECURITY_SCHEMES.items() if name in asked}
+    if not schemes:
+        return schema
+    components = {**schema["components"], "securitySchemes": schemes}
+    return {**schema, "components": components, "security": [{name: []} for name in schemes]}
+
+
+def _complete_schema(schema: dict[str, Any]) -> None:
     """What FastAPI cannot be told: the media type of problems, and what the gateway answers in front of the service."""
-    schema["components"]["securitySchemes"] = SECURITY_SCHEMES
-    schema["security"] = [{name: []} for name in SECURITY_SCHEMES]
     for path in schema["paths"].values():
         for operation in path.values():
             responses = operation["responses"]

@@ -47,7 +47,7 @@ _BAD_JSON = (MALFORMED_JSON, "The body could not be read as JSON.")
 _BAD_KEY = (IdempotencyKeyError.problem, f"It must be one string of 1 to {MAX_KEY_LENGTH} printable ASCII characters.")
 _USED_KEY = (
     IdempotencyConflictError.problem,
-    "You used this key before: for another request, or its record was deleted.",
+    "You used this key for another request, or its record was deleted: send another key, or none.",
 )
 _ENCODED = (UNSUPPORTED_ENCODING, "Send the body as it is, without a Content-Encoding.")
 _UNKNOWN_CALLER = (UnknownCallerError.problem, str(UnknownCallerError()))

@@ -60,7 +60,7 @@ class RecordWriter:
         else:
             if found is None:
                 raise IdempotencyConflictError(
-                    "You used this key before: for another request, or its record was deleted."
+                    "You used this key for another request, or its record was deleted: send another key, or none."
                 )
             return found
         try:

@@ -1,9 +1,12 @@
 /** The two drawings: the interval on the outcomes of the study, and the pushes of the ten measurements. */
 
-import { formatValue } from "./fields.js";
+import { formatValue } from "./measurements.js";
 
-const HEIGHT = 272;
-const MARGIN = { top: 40, right: 14, bottom: 44, left: 34 };
+const HEIGHT = 288;
+// At the top the axis has a line for its name, and the range has one for its ends.
+const MARGIN = { top: 56, right: 14, bottom: 44, left: 34 };
+// Half the room of two numbers side by side.
+const LABEL_ROOM = 17;
 // So that a push of a few points looks like one.
 const LEAST_PUSH_SCALE = 30;
 
@@ -67,7 +70,7 @@ export function createHistogram(svg) {
     for (const tick of chooseTicks(...domain, (right - left) / 40)) {
       append(svg, "text", { class: "tick", x: x(tick), y: base + 16, "text-anchor": "middle" }, formatValue(tick));
     }
-    append(svg, "text", { class: "tick", x: (left + right) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, "progression after one year");
+    append(svg, "text", { class: "tick", x: (left + right) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, "score after one year");
     return {
       x,
       band,
@@ -101,10 +104,11 @@ export function createHistogram(svg) {
     frame.upper.setAttribute("x", upper - 2);
     frame.needle.setAttribute("x", frame.x(prediction) - 1);
     frame.knob.setAttribute("cx", frame.x(prediction));
-    for (const [text, value] of [[frame.lowerText, interval.lower], [frame.upperText, interval.upper]]) {
-      text.setAttribute("x", Math.min(frame.x(value), width - MARGIN.right));
-      text.textContent = formatValue(Math.round(value));
-    }
+    const middle = (lower + upper) / 2;
+    frame.lowerText.setAttribute("x", Math.min(lower, middle - LABEL_ROOM));
+    frame.upperText.setAttribute("x", Math.min(Math.max(upper, middle + LABEL_ROOM), width - MARGIN.right));
+    frame.lowerText.textContent = formatValue(Math.round(interval.lower));
+    frame.upperText.textContent = formatValue(Math.round(interval.upper));
   }
 
   new ResizeObserver(draw).observe(svg);
@@ -141,9 +145,9 @@ export function createPushes(table) {
       const scale = Math.max(LEAST_PUSH_SCALE, ...sorted.map(([, push]) => Math.abs(push)));
       for (const [name, push] of sorted) {
         const row = findRow(name);
-        const { label, describeValue } = fields.get(name);
-        row.querySelector("th span").textContent = label;
-        row.querySelector("th small").textContent = describeValue(values[name]);
+        const measurement = fields.getMeasurement(name);
+        row.querySelector("th span").textContent = measurement.label;
+        row.querySelector("th small").textContent = measurement.describe(values[name]);
         row.querySelector(".amount").textContent = formatPush(push);
         const bar = row.querySelector(".track span");
         bar.style.setProperty("--size", Math.abs(push) / scale);
@@ -155,6 +159,10 @@ export function createPushes(table) {
       if ([...body.children].map((row) => row.dataset.name).join() !== order.join()) {
         body.replaceChildren(...order.map(findRow));
       }
+      // What the model says beyond the lowest or highest score there is, the service cuts off.
+      const cut = prediction - sorted.reduce((sum, [, push]) => sum + push, base);
+      table.querySelector("#bound").hidden = Math.abs(cut) < 0.05;
+      table.querySelector("#bound td").textContent = formatPush(cut);
       table.querySelector("#base").textContent = base.toFixed(1);
       table.querySelector("#sum").textContent = prediction.toFixed(1);
     },

@@ -1,129 +1,93 @@
 /** The ten inputs, made from what the service says of its features: limits, units and typical values have one home. */
 
-/** A value as people write it: no more digits than it has, and a true minus sign. */
-export function formatValue(value) {
-  return String(Math.round(value * 1e4) / 1e4).replace("-", "−");
-}
+import { createMeasurement, formatRange, formatValue } from "./measurements.js";
 
-/** A power of ten that cuts the range into a hundred steps or more. */
-function chooseStep({ minimum, maximum }) {
-  return 10 ** Math.floor(Math.log10((maximum - minimum) / 100));
-}
+// What the service calls the measurements together, which no single input can be blamed for.
+const TOGETHER = "features";
 
-/** A model that was published without medians is met in the middle of what it saw. */
-function chooseTypical({ typical, training_minimum: low, training_maximum: high, unit }) {
-  return typical ?? (unit === "code" ? low : Math.round((low + high) / 2));
-}
-
-function describeTypical({ typical }) {
-  return typical === null ? "" : `typically ${formatValue(typical)}`;
-}
-
-/** A measured value in words. */
-function describeQuantity({ unit }, value) {
-  return unit === "code" ? `code ${value}` : `${formatValue(value)}${unit === "ratio" ? "" : ` ${unit}`}`;
-}
-
-function describeLimits({ minimum, maximum }) {
-  return `${formatValue(minimum)} to ${formatValue(maximum)}`;
-}
-
-/** What a logarithm stands for, which is what a laboratory writes down. */
-function describeLogarithm({ unit }, value) {
-  const inner = /^ln\((.+)\)$/.exec(unit)?.[1];
-  return inner && Number.isFinite(value) ? `${Math.round(Math.exp(value))} ${inner}` : "";
-}
-
-/** One line of what there is to say. */
-function joinWords(...words) {
-  const line = words.filter(Boolean).join(", ");
-  return line.charAt(0).toUpperCase() + line.slice(1);
-}
-
-/** The words before the comma name the measurement, those after it explain it. */
-function splitMeaning(meaning) {
-  const [label, ...rest] = meaning.split(", ");
-  return [label, rest.join(", ")];
-}
-
-function cloneField(template, name) {
+function cloneField(template, { name, explanation }) {
   const root = document.getElementById(template).content.cloneNode(true).firstElementChild;
   root.id = `field-${name}`;
   const [hint, message] = [root.querySelector(".hint"), root.querySelector(".message")];
   hint.id = `${name}-hint`;
+  hint.textContent = explanation;
+  hint.hidden = !explanation;
   message.id = `${name}-message`;
   return { root, hint, message };
 }
 
-function createNumberField(feature, onChange) {
-  const { name, minimum, maximum } = feature;
-  const { root, hint, message } = cloneField("number-field", name);
+function createNumberField(measurement, onChange) {
+  const { name, label, unit, minimum, maximum, low, high, step } = measurement;
+  const { root, hint, message } = cloneField("number-field", measurement);
   const [number, slider] = root.querySelectorAll("input");
-  const step = chooseStep(feature);
-  const [label, explanation] = splitMeaning(feature.meaning);
+  const limits = root.querySelector(".limits");
   root.querySelector(".name").textContent = label;
   root.querySelector("label").htmlFor = number.id = name;
-  root.querySelector(".unit").textContent = feature.unit;
-  hint.textContent = joinWords(explanation, describeLimits(feature), describeTypical(feature));
-  slider.id = `${name}-slider`;
   root.querySelector("label").id = `${name}-label`;
+  root.querySelector(".unit").textContent = unit;
+  limits.id = `${name}-limits`;
+  limits.textContent = formatRange(minimum, maximum);
+  const [from, typical, to] = root.querySelectorAll(".scale span");
+  from.textContent = formatValue(low);
+  typical.textContent = measurement.hasTypical ? `typically ${formatValue(measurement.typical)}` : "";
+  typical.id = `${name}-typical`;
+  to.textContent = formatValue(high);
+  slider.id = `${name}-slider`;
   slider.setAttribute("aria-labelledby", `${name}-label`);
+  Object.assign(number, { min: minimum, max: maximum, step });
+  // The ends of the study's range may lie between two steps; `settle` finds the step.
+  Object.assign(slider, { min: low, max: high, step: "any" });
   for (const input of [number, slider]) {
-    Object.assign(input, { min: minimum, max: maximum, step });
-    input.setAttribute("aria-describedby", `${hint.id} ${message.id}`);
+    input.setAttribute("aria-describedby", [limits, typical, hint, message].map(({ id }) => id).join(" "));
   }
-  const share = (value) => (value - minimum) / (maximum - minimum);
-  root.style.setProperty("--from", share(feature.training_minimum));
-  root.style.setProperty("--to", share(feature.training_maximum));
-  const logarithm = document.createElement("span");
-  hint.append(logarithm);
 
+  function settle(value) {
+    const stepped = Number((Math.round(value / step) * step).toFixed(4));
+    return value === low || value === high ? value : Math.min(Math.max(stepped, low), high);
+  }
   function follow(value) {
-    slider.setAttribute("aria-valuetext", describeQuantity(feature, value));
-    const stands = describeLogarithm(feature, value);
-    logarithm.textContent = stands && `, now ${stands}`;
+    slider.value = value;
+    slider.classList.toggle("beyond", value < low || value > high);
+    slider.setAttribute("aria-valuetext", `${formatValue(value)}${unit === "ratio" ? "" : ` ${unit}`}`);
   }
   number.addEventListener("input", () => {
     if (Number.isFinite(number.valueAsNumber)) {
-      slider.valueAsNumber = number.valueAsNumber;
       follow(number.valueAsNumber);
     }
     onChange();
   });
   slider.addEventListener("input", () => {
-    number.value = slider.value;
-    follow(slider.valueAsNumber);
+    number.value = settle(slider.valueAsNumber);
+    follow(number.valueAsNumber);
     onChange();
   });
   return {
     root,
     message,
-    label,
     inputs: [number, slider],
     // Not the browser's own check, which would refuse what lies between two steps.
     findFault: () => {
       const value = number.valueAsNumber;
-      return value >= minimum && value <= maximum ? "" : `must be a number from ${describeLimits(feature)} (${feature.unit})`;
+      const isPossible = value >= minimum && value <= maximum;
+      return isPossible ? "" : `must be a number from ${formatRange(minimum, maximum)} (${unit})`;
     },
-    read: () => number.valueAsNumber,
-    write(value) {
-      number.value = value;
-      slider.value = value;
-      follow(value);
+    read: () => measurement.toSent(number.valueAsNumber),
+    writeTypical() {
+      number.value = measurement.typical;
+      follow(measurement.typical);
     },
   };
 }
 
-function createCodeField(feature, onChange) {
-  const { root, hint, message } = cloneField("code-field", feature.name);
-  const [label, explanation] = splitMeaning(feature.meaning);
+function createCodeField(measurement, onChange) {
+  const { name, label, minimum, maximum, typical } = measurement;
+  const { root, hint, message } = cloneField("code-field", measurement);
   root.querySelector("legend").textContent = label;
   root.setAttribute("aria-describedby", `${hint.id} ${message.id}`);
-  hint.textContent = joinWords(explanation, describeTypical(feature));
   const inputs = [];
-  for (let code = feature.minimum; code <= feature.maximum; code += 1) {
+  for (let code = minimum; code <= maximum; code += 1) {
     const option = document.createElement("label");
-    const input = Object.assign(document.createElement("input"), { type: "radio", name: feature.name, value: code });
+    const input = Object.assign(document.createElement("input"), { type: "radio", name, value: code });
     input.addEventListener("change", onChange);
     option.append(input, `Code ${code}`);
     root.querySelector(".codes").append(option);
@@ -132,11 +96,10 @@ function createCodeField(feature, onChange) {
   return {
     root,
     message,
-    label,
     inputs,
     findFault: () => "",
     read: () => Number(inputs.find((input) => input.checked).value),
-    write: (value) => inputs.forEach((input) => (input.checked = Number(input.value) === value)),
+    writeTypical: () => inputs.forEach((input) => (input.checked = Number(input.value) === typical)),
   };
 }
 
@@ -144,24 +107,34 @@ function createCodeField(feature, onChange) {
 export function createFields(container, features, onChange) {
   const fields = new Map();
   for (const feature of features) {
-    const create = feature.unit === "code" ? createCodeField : createNumberField;
-    const field = create(feature, onChange);
-    field.describeValue = (value) => describeQuantity(feature, value);
+    const measurement = createMeasurement(feature);
+    const create = measurement.isCode ? createCodeField : createNumberField;
+    const field = { ...create(measurement, onChange), measurement };
     fields.set(feature.name, field);
     container.append(field.root);
   }
 
-  function show(field, text, kind) {
-    field.message.textContent = text && `${field.label} ${text}`;
+  function show(field, messages, kind) {
+    field.message.textContent = messages.join("\n");
     field.message.className = `message ${kind}`;
-    field.message.hidden = !text;
+    field.message.hidden = !messages.length;
     for (const input of field.inputs) {
-      input.setAttribute("aria-invalid", String(Boolean(text) && kind === "error"));
+      input.setAttribute("aria-invalid", String(Boolean(messages.length) && kind === "error"));
     }
   }
 
+  const nameLabel = (name) => fields.get(name)?.measurement.label ?? name;
+  const anyName = new RegExp(`\\b(${[...fields.keys()].join("|")})\\b`, "g");
+
+  /** In the words and units of the page, and without the full stop. */
+  function describeMessage({ field: name, message }) {
+    const translated = (fields.get(name)?.measurement.translate(message) ?? message).replace(anyName, nameLabel);
+    return `${name === TOGETHER ? "The measurements" : nameLabel(name)} ${translated}`;
+  }
+
   return {
-    get: (name) => fields.get(name),
+    describeMessage,
+    getMeasurement: (name) => fields.get(name).measurement,
     /** The values by name, or null, with a message beside each field that cannot be sent. */
     read() {
       let faulty = false;
@@ -170,18 +143,18 @@ export function createFields(container, features, onChange) {
         faulty ||= Boolean(fault);
         // A warning stays until the next answer, so that nothing jumps while a slider moves.
         if (fault || field.message.classList.contains("error")) {
-          show(field, fault, "error");
+          show(field, fault ? [`${field.measurement.label} ${fault}`] : [], "error");
         }
       }
       return faulty ? null : Object.fromEntries([...fields].map(([name, field]) => [name, field.read()]));
     },
-    writeTypical: () => features.forEach((feature) => fields.get(feature.name).write(chooseTypical(feature))),
-    /** Messages by field, in the service's words; all earlier ones go. */
+    writeTypical: () => fields.forEach((field) => field.writeTypical()),
+    /** Put messages beside their fields, in place of all earlier ones; what no field has is given back. */
     showMessages(messages, kind) {
-      const texts = new Map(messages.map(({ field, message }) => [field, message]));
       for (const [name, field] of fields) {
-        show(field, texts.get(name) ?? "", kind);
+        show(field, messages.filter((message) => message.field === name).map(describeMessage), kind);
       }
+      return messages.filter((message) => !fields.has(message.field));
     },
     focusFault: () => [...fields.values()].find((field) => field.findFault())?.inputs[0].focus(),
   };

@@ -15,13 +15,15 @@ const part = (id) => document.getElementById(id);
 
 let model;
 let fields;
-let recordedValues;
+// The values and the version of the last record.
+let recorded;
 let request;
 let timer;
 let retryTimer;
 let announceTimer;
 let changedAt;
 let failures = 0;
+let recording = false;
 let tryAgain = start;
 
 /** Says it to a screen reader, once nothing has changed for a moment. */
@@ -36,10 +38,18 @@ function showStanding(standing) {
   part("standing").textContent = words[standing];
   part("standing").hidden = part("shown").hidden;
   document.body.dataset.standing = standing;
+  showRecordButton(standing === "recorded");
+}
+
+/** A button that does nothing says why. Not disabled, which would take the focus away from whoever uses the keyboard. */
+function showRecordButton(isDone) {
+  const button = part("record");
+  button.textContent = recording ? "Recording …" : isDone ? "Already recorded" : "Record this prediction";
+  button.ariaDisabled = String(recording || isDone);
 }
 
 /** A preview is asked for again by itself; a record is not, which is a person's deed. */
-function showProblem(problem, again) {
+function showProblem(problem, again, unplaced = []) {
   tryAgain = again;
   part("problem").hidden = false;
   let advice = "";
@@ -53,11 +63,18 @@ function showProblem(problem, again) {
       retryTimer = setTimeout(again, seconds * 1000);
     }
     const words = seconds === 1 ? "a second" : `${seconds} seconds`;
-    advice = isDeed ? ` You have no record yet: please try again in ${words}.` : ` This page tries again in ${words}.`;
+    // Only the service's own word says that there is none; an answer that was lost may have left one.
+    const record = problem.reference ? "You have no record yet" : "There may or may not be a record";
+    advice = isDeed ? ` ${record}: please try again in ${words}.` : ` This page tries again in ${words}.`;
   }
   const [text, reference] = part("problem").querySelectorAll("p");
-  text.textContent = problem.message + advice;
-  reference.textContent = problem.reference ?? "";
+  const faults = unplaced.map((fault) => ` ${fields.describeMessage(fault)}.`).join("");
+  text.textContent = problem.message + faults + advice;
+  reference.textContent = problem.reference;
+  // The button is below the answer, and this above it.
+  if (again === predict) {
+    part("problem").scrollIntoView({ block: "nearest" });
+  }
 }
 
 function hideProblem() {
@@ -66,12 +83,15 @@ function hideProblem() {
   part("problem").hidden = true;
 }
 
-const isRecorded = (values) => JSON.stringify(recordedValues) === JSON.stringify(values);
+/** What a record is of: the same again would be the same record. */
+const describeSource = (values, version) => JSON.stringify([values, version]);
+const isRecorded = (values) => recorded === describeSource(values, model.model_version);
 
 function change() {
   clearTimeout(timer);
   changedAt ??= performance.now();
   document.body.dataset.standing = "asking";
+  showRecordButton(false);
   timer = setTimeout(preview, Math.max(0, Math.min(SETTLE_MS, changedAt + AT_LATEST_MS - performance.now())));
 }
 
@@ -98,13 +118,13 @@ async function preview() {
       return;
     }
     hideProblem();
-    fields.showMessages(answer.warnings, "warning");
-    showAnswer(model, fields, values, answer);
+    showAnswer(model, fields, values, answer, fields.showMessages(answer.warnings, "warning"));
+    part("recorded-outdated").hidden = isRecorded(values);
     // While the hand moves on, another answer is on its way.
     if (changedAt === undefined) {
       showStanding(isRecorded(values) ? "recorded" : "preview");
     }
-    const warnings = answer.warnings.map(({ field, message }) => ` ${fields.get(field).label} ${message}.`).join("");
+    const warnings = answer.warnings.map((warning) => ` ${fields.describeMessage(warning)}.`).join("");
     announce(`Prediction ${formatAnswer(answer)}.${warnings}`);
   } catch (problem) {
     if (!own.signal.aborted) {
@@ -118,43 +138,52 @@ function fail(problem, again) {
   if (!(problem instanceof ProblemError)) {
     throw problem;
   }
-  if (problem.fields?.length) {
-    fields.showMessages(problem.fields, "error");
-  } else {
+  if (!problem.fields.length) {
     showProblem(problem, again);
+    return;
+  }
+  const unplaced = fields.showMessages(problem.fields, "error");
+  if (unplaced.length) {
+    showProblem(problem, again, unplaced);
   }
 }
 
 async function predict() {
-  const button = part("record");
   const values = fields.read();
   if (!values) {
     fields.focusFault();
     return;
   }
-  // Not disabled, which would take the focus away from whoever uses the keyboard.
-  if (button.ariaDisabled === "true") {
+  // A second click, or a key that is held down: one prediction has one record.
+  if (recording || isRecorded(values)) {
     return;
   }
-  button.ariaDisabled = "true";
+  recording = true;
+  showRecordButton();
   try {
     const { answer, destination } = await ask("predict", values);
-    recordedValues = values;
+    recorded = describeSource(values, answer.model_version);
     part("recorded").hidden = false;
     part("recorded-prediction").textContent = formatAnswer(answer);
     part("recorded-id").textContent = answer.request_id;
+    part("recorded-id").href = `predictions/${answer.request_id}`;
     part("recorded-where").textContent =
-      destination === "queue" ? "In the queue, on its way to the database" : "In the database";
+      destination === "queue" ? "In the queue; the link works once it is in the database" : "In the database";
     const time = new Date(answer.timestamp);
     part("recorded-time").dateTime = answer.timestamp;
     part("recorded-time").textContent = time.toLocaleString(undefined, { dateStyle: "long", timeStyle: "medium" });
+    recording = false;
+    if (document.body.dataset.standing === "preview" && isRecorded(fields.read())) {
+      showStanding("recorded");
+    }
     // The inputs may have changed meanwhile: how they stand to the record is for their own answer to say.
     await preview();
     announce(`Recorded. Its id is ${answer.request_id}.`);
   } catch (problem) {
     fail(problem, predict);
   } finally {
-    button.ariaDisabled = "false";
+    recording = false;
+    showRecordButton(document.body.dataset.standing === "recorded");
   }
 }
 

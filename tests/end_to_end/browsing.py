@@ -1,16 +1,18 @@
 """The service behind uvicorn, as `make run` serves it, and a visit to its page by Chromium."""
 
 import contextlib
+import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
 
+from lambda_app.features import FEATURES
 from lambda_app.handler import build_app
 from lambda_app.settings import Settings
 from lambda_app.telemetry import Telemetry
@@ -19,6 +21,9 @@ from local.ports import LOOPBACK, find_free_ports
 START_SECONDS = 30
 # The same server to the browser, as if it were another machine.
 OTHER_NAME = "page.test"
+# The study's first patient as a person types it: the laboratory reports triglycerides, and not their logarithm.
+FIRST_PATIENT = {feature.name: feature.example for feature in FEATURES}
+TYPED_FIRST_PATIENT = {**FIRST_PATIENT, "s5": 129}
 # What Chromium writes for every status from 400 on, and for a network that is away.
 FAILED_REQUEST = "Failed to load resource"
 
@@ -54,11 +59,18 @@ class Visit:
         self.context = context
         self.page: Page = context.new_page()
         self.requests: list[str] = []
+        # What the page last sent to /explain: the measurements in the service's units.
+        self.sent: dict[str, float] = {}
         self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("request", self._note_request)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         # Also what the content security policy refused.
         self.page.on("console", self._note)
+
+    def _note_request(self, request: Request) -> None:
+        self.requests.append(request.url)
+        if request.url == self.url + "explain":
+            self.sent = json.loads(request.post_data or "{}")
 
     def _note(self, line: ConsoleMessage) -> None:
         if line.type in {"error", "warning"}:
@@ -80,6 +92,17 @@ class Visit:
             else:
                 self.page.locator(f"#{name}").fill(str(value))
         self.wait()
+
+    def change_answers(self, path: str, change: Callable[[dict[str, Any]], object]) -> None:
+        """Hand the page what the service answers only with `change` applied."""
+
+        def answer(route: Route) -> None:
+            response = route.fetch()
+            body = response.json()
+            change(body)
+            route.fulfill(response=response, body=json.dumps(body))
+
+        self.page.route(f"**/{path}", answer)
 
     def read_inputs(self) -> dict[str, float]:
         """The values that stand in the ten inputs, by name."""

@@ -123,10 +123,22 @@ def test_nothing_is_wider_than_the_window(visit: Visiting, width: int) -> None:
     assert not beyond
 
 
+def test_cards_leave_no_hole_beside_each_other(visit: Visiting) -> None:
+    page = visit(viewport={"width": 1280, "height": 800})
+    for _ in range(2):
+        patient, answer, reasons = (page.box(card) for card in ("#patient", "#answer", "#reasons"))
+        assert patient["y"] == answer["y"]
+        assert patient["height"] == answer["height"]
+        assert patient["right"] < answer["x"]
+        assert (reasons["x"], reasons["right"]) == (patient["x"], answer["right"])
+        assert 0 < reasons["y"] - answer["y"] - answer["height"] < 40
+        show_everything(page)
+
+
 def test_on_a_phone_the_answer_follows_the_fields(visit: Visiting) -> None:
     page = visit(viewport={"width": 360, "height": 740})
     page.page.locator("#age").focus()
-    assert page.text("#summary").startswith(f"{page.number('#prediction'):.0f} (")
+    assert page.text("#summary") == f"Prediction {page.text('#prediction')} ({page.text('#interval')})"
     bar = page.box("#summary")
     assert bar["y"] + bar["height"] <= 741
     assert page.box("#answer")["y"] > 740
@@ -153,7 +165,7 @@ def test_tab_reaches_everything_in_order(visit: Visiting) -> None:
     # From where the last click was.
     first = reached.index("typical")
     in_order = [*reached[first:], *reached[:first]]
-    assert in_order == ["typical", *itertools.chain(*fields), "record", "copy", f"{page.url}docs"]
+    assert in_order == ["typical", *itertools.chain(*fields), "record", "recorded-id", "copy", f"{page.url}docs"]
 
 
 def test_everything_has_a_name_for_a_screen_reader(visit: Visiting) -> None:

@@ -84,8 +84,34 @@ def test_everything_is_described_and_has_examples(document: dict[str, Any]) -> N
             assert list_examples(content, document["components"]["schemas"]), name
         for parameter in operation.get("parameters", []):
             assert parameter["description"], name
-    assert document["security"] == [{name: []} for name in document["components"]["securitySchemes"]]
-    assert set(document["components"]["securitySchemes"]) == {"aws_sigv4", "jwt"}
+
+
+@pytest.mark.parametrize(
+    ("authorizer", "scheme"),
+    [
+        ({"iam": {"userArn": "arn:aws:iam::123456789012:user/ada"}}, "iam"),
+        ({"jwt": {"claims": {"sub": "ada"}}}, "jwt"),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_security_is_what_the_gateway_asks_for(
+    api: LambdaHandler, authorizer: dict[str, Any] | None, scheme: str | None
+) -> None:
+    event = make_event("GET", "/openapi.json")
+    event["requestContext"]["authorizer"] = authorizer
+    document = invoke(api, event)["body"]
+    assert document.get("security") == ([{scheme: []}] if scheme else None)
+    assert set(document["components"].get("securitySchemes", {})) == ({scheme} if scheme else set())
+    assert [name for name, operation in list_operations(document) if "security" in operation] == []
+
+
+@pytest.mark.parametrize("path", ["/predict", BATCH_PATH])
+def test_idempotency_key_is_described_and_not_filled_in(document: dict[str, Any], path: str) -> None:
+    [parameter] = document["paths"][path]["post"]["parameters"]
+    assert parameter["name"] == "Idempotency-Key"
+    assert "visit-4711" in parameter["description"]
+    assert not {"example", "examples", "default"} & {*parameter, *parameter["schema"]}
 
 
 def test_examples_of_answers_are_answers(document: dict[str, Any]) -> None:

@@ -87,6 +87,7 @@ def test_same_key_with_another_request_is_422(api: LambdaHandler, query: Query) 
     for answer in (ask(api, key, bmi=33), ask(api, key, "/predict/batch")):
         assert answer["statusCode"] == 422
         assert answer["body"]["type"] == "urn:diabetes-ml:problem:idempotency-key-reused"
+        assert answer["body"]["detail"].endswith(": send another key, or none.")
         assert "prediction" not in answer["body"]
     assert query("SELECT count(*) FROM predictions") == [[before]]
 
