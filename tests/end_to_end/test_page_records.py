@@ -20,6 +20,17 @@ def count_rows(query: Query) -> int:
     return int(count)
 
 
+def hold_requests(visit: Visit, path: str) -> list[Route]:
+    """Those that the page sends from now on; none goes on by itself."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    visit.page.route(f"**/{path}", hold)
+    return held
+
+
 def test_record_is_a_row_with_the_id_that_is_shown_and_copied(visit: Visiting, query: Query) -> None:
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.enter(**TYPED_FIRST_PATIENT)
@@ -80,8 +91,7 @@ def test_one_prediction_has_one_record_however_often_it_is_asked_for(visit: Visi
 def test_presses_while_the_record_is_on_its_way_are_one(visit: Visiting, query: Query) -> None:
     page = visit()
     before = count_rows(query)
-    held: list[Route] = []
-    page.page.route("**/predict", lambda route: held.append(route))
+    held = hold_requests(page, "predict")
     button = page.page.locator("#record")
     button.focus()
     with page.page.expect_request("**/predict"):
@@ -98,8 +108,7 @@ def test_presses_while_the_record_is_on_its_way_are_one(visit: Visiting, query: 
 
 def test_record_is_never_shown_as_a_preview(visit: Visiting) -> None:
     page = visit()
-    held: list[Route] = []
-    page.page.route("**/explain", lambda route: held.append(route))
+    held = hold_requests(page, "explain")
     page.page.locator("#record").click()
     page.page.locator("#recorded").wait_for()
     # Its own answer is still on the way.
