@@ -23,8 +23,8 @@ function describeFailure(response, problem) {
   const retryAfterSeconds = Number(response.headers.get("retry-after")) || (status >= 500 ? RETRY_SECONDS : 0);
   const title = problem?.title ?? `The service answered with the status ${status}`;
   const advice = status >= 500 ? "" : " Please reload the page.";
-  const reference = problem ? `If it stays so, tell whoever runs the service this id: ${problem.request_id}` : "";
-  return new ProblemError(`${title}.${advice}`, { fields: problem?.errors, reference, retryAfterSeconds });
+  const reference = problem?.request_id ? `If it stays so, tell whoever runs the service this id: ${problem.request_id}` : "";
+  return new ProblemError(`${title}.${advice}`, { fields: problem?.errors ?? [], reference, retryAfterSeconds });
 }
 
 /** What the service answers to a GET, or, with a `body`, to a POST, and where it keeps the record. */
