@@ -163,9 +163,8 @@ def describe_plots(nominal: float) -> str:
 
 ![Importance of the measurements](feature_importance.png)
 
-Left: by how much the error on held-out patients grows when a measurement is permuted among them; a bar near zero means
-that the model does as well without it. Right: the weights from each measurement into the first hidden layer, a rougher
-guide. Total cholesterol, LDL and HDL hang together, and both sides may overstate them.
+By how much the error grows when a measurement is shuffled among held-out patients; a bar near zero means that the model
+does as well without it. Total cholesterol, LDL and HDL belong together, so the bars may overstate them.
 
 ![Learning curves of the members](learning_curves.png)
 

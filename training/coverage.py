@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from lambda_app.model.interval import find_rank
 from training.calibrate import find_constant_margin
 from training.figure import BLUE, GREY, ORANGE, TITLE_POINTS, start_figure
 from training.validate import Validation, find_covered, split_by_prediction
@@ -23,27 +22,29 @@ def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
     """
     thirds = split_by_prediction(validation.predicted, 3)
     places = np.arange(float(len(thirds)))
-    constant, rank = measure_constant_width(validation, nominal)
-    around = validation.predicted[:, np.newaxis] + [-constant / 2, constant / 2]
+    margin = measure_constant_margin(validation, nominal)
+    around = validation.predicted[:, np.newaxis] + [-margin, margin]
     figure, (left, right) = start_figure(10, 5.4, (1, 1))
-    left.axhline(nominal, color="black", linestyle="--", linewidth=1, label=f"Promised: {100 * nominal:.0f} %")
+    left.axhline(nominal, color="black", linestyle="--", linewidth=1, label=f"Promised, {100 * nominal:.0f} %")
     _draw_shares(left, places - 0.1, validation.covered, thirds, BLUE, "o", "The model's intervals")
-    label = f"One width for all: {constant:.0f}, twice no. {rank} of the {len(around)} absolute errors by size"
+    label = f"One width for all, ±{margin:.0f}"
     _draw_shares(left, places + 0.1, find_covered(validation.actual, around), thirds, ORANGE, "D", label)
     left.set(xlim=(-0.5, len(thirds) - 0.5), ylim=(None, 1))
     left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    left.set_title("Share that hold the truth, with 95 % bars")
+    left.set_title("How often they hold the truth")
+    left.set_ylabel("Share of patients, with its 95 % interval")
     widths = np.diff(validation.intervals, axis=1)[:, 0]
     bars = right.bar(places, [widths[third].mean() for third in thirds], color=BLUE, width=0.6)
     right.bar_label(bars, fmt="%.0f", padding=3, color=GREY)
-    right.axhline(constant, color=ORANGE, linewidth=2)
+    right.axhline(2 * margin, color=ORANGE, linewidth=2)
     right.margins(y=0.1)
-    right.set_title("Mean width (units of disease progression)")
+    right.set_title("How wide they are")
+    right.set_ylabel("Mean width (points of the score)")
     ends = [f"{validation.predicted[third].min():.0f} to {validation.predicted[third].max():.0f}" for third in thirds]
     for axes in (left, right):
         axes.set_xticks(places, ends)
         axes.grid(visible=False, axis="x")
-        axes.set_xlabel("Thirds of the patients, by their prediction")
+        axes.set_xlabel("Prediction, in thirds of the patients")
     covered = float(validation.covered.mean())
     figure.suptitle(
         f"{100 * covered:.1f} % of {len(widths)} held-out patients are inside their {100 * nominal:.0f} % interval",
@@ -53,10 +54,9 @@ def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
     return figure
 
 
-def measure_constant_width(validation: Validation, nominal: float) -> tuple[float, int]:
-    """The width that keeps the promise overall, and the rank of the absolute residual that is its half."""
-    errors = np.abs(validation.actual - validation.predicted)
-    return 2 * find_constant_margin(errors, nominal), find_rank(nominal, len(errors))
+def measure_constant_margin(validation: Validation, nominal: float) -> float:
+    """Half of the width that keeps the promise overall: by conformal prediction, one of the absolute errors."""
+    return find_constant_margin(np.abs(validation.actual - validation.predicted), nominal)
 
 
 def estimate_share(share: float, count: int) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -27,7 +26,8 @@ from training.fit import Curves
 from training.run import TrainingRun
 from training.validate import Validation, score, split_by_prediction
 
-TARGET = "disease progression after one year"
+TARGET = "disease progression after one year (score)"
+UNIT = "points of the score"
 BIN_WIDTH = 20
 
 
@@ -35,7 +35,7 @@ def draw_plots(directory: Path, run: TrainingRun) -> None:
     """Write the five plots."""
     nominal = run.ensemble.calibration.coverage
     figures = {
-        "feature_importance.png": draw_feature_importance(run.validation.importance, run.ensemble.network),
+        "feature_importance.png": draw_feature_importance(run.validation.importance),
         "learning_curves.png": draw_learning_curves(run.curves),
         "predicted_vs_actual.png": draw_predictions(run.validation, nominal),
         "residuals.png": draw_residuals(run.validation),
@@ -45,54 +45,43 @@ def draw_plots(directory: Path, run: TrainingRun) -> None:
         figure.savefig(directory / name, dpi=DOTS_PER_INCH)
 
 
-def draw_feature_importance(importance: NDArray[np.float64], network: keras.Model) -> Figure:
-    """What is lost without a measurement, (features, permutations), beside its weights, in one order."""
-    means, weights = importance.mean(axis=1), measure_weights(network)
+def draw_feature_importance(importance: NDArray[np.float64]) -> Figure:
+    """How much worse the predictions get without a measurement, (features, permutations), the most important on top."""
+    means = importance.mean(axis=1)
     order = np.argsort(means)
     rows = np.arange(len(order))
-    figure, (left, right) = start_figure(11, 5.6, (1, 1), share_y=True)
-    left.barh(rows, means[order], color=PALE_BLUE, height=0.7)
-    left.scatter(importance[order], np.broadcast_to(rows[:, np.newaxis], importance.shape), s=9, color=BLUE, alpha=0.6)
-    left.axvline(0, color=GREY, linewidth=0.8)
-    left.set_yticks(rows, [_label(position) for position in order])
-    left.set_title("Permuted among held-out patients")
-    left.set_xlabel(f"RMSE grows by (dots: {importance.shape[1]} permutations)")
-    bars = right.barh(rows, weights[order], color=ORANGE, height=0.7)
-    right.bar_label(bars, fmt="%.2f", padding=4, color=GREY)
-    right.margins(x=0.12)
-    right.tick_params(left=False)
-    right.set_title("Weights into the first hidden layer")
-    right.set_xlabel("Mean absolute weight, per standard deviation")
-    for axes in (left, right):
-        axes.grid(visible=False, axis="y")
-    figure.suptitle("Which measurements the model goes by", fontsize=TITLE_POINTS)
+    figure, [axes] = start_figure(9, 5.2)
+    axes.barh(rows, means[order], color=PALE_BLUE, height=0.7, label="Mean")
+    axes.scatter(
+        importance[order],
+        np.broadcast_to(rows[:, np.newaxis], importance.shape),
+        s=9,
+        color=BLUE,
+        alpha=0.6,
+        label=f"Each of {importance.shape[1]} shuffles among held-out patients",
+    )
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.set_yticks(rows, [_label(position) for position in order])
+    figure.suptitle("How much worse the predictions get without a measurement", fontsize=TITLE_POINTS)
+    axes.set_xlabel(f"Rise of the RMSE ({UNIT})")
+    axes.legend(loc="lower right", **BARE_LEGEND)
+    axes.grid(visible=False, axis="y")
     figure.supxlabel(
-        "The two need not agree: weights do not show what later layers make of a measurement, nor that measurements go"
-        " together.\nTotal cholesterol, LDL and HDL do: their weights carry VLDL (s1 - s2 - s3), which varies little,"
-        " and any of them permuted alone\ngives many patients an impossible VLDL. Both panels may overstate the three.",
+        "s1, s2 and s3 belong together, so shuffling one of them alone may overstate it.",
         fontsize=NOTE_POINTS,
         color=GREY,
     )
     return figure
 
 
-def measure_weights(network: keras.Model) -> NDArray[np.float64]:
-    """Mean absolute weight of each measurement, (10,), over members and units of the first hidden layer.
-
-    The layer "lipid_fractions" before it gives the members VLDL in place of total cholesterol. The product of the two
-    kernels is what each measurement itself weighs; the measurements are scaled, so their weights compare.
-    """
-    fractions = network.get_layer("lipid_fractions").kernel.numpy()
-    kernels = network.get_layer("hidden_1").kernel.numpy()
-    weights: NDArray[np.float64] = np.abs(np.einsum("ji,mio->mjo", fractions, kernels)).mean(axis=(0, 2))
-    return weights
-
-
 def draw_learning_curves(curves: Curves) -> Figure:
     """RMSE of every member and their mean by epoch, with the learning rate on a second axis."""
     epochs = np.arange(1, len(curves.learning_rates) + 1)
     figure, [axes] = start_figure(8.5, 5)
-    parts = ((curves.learned, BLUE, "Rows it learned"), (curves.left_out, ORANGE, "Fold it left out"))
+    parts = (
+        (curves.learned, BLUE, "Patients it learned from"),
+        (curves.left_out, ORANGE, "Patients it left out"),
+    )
     for errors, color, _ in parts:
         axes.plot(epochs, errors, color=color, linewidth=0.6, alpha=0.3)
     handles = [
@@ -102,8 +91,8 @@ def draw_learning_curves(curves: Curves) -> Figure:
     if curves.kept_epoch < len(epochs):
         label = f"Epoch {curves.kept_epoch}, kept"
         handles.append(axes.axvline(curves.kept_epoch, color="black", linestyle="--", linewidth=1, label=label))
-    axes.set_xlabel("Epoch")
-    axes.set_ylabel("RMSE (units of disease progression)")
+    axes.set_xlabel("Epoch (once through the patients)")
+    axes.set_ylabel(f"RMSE ({UNIT})")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     members = curves.learned.shape[1]
     axes.set_title(f"How the {members} members learned: each one thin, their mean thick", fontsize=TITLE_POINTS)
@@ -161,7 +150,7 @@ def draw_residuals(validation: Validation) -> Figure:
     left.stairs(upper, edges, baseline=lower, fill=True, color=ORANGE, alpha=0.2, label=label)
     left.scatter(validation.predicted, residuals, s=20, color=BLUE, alpha=0.7, edgecolor="white", linewidth=0.5)
     left.set_xlabel(f"Predicted {TARGET}")
-    left.set_ylabel("Actual minus predicted")
+    left.set_ylabel(f"Actual minus predicted ({UNIT})")
     left.legend(loc="upper right", **BARE_LEGEND)
     farthest = np.ceil(np.abs(residuals).max() / BIN_WIDTH) * BIN_WIDTH
     bins = np.arange(-farthest, farthest + BIN_WIDTH, BIN_WIDTH).tolist()

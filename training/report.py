@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluate import ENSEMBLE
-from training.figure import BLUE, DOTS_PER_INCH, GREY, ORANGE, TITLE_POINTS, start_figure
+from training.figure import BARE_LEGEND, BLUE, DOTS_PER_INCH, GREY, ORANGE, TITLE_POINTS, start_figure
 
 
 def write_report(directory: Path, figures: dict[str, Any]) -> None:
@@ -50,12 +50,17 @@ def draw_comparison(figures: dict[str, Any]) -> Figure:
     figure, [axes] = start_figure(8.5, 5)
     for position, (_, model) in enumerate(models):
         difference = model["less_ensemble"]["rmse"]
-        color = BLUE if difference["lower"] > 0 else ORANGE
+        is_worse = difference["lower"] > 0
+        color, marker, label = (BLUE, "o", "Worse") if is_worse else (ORANGE, "D", "Not shown to be worse or better")
         axes.plot([difference["lower"], difference["upper"]], [position, position], color=color, linewidth=2)
-        axes.plot(difference["mean"], position, "o", color=color)
+        axes.plot(difference["mean"], position, marker, color=color, label=label)
+    handles, labels = axes.get_legend_handles_labels()
+    # Each once, however many models it is true of.
+    once = dict(zip(labels, handles, strict=True))
+    axes.legend(once.values(), once.keys(), loc="lower right", **BARE_LEGEND)
     axes.axvline(0, color=GREY, linestyle="--")
     axes.set_yticks(range(len(models)), [f"{name}  {model['rmse']:.2f}" for name, model in models])
-    axes.set_xlabel("RMSE less the ensemble's, mean over folds and 95 % interval")
+    axes.set_xlabel("RMSE less the ensemble's (points of the score), mean over folds and 95 % interval")
     axes.set_title(
         f"The ensemble's RMSE is {figures['models'][ENSEMBLE]['rmse']:.2f}; to the right others are worse",
         fontsize=TITLE_POINTS,

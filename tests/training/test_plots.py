@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from lambda_app.features import FEATURE_NAMES, FEATURES
 from lambda_app.model.interval import IntervalCalibration
-from training.coverage import draw_interval_coverage, estimate_share, measure_constant_width
+from training.coverage import draw_interval_coverage, estimate_share, measure_constant_margin
 from training.data import load_rows
 from training.fit import Curves, Ensemble, Schedule
 from training.network import MEMBERS, build_ensemble, build_members
@@ -26,7 +26,6 @@ from training.plots import (
     draw_plots,
     draw_predictions,
     draw_residuals,
-    measure_weights,
 )
 from training.run import TrainingRun
 from training.validate import Validation, score
@@ -78,45 +77,41 @@ def test_a_run_gets_five_pictures(
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_importance_is_the_mean_over_the_permutations_in_order(validation: Validation, network: keras.Model) -> None:
-    left, right = draw_feature_importance(validation.importance, network).axes
+def test_no_text_of_a_picture_runs_over_its_edge_and_every_axis_has_its_name(
+    validation: Validation, errors: NDArray[np.float64]
+) -> None:
+    for figure in (
+        draw_feature_importance(validation.importance),
+        draw_learning_curves(Curves(errors[0], errors[1], np.full(EPOCHS, 0.01), kept_epoch=2)),
+        draw_predictions(validation, NOMINAL),
+        draw_residuals(validation),
+        draw_interval_coverage(validation, NOMINAL),
+    ):
+        figure.draw_without_rendering()
+        labels = [part for axes in figure.axes for part in (axes.title, axes.xaxis.label, axes.yaxis.label)]
+        for part in (*figure.texts, *labels, *figure.legends):
+            box = part.get_window_extent()
+            assert figure.bbox.contains(*box.min), part
+            assert figure.bbox.contains(*box.max), part
+        assert all(axes.get_xlabel() for axes in figure.axes if axes.xaxis.get_visible())
+
+
+def test_importance_is_the_mean_over_the_permutations_in_order(validation: Validation) -> None:
+    figure = draw_feature_importance(validation.importance)
+    [axes] = figure.axes
     means = validation.importance.mean(axis=1)
-    np.testing.assert_allclose(_widths(left), np.sort(means))
-    np.testing.assert_allclose(_widths(right), measure_weights(network)[np.argsort(means)])
-    assert "held-out patients" in left.get_title()
-    names = [label.get_text().rsplit("(", 1)[1].rstrip(")") for label in left.get_yticklabels()]
+    np.testing.assert_allclose(_widths(axes), np.sort(means))
+    assert _read_legend(axes.get_legend()) == [f"Each of {PERMUTATIONS} shuffles among held-out patients", "Mean"]
+    assert figure.get_supxlabel().count(".") == 1, "the footnote is one sentence"
+    names = [label.get_text().rsplit("(", 1)[1].rstrip(")") for label in axes.get_yticklabels()]
     assert names == [FEATURE_NAMES[position] for position in np.argsort(means)]
 
 
-def test_every_permutation_is_a_dot_beside_its_bar(validation: Validation, network: keras.Model) -> None:
-    axes = draw_feature_importance(validation.importance, network).axes[0]
+def test_every_permutation_is_a_dot_beside_its_bar(validation: Validation) -> None:
+    axes = draw_feature_importance(validation.importance).axes[0]
     across, rows = _points(axes)[0].reshape(10, PERMUTATIONS, 2).transpose(2, 0, 1)
     np.testing.assert_allclose(across, validation.importance[np.argsort(validation.importance.mean(axis=1))])
     np.testing.assert_array_equal(rows, np.tile(np.arange(10)[:, np.newaxis], PERMUTATIONS))
-
-
-def test_weights_are_those_of_the_measurements_not_of_what_the_members_are_given(network: keras.Model) -> None:
-    given = network.get_layer("hidden_1").kernel.numpy()
-    weights = measure_weights(network)
-    s1, s2 = FEATURE_NAMES.index("s1"), FEATURE_NAMES.index("s2")
-    np.testing.assert_allclose(weights[s2], np.abs(given[:, s2] - 3 * given[:, s1]).mean(), rtol=1e-5)
-    others = np.arange(10) != s2
-    np.testing.assert_allclose(weights[others], np.abs(given).mean(axis=(0, 2))[others], rtol=1e-5)
-
-
-def test_weights_carry_over_to_what_the_first_layer_computes() -> None:
-    """With one unit's kernel known, the product of the kernels is what a change of a measurement changes in it."""
-    rows = load_rows()
-    fractions = np.eye(len(FEATURES))
-    fractions[:, 4] = np.linspace(-1, 1, 10)
-    network = build_ensemble(fractions, 0.0, 1.0, build_members(MEMBERS).get_weights())
-    given = keras.Model(network.inputs[0], network.get_layer("lipid_fractions").output)
-    scaled = (rows.features[:2] - rows.features.mean(axis=0)).astype(np.float32)
-    changed = scaled.copy()
-    changed[:, 7] += 1
-    kernels = network.get_layer("hidden_1").kernel.numpy()
-    change = (given(changed) - given(scaled)).numpy()[0] @ kernels
-    np.testing.assert_allclose(np.abs(change).mean(), measure_weights(network)[7], rtol=1e-3)
 
 
 def test_learning_curves_show_every_member_their_mean_and_the_rate(errors: NDArray[np.float64]) -> None:
@@ -127,7 +122,11 @@ def test_learning_curves_show_every_member_their_mean_and_the_rate(errors: NDArr
     np.testing.assert_allclose(lines[: 2 * MEMBERS], errors.transpose(0, 2, 1).reshape(-1, EPOCHS))
     np.testing.assert_allclose(lines[2 * MEMBERS :], errors.mean(axis=2))
     np.testing.assert_allclose(np.asarray(rate_axes.get_lines()[0].get_ydata()), rates)
-    assert _read_legend(figure.legends[0]) == ["Rows it learned", "Fold it left out", "Learning rate"]
+    assert _read_legend(figure.legends[0]) == [
+        "Patients it learned from",
+        "Patients it left out",
+        "Learning rate",
+    ]
     assert f"{MEMBERS} members" in axes.get_title()
 
 
@@ -198,14 +197,19 @@ def test_coverage_and_width_are_drawn_by_thirds_of_the_prediction(validation: Va
 
 
 def test_constant_width_keeps_the_promise_overall_but_not_for_each_third(validation: Validation) -> None:
-    width, rank = measure_constant_width(validation, NOMINAL)
+    margin = measure_constant_margin(validation, NOMINAL)
     errors = np.abs(validation.actual - validation.predicted)
-    assert rank == 91
-    assert width == 2 * np.sort(errors)[90]
-    left, right = draw_interval_coverage(validation, NOMINAL).axes
-    assert list(np.asarray(right.get_lines()[-1].get_ydata())) == [width] * 2
+    assert margin == np.sort(errors)[90]
+    figure = draw_interval_coverage(validation, NOMINAL)
+    left, right = figure.axes
+    assert list(np.asarray(right.get_lines()[-1].get_ydata())) == [2 * margin] * 2
+    assert _read_legend(figure.legends[0]) == [
+        "Promised, 90 %",
+        "The model's intervals",
+        f"One width for all, ±{margin:.0f}",
+    ]
     thirds = np.array_split(np.argsort(validation.predicted), 3)
-    np.testing.assert_allclose(_heights_of_line(left, "D"), [(errors[third] <= width / 2).mean() for third in thirds])
+    np.testing.assert_allclose(_heights_of_line(left, "D"), [(errors[third] <= margin).mean() for third in thirds])
 
 
 def test_share_has_wilsons_interval() -> None:
