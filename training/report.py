@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluate import ENSEMBLE
-from training.figure import BARE_LEGEND, BLUE, DOTS_PER_INCH, GREY, ORANGE, TITLE_POINTS, start_figure
+from training.figure import BLUE, DOTS_PER_INCH, GREY, ORANGE, TITLE_POINTS, start_figure
 
 
 def write_report(directory: Path, figures: dict[str, Any]) -> None:
@@ -50,14 +50,14 @@ def draw_comparison(figures: dict[str, Any]) -> Figure:
     figure, [axes] = start_figure(8.5, 5)
     for position, (_, model) in enumerate(models):
         difference = model["less_ensemble"]["rmse"]
-        is_worse = difference["lower"] > 0
-        color, marker, label = (BLUE, "o", "Worse") if is_worse else (ORANGE, "D", "Not shown to be worse or better")
+        is_shown = difference["lower"] > 0 or difference["upper"] < 0
+        color, marker, label = (BLUE, "o", "Beyond chance") if is_shown else (ORANGE, "D", "May be chance")
         axes.plot([difference["lower"], difference["upper"]], [position, position], color=color, linewidth=2)
         axes.plot(difference["mean"], position, marker, color=color, label=label)
     handles, labels = axes.get_legend_handles_labels()
     # Each once, however many models it is true of.
     once = dict(zip(labels, handles, strict=True))
-    axes.legend(once.values(), once.keys(), loc="lower right", **BARE_LEGEND)
+    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=2, frameon=False)
     axes.axvline(0, color=GREY, linestyle="--")
     axes.set_yticks(range(len(models)), [f"{name}  {model['rmse']:.2f}" for name, model in models])
     axes.set_xlabel("RMSE less the ensemble's (points of the score), mean over folds and 95 % interval")

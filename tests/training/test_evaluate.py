@@ -27,7 +27,7 @@ def figures(rows: Rows) -> dict[str, Any]:
     """Of the whole training on all fifteen folds, beside the linear and the best of the baselines."""
 
     @contextmanager
-    def show_nothing(title: str, total: int) -> Iterator[Any]:
+    def show_nothing(title: str, step: str, total: int) -> Iterator[Any]:
         yield ignore
 
     comparison = compare_models(
@@ -127,7 +127,9 @@ def test_report_shows_every_model_best_first(tmp_path: Path) -> None:
     assert "+1.00 (-0.32 to +2.32)" in text
     assert "constant width" in text
 
-    [axes] = draw_comparison(figures).axes
+    figure = draw_comparison(figures)
+    [axes] = figure.axes
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["May be chance"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["other  4.38"]
     interval, mean, zero = axes.get_lines()
     difference = figures["models"]["other"]["less_ensemble"]["rmse"]
@@ -138,7 +140,7 @@ def test_report_shows_every_model_best_first(tmp_path: Path) -> None:
 
 def test_progress_says_what_is_being_done_off_a_terminal() -> None:
     output = io.StringIO()
-    with show_progress(Console(file=output), "ridge", 6) as report:
+    with show_progress(Console(file=output), "Fitting ridge", "fold", 6) as report:
         for step in range(1, 7):
             report(step)
-    assert output.getvalue().splitlines() == [f"ridge: {step} of 6" for step in range(1, 7)]
+    assert output.getvalue().splitlines() == [f"Fitting ridge: fold {step} of 6" for step in range(1, 7)]
