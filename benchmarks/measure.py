@@ -17,7 +17,7 @@ BATCH_SIZES = (1, 10, 100, 1000)
 INFERENCE = Path(__file__).with_name("inference.py")
 
 # Gets a title and a number of steps; its context yields what to call after each step, with its number.
-ShowProgress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+ShowProgress = Callable[[str, str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,18 @@ def measure(sites: Sequence[Site], bundle: Path, counts: Counts, show_progress: 
     """Everything about the functions, by their names."""
     samples = {site.variant.name: Samples(measure_size_mb(site.packages)) for site in sites}
     with ExitStack() as running:
-        with show_progress("Cold starts", (counts.cold + 1) * len(sites)) as report:
+        with show_progress("Cold starts", "start", (counts.cold + 1) * len(sites)) as report:
             functions = start_cold(sites, samples, counts.cold, running, report)
-        with show_progress("Blocks of warm calls", -(-counts.warm // counts.block) * len(sites)) as report:
+        with show_progress("Warm calls", "block", -(-counts.warm // counts.block) * len(sites)) as report:
             call_warm(functions, samples, counts, report)
         for name, function in functions.items():
             samples[name].peak_mb = function.read_peak_mb()
         services = [site.variant.name for site in sites if site.variant.has_batches]
-        with show_progress("Batches", len(services) * len(BATCH_SIZES)) as report:
-            for name in services:
-                with functions[name].thawed():
-                    samples[name].batch_ms = call_batches(functions[name], counts.batches, report)
+        for name in services:
+            with show_progress(f"Batches to {name}", "size", len(BATCH_SIZES)) as report, functions[name].thawed():
+                samples[name].batch_ms = call_batches(functions[name], counts.batches, report)
     predicting = [site for site in sites if site.variant.inference]
-    with show_progress("Inference alone", len(predicting)) as report:
+    with show_progress("Predicting without a service around it", "function", len(predicting)) as report:
         for step, site in enumerate(predicting, 1):
             samples[site.variant.name].inference_ms = time_inference(site, bundle)
             report(step)

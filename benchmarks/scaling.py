@@ -184,7 +184,7 @@ def main() -> int:
         except LoadError as error:
             return _refuse(str(error))
         except KeyboardInterrupt:
-            return _refuse("stopped")
+            return 130
     (BUILD / "scaling.json").write_text(json.dumps(result, indent=1))
     draw_plots(result, Path("docs/images"))
     print("build/scaling.json and docs/images/scaling.png are written.")

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -15,27 +15,44 @@ from deploy.migrate import migrate as run_migrations
 from deploy.model import provide_model
 from deploy.smoke import SmokeTest
 from training.errors import TrainingError
+from training.options import one_of, report_errors
 
 app = typer.Typer(
     help="Bring an environment to AWS: all of it, or step by step.",
-    epilog="An environment's account and region are in its terraform.tfvars.json. The credentials, of AWS_PROFILE "
-    "or wherever else boto3 finds them, must be of that account.",
+    epilog="An environment's account and region are in its terraform.tfvars.json. The AWS credentials, for example "
+    "those of AWS_PROFILE, must be of that account.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Its boxes break an error into lines, and waste a narrow terminal.
+    rich_markup_mode=None,
 )
 
-Env = Annotated[Literal["dev", "staging", "prod"], typer.Option(help="The environment, as in terraform/environments.")]
+Env = Annotated[
+    str,
+    typer.Option(
+        parser=one_of("dev", "staging", "prod"),
+        metavar="dev|staging|prod",
+        help="The environment, as in terraform/environments.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask, for machines.")]
 Token = Annotated[
     str | None,
-    typer.Option(envvar="API_TOKEN", help="A JWT for the smoke test, of an API that takes no signatures."),
+    typer.Option(
+        envvar="API_TOKEN",
+        metavar="JWT",
+        help="The token for the smoke test of an API that takes no signatures.",
+    ),
 ]
 
 
 @app.command("all")
 def all_steps(env: Env, yes: Yes = False, token: Token = None) -> None:
-    """Every step in turn, up to the first that fails: image, plan, apply, migrate, model, smoke test."""
+    """All steps in turn, up to the first that fails.
+
+    They are image, plan, apply, migrate, model and smoke.
+    """
     with _working_on(env) as environment:
         uri = _push(environment)
         terraform.initialise(environment)
@@ -49,14 +66,14 @@ def all_steps(env: Env, yes: Yes = False, token: Token = None) -> None:
 
 @app.command()
 def image(env: Env) -> None:
-    """Build the image of this commit and push it to ECR, unless it is there."""
+    """Build the image of this commit and push it to ECR."""
     with _working_on(env) as environment:
         _push(environment)
 
 
 @app.command()
 def plan(env: Env) -> None:
-    """Show what Terraform would change for the image of this commit, and keep the plan."""
+    """Show what Terraform would change, and keep that plan."""
     with _working_on(env) as environment:
         uri = find_image(environment)
         terraform.initialise(environment)
@@ -65,7 +82,7 @@ def plan(env: Env) -> None:
 
 @app.command()
 def apply(env: Env, yes: Yes = False) -> None:
-    """Do what the plan says."""
+    """Do what the kept plan says."""
     with _working_on(env) as environment:
         terraform.initialise(environment)
         _apply(environment, yes)
@@ -73,7 +90,7 @@ def apply(env: Env, yes: Yes = False) -> None:
 
 @app.command()
 def migrate(env: Env) -> None:
-    """Bring the database's schema up to date, by the migrate function."""
+    """Bring the database's schema up to date."""
     with _working_on(env) as environment:
         _migrate(environment, _read_outputs(environment))
 
@@ -87,14 +104,14 @@ def model(env: Env) -> None:
 
 @app.command()
 def smoke(env: Env, token: Token = None) -> None:
-    """Ask the API for a prediction, and read its record back."""
+    """Ask for a prediction, and read its record back."""
     with _working_on(env) as environment:
         _smoke(environment, _read_outputs(environment), token)
 
 
 @app.command()
 def destroy(env: Env, yes: Yes = False) -> None:
-    """Remove the environment with all its records, unless it is protected."""
+    """Remove an unprotected environment and its records."""
     with _working_on(env) as environment:
         terraform.initialise(environment)
         path = terraform.plan_destruction(environment)
@@ -129,8 +146,8 @@ def _migrate(environment: Environment, outputs: terraform.Outputs) -> None:
 
 
 def _provide_model(environment: Environment, outputs: terraform.Outputs) -> None:
-    version, is_new = provide_model(environment, outputs.model_bucket_name)
-    _say(f"Published and promoted model {version}" if is_new else f"Model {version} is current, and stays")
+    version, steps = provide_model(environment, outputs.model_bucket_name)
+    _say(f"{' and '.join(steps).capitalize()} model {version}" if steps else f"Model {version} is current, and stays")
 
 
 def _smoke(environment: Environment, outputs: terraform.Outputs, token: str | None) -> None:
@@ -156,11 +173,8 @@ def _say(text: str) -> None:
 def _working_on(name: str) -> Iterator[Environment]:
     """Yield the environment; what a person can mend is one line on stderr and exit code 1."""
     try:
-        yield open_environment(name)
-    except (DeployError, TrainingError, OSError) as error:
-        # Some of boto3's texts have several lines.
-        typer.echo(f"Error: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(1) from error
+        with report_errors(DeployError, TrainingError):
+            yield open_environment(name)
     except (KeyboardInterrupt, typer.Abort) as error:
         typer.echo("Stopped. What was done is kept; to go on, run the same again", err=True)
         raise typer.Exit(130) from error

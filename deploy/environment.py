@@ -9,6 +9,8 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from deploy.errors import DeployError, explain_failures
+from training.aws_errors import describe_aws_error
+from training.errors import describe_os_error
 
 ROOTS = Path("terraform/environments")
 # Terraform reads a file of this name by itself, so that account and region are written down once.
@@ -49,7 +51,7 @@ def open_environment(name: str) -> Environment:
     try:
         session = boto3.Session()
     except BotoCoreError as error:
-        raise DeployError(f"the AWS credentials cannot be used: {error}") from error
+        raise DeployError(describe_aws_error(error, "AWS")) from error
     path = ROOTS / name / VARIABLES
     account_id, region = _read_variables(path)
     with explain_failures("STS"):
@@ -72,8 +74,10 @@ def _read_variables(path: Path) -> tuple[str, str]:
         if not path.parent.is_dir():
             raise DeployError(f"there is no {path.parent} here: run this at the top of the repository") from error
         raise DeployError(f"{path} is missing: write the account and the region into it, such as {example}") from error
-    except (OSError, ValueError) as error:
-        raise DeployError(f"{path} can't be read: {error}") from error
+    except OSError as error:
+        raise DeployError(f"can't read {describe_os_error(error)}") from error
+    except ValueError as error:
+        raise DeployError(f"{path} is not JSON: write account and region into it, such as {example}") from error
     values = document if isinstance(document, dict) else {}
     account_id, region = str(values.get("account_id", "")), str(values.get("region", ""))
     if not re.fullmatch(r"[0-9]{12}", account_id) or not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region):

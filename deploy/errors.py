@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from training.aws_errors import describe_aws_error
 
 
 class DeployError(Exception):
@@ -15,11 +17,11 @@ def explain_failures(service: str, **advice: str) -> Iterator[None]:
     """Turn what boto3 raises inside into a DeployError. `advice` is what to do about an error code of AWS."""
     try:
         yield
-    except NoCredentialsError as error:
-        raise DeployError("no AWS credentials: set AWS_PROFILE, or run `aws configure`") from error
-    except BotoCoreError as error:
-        raise DeployError(f"{service} cannot be used: {error}") from error
-    except ClientError as error:
-        found = error.response["Error"]
-        told = advice.get(found["Code"])
-        raise DeployError(told or f"{service} refused: {error}") from error
+    except (BotoCoreError, ClientError) as error:
+        told = advice.get(error.response["Error"]["Code"]) if isinstance(error, ClientError) else None
+        raise DeployError(told or describe_aws_error(error, service)) from error
+    except ValueError as error:
+        # What boto3 says of AWS_ENDPOINT_URL.
+        if "Invalid endpoint" not in str(error):
+            raise
+        raise DeployError(describe_aws_error(error, service)) from error

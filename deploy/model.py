@@ -7,22 +7,22 @@ from rich.console import Console
 
 from deploy.environment import Environment
 from training.errors import RegistryError
-from training.registry import find_newest_bundle, list_versions, promote_version, publish_bundle
+from training.registry import find_newest_bundle, list_versions, promote_version, upload_bundle
 
 # Where training puts them.
 MODELS = Path("build/models")
 
 
-def provide_model(environment: Environment, bucket: str) -> tuple[str, bool]:
-    """The version that is served, and whether it had to be published and promoted. RegistryError."""
+def provide_model(environment: Environment, bucket: str) -> tuple[str, tuple[str, ...]]:
+    """The version that is served, and what was done for that, in words; nothing where one was. RegistryError."""
     config = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 2})
     client = environment.session.client("s3", config=config)
     for published in list_versions(client, bucket):
         if published.is_current:
-            return published.version, False
-    version = publish_bundle(client, bucket, _find_or_train())
+            return published.version, ()
+    version, is_new = upload_bundle(client, bucket, _find_or_train())
     promote_version(client, bucket, version)
-    return version, True
+    return version, ("published", "promoted") if is_new else ("promoted",)
 
 
 def _find_or_train() -> Path:

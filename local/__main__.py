@@ -21,6 +21,7 @@ from local.poller import create_client, running_poller
 from local.ports import LOOPBACK
 from local.stack import Stack, running_stack
 from training.errors import TrainingError
+from training.native_log import silence_native_log
 from training.registry import promote_version, publish_bundle
 
 MODELS = Path("build/models")
@@ -63,7 +64,7 @@ def serve(stack: Stack) -> None:
     enter_environment(stack, "replay")
     settings = Settings.from_env(os.environ)
     replay = lambda_app.handler.build_replay(settings, Telemetry(settings, emit_emf=False))
-    with timed("Loading the model"):
+    with timed("Loading the model"), silence_native_log():
         enter_environment(stack, "api")
         settings = Settings.from_env(os.environ)
         app = lambda_app.handler.build_app(settings, Telemetry(settings, emit_emf=False))

@@ -21,6 +21,8 @@ from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
 from local.errors import CallError
+from training.aws_errors import describe_aws_error
+from training.errors import describe_os_error
 
 # API Gateway gives up after 30 seconds, and says so.
 TIMEOUT_SECONDS = 35
@@ -49,8 +51,10 @@ def read_event(path: Path) -> dict[str, Any]:
     """A request as API Gateway's payload format 2.0 has it; CallError when the file holds none."""
     try:
         event = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise CallError(f"{path} can't be read: {error}") from error
+    except OSError as error:
+        raise CallError(f"can't read {describe_os_error(error)}") from error
+    except ValueError as error:
+        raise CallError(f"{path} is not JSON") from error
     if not isinstance(event, dict) or event.get("version") != "2.0" or "http" not in event.get("requestContext", {}):
         raise CallError(f"{path} is no request: it must be an event of API Gateway, format 2.0")
     return event
@@ -65,6 +69,9 @@ def send_event(
     """
     request = _make_request(url, event)
     if token:
+        # RFC 6750's alphabet.
+        if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
+            raise CallError("the token holds characters that no token has, such as a line break")
         request.headers["Authorization"] = f"Bearer {token}"
     else:
         _sign(request, session, region)
@@ -74,7 +81,7 @@ def send_event(
     try:
         answer = client.send(request.prepare())
     except BotoCoreError as error:
-        raise CallError(f"no answer: {error}") from error
+        raise CallError(describe_aws_error(error, "the API")) from error
     finally:
         client.close()
     headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -98,7 +105,9 @@ def explain_refusal(answer: Answer) -> str | None:
 
 def _make_request(url: str, event: Mapping[str, Any]) -> AWSRequest:
     if not _may_be_called(url):
-        raise CallError(f"{url!r} is no address of an API: it must begin with https://")
+        raise CallError(
+            f"{url!r} is no address of an API: it must be https://HOST, or http://127.0.0.1 on this machine"
+        )
     headers = {
         name: value for name, value in event.get("headers", {}).items() if not OF_THE_WAY.fullmatch(name.lower())
     }
@@ -134,11 +143,13 @@ def _sign(request: AWSRequest, session: boto3.Session, region: str | None) -> No
     region = region or (named and named[1]) or session.region_name
     if not region:
         raise CallError("no region: pass the API's with --region")
+    if not re.fullmatch(r"[a-z0-9-]+", region):
+        raise CallError(f"{region!r} is not the name of a region, such as eu-west-1")
     try:
         credentials = session.get_credentials()
         frozen = credentials.get_frozen_credentials() if credentials else None
     except BotoCoreError as error:
-        raise CallError(f"the AWS credentials can't be used: {error}") from error
+        raise CallError(describe_aws_error(error, "AWS")) from error
     if frozen is None:
         raise CallError("no AWS credentials: set AWS_PROFILE, or run `aws configure`")
     SigV4Auth(frozen, "execute-api", region).add_auth(request)
@@ -148,20 +159,28 @@ def main() -> int:
     """Print what was answered; 1 when it is an error, or when there is no answer."""
     parser = argparse.ArgumentParser(
         prog="python -m local.call",
-        description="Send one of the sample events to a deployed API as the request that it was, signed.",
-        epilog="The credentials are those of AWS_PROFILE, or wherever else boto3 finds them.",
+        description="Send one of the sample events to an API as the request that it was, signed.",
+        epilog="It is signed with your AWS credentials, for example those of AWS_PROFILE.",
     )
-    parser.add_argument("--url", required=True, help="of the API, as `terraform output api_url` shows it")
-    parser.add_argument("--event", required=True, type=Path, help="such as events/predict.json")
+    parser.add_argument(
+        "--url",
+        required=True,
+        help="of the API, as `terraform output api_url` shows it: https, or on this machine also http",
+    )
+    parser.add_argument("--event", required=True, type=Path, metavar="FILE", help="such as events/predict.json")
     parser.add_argument("--region", help="of the API, where its name does not say it")
     parser.add_argument(
-        "--token", default=os.environ.get("API_TOKEN"), help="a JWT, in place of a signature (API_TOKEN)"
+        "--token",
+        default=os.environ.get("API_TOKEN"),
+        metavar="JWT",
+        help="goes in place of a signature; by default what API_TOKEN says",
     )
     options = parser.parse_args()
     try:
         answer = send_event(options.url, read_event(options.event), boto3.Session(), options.region, options.token)
     except (CallError, BotoCoreError) as error:
-        print(f"Error: {error}", file=sys.stderr)
+        text = describe_aws_error(error, "AWS") if isinstance(error, BotoCoreError) else str(error)
+        print(f"Error: {text}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -15,3 +15,9 @@ class ParityError(TrainingError):
 
 class RegistryError(TrainingError):
     """A bundle or the registry in S3 does not allow what was asked."""
+
+
+def describe_os_error(error: OSError) -> str:
+    """The file and what is wrong with it, without the number that Python puts first."""
+    told = error.strerror or str(error)
+    return f"{error.filename}: {told}" if error.filename else told

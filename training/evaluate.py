@@ -53,19 +53,20 @@ def compare_models(
     seed: int,
     epochs: int,
     schedule: Schedule,
-    show_progress: Callable[[str, int], Any],
+    show_progress: Callable[[str, str, int], Any],
 ) -> Comparison:
     """Fit every model to each fold's training rows and ask it about the others.
 
-    `show_progress` gets a title and a number of steps, and gives a context that yields what to call after each.
+    `show_progress` gets a title, what a step is called and how many there are; it gives a context that yields what to
+    call after each.
     """
-    with show_progress(ENSEMBLE, epochs) as report:
+    with show_progress(f"Training the {ENSEMBLE}", "epoch", epochs) as report:
         trainings = [rows.take(training) for training, _ in folds]
         ensembles = fit_ensembles(trainings, seed, epochs=epochs, schedule=schedule, report_epoch=report)
     tests = [rows.take(held_out) for _, held_out in folds]
     predicted = {ENSEMBLE: [ensemble.predict(test.features) for ensemble, test in zip(ensembles, tests, strict=True)]}
     for name, build in baselines.items():
-        with show_progress(name, len(folds)) as report:
+        with show_progress(f"Fitting {name}", "fold", len(folds)) as report:
             predicted[name] = _predict_folds(rows, folds, build, report)
     return Comparison(
         folds=folds,

@@ -1,8 +1,5 @@
 """The gate between training and serving: both forms of a model, as written, must answer alike."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ from lambda_app.model.litert import LiteRtRuntime
 from lambda_app.model.tensorflow import TensorFlowRuntime
 from training.errors import ParityError
 from training.gates import PARITY_TOLERANCE
+from training.native_log import silence_native_log
 
 
 def check_parity(directory: Path, features: NDArray[np.float64]) -> float:
@@ -19,7 +17,7 @@ def check_parity(directory: Path, features: NDArray[np.float64]) -> float:
 
     Return the largest difference, the folds' answers included. ParityError when any is above TOLERANCE or not a number.
     """
-    with _silence_native_log():
+    with silence_native_log():
         served, trained = (
             np.column_stack(
                 runtime({name: (directory / name).read_bytes() for name in runtime.FILES}).predict(features.tolist())
@@ -36,16 +34,3 @@ def check_parity(directory: Path, features: NDArray[np.float64]) -> float:
             f"one's by more than {PARITY_TOLERANCE:g}, at worst by {differences.max():g}; nothing was exported"
         )
     return float(differences.max())
-
-
-@contextmanager
-def _silence_native_log() -> Iterator[None]:
-    """LiteRT announces its delegate on file descriptor 2, and no setting stops it; its errors come as exceptions."""
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)

@@ -10,20 +10,25 @@ LINES = 4
 
 
 @contextmanager
-def show_progress(console: Console, title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield what to call after each of `total` steps with its number, from 1."""
+def show_progress(console: Console, title: str, step: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield what to call after each of `total` steps with its number, from 1; `step` is what one is called."""
     # A terminal that cannot go back in a line would show the bar when all is over.
     if not console.is_terminal or console.is_dumb_terminal:
-        yield lambda step: _print_line(console, title, step, total)
+        yield lambda number: _print_line(console, f"{title}: {step}", number, total)
         return
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True))
+    columns = (
+        TextColumn(f"{title}: {step}"),
+        BarColumn(),
+        MofNCompleteColumn(" of "),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=total)
-        yield lambda step: progress.update(task, completed=step)
+        yield lambda number: progress.update(task, completed=number)
         # Training may stop early, which is no failure: fill the bar.
         progress.update(task, total=progress.tasks[task].completed)
 
 
-def _print_line(console: Console, title: str, step: int, total: int) -> None:
-    if step % max(1, total // LINES) == 0:
-        console.print(f"{title}: {step} of {total}", highlight=False)
+def _print_line(console: Console, title: str, number: int, total: int) -> None:
+    if number % max(1, total // LINES) == 0:
+        console.print(f"{title} {number} of {total}", highlight=False)

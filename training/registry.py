@@ -57,24 +57,35 @@ def find_newest_bundle(output: Path) -> Path:
 
 
 def publish_bundle(client: "S3Client", bucket: str, directory: Path, force_reason: str | None = None) -> str:
-    """Upload the bundle and return its version. What is there already stays, so an interrupted publish resumes.
+    """Upload the bundle and return its version; otherwise as `upload_bundle`."""
+    return upload_bundle(client, bucket, directory, force_reason)[0]
 
+
+def upload_bundle(
+    client: "S3Client", bucket: str, directory: Path, force_reason: str | None = None
+) -> tuple[str, bool]:
+    """Upload what of the bundle is not there yet; return its version, and False when it was published already.
+
+    What is there stays, so an interrupted publish resumes.
     RegistryError when a file is not what its manifest says, the version is there with other contents, or it fails a
     gate. With a reason a failed gate does not hinder it: the published manifest then tells both.
     """
     version, contents = _read_bundle(directory)
     contents[MANIFEST] = _pass_gates(version, contents[MANIFEST], force_reason)
+    is_new = False
     with explain_failures(bucket):
         for name, content in contents.items():
             key = bundle_key(version, name)
-            if write_object(client, bucket, key, content, former=None):
+            # The last of them is the manifest, which makes it a version.
+            is_new = write_object(client, bucket, key, content, former=None)
+            if is_new:
                 continue
             there = fetch_object(client, bucket, key)
             if there is None:
                 raise RegistryError(f"someone else is publishing {version} at this moment: try again")
             if there.content != content:
                 raise RegistryError(f"{key} is published already with other contents, and a version never changes")
-    return version
+    return version, is_new
 
 
 def promote_version(client: "S3Client", bucket: str, version: str) -> bool:
@@ -86,21 +97,21 @@ def promote_version(client: "S3Client", bucket: str, version: str) -> bool:
         return _move_pointer(client, bucket, version, fetch_object(client, bucket, POINTER_KEY))
 
 
-def rollback_version(client: "S3Client", bucket: str) -> str:
-    """Make the version that was served before the current one the one that is served, and return it.
+def rollback_version(client: "S3Client", bucket: str) -> tuple[str, str]:
+    """Make the version that was served before the current one the one that is served; return it, and what it replaced.
 
     RegistryError when there is none, or as for a promotion. Rolling back twice leads back to where it began.
     """
     with explain_failures(bucket):
         found = fetch_object(client, bucket, POINTER_KEY)
-        if found is None:
+        pointer = _read_pointer(found)
+        if found is None or pointer is None:
             raise RegistryError("no version is current yet: promote one")
-        _read_pointer(found)
         previous = json.loads(found.content).get("previous")
         if previous is None:
             raise RegistryError("the current version is the first one: there is none before it to go back to")
         _move_pointer(client, bucket, str(previous), found)
-    return str(previous)
+    return str(previous), pointer.version
 
 
 def show_version(client: "S3Client", bucket: str, version: str | None) -> dict[str, Any]:
@@ -113,7 +124,9 @@ def show_version(client: "S3Client", bucket: str, version: str | None) -> dict[s
             version = pointer.version
         found = fetch_object(client, bucket, bundle_key(version, MANIFEST))
         if found is None:
-            raise RegistryError(f"no version {version} in bucket {bucket}")
+            raise RegistryError(
+                f"there is no version {version!r} in bucket {bucket}: `list` shows those that there are"
+            )
     document: dict[str, Any] = json.loads(found.content)
     return document
 
@@ -162,9 +175,11 @@ def _read_bundle(directory: Path) -> tuple[str, dict[str, bytes]]:
     manifest = _read_manifest(manifest_content, str(directory))
     contents = {}
     for name, entry in manifest.files.items():
+        if Path(name).name != name:
+            raise RegistryError(f"{directory} is damaged: {MANIFEST} names {name}, which lies elsewhere")
         try:
             contents[name] = (directory / name).read_bytes()
-        except FileNotFoundError as error:
+        except (FileNotFoundError, IsADirectoryError) as error:
             raise RegistryError(f"{directory} is damaged: {name} is missing; nothing was published") from error
         if len(contents[name]) != entry.size or sha256_hex(contents[name]) != entry.sha256:
             raise RegistryError(
@@ -193,7 +208,7 @@ def _require_whole(client: "S3Client", bucket: str, version: str) -> str:
     key = bundle_key(version, MANIFEST)
     found = fetch_object(client, bucket, key)
     if found is None:
-        raise RegistryError(f"no version {version} in bucket {bucket}")
+        raise RegistryError(f"there is no version {version!r} in bucket {bucket}: `list` shows those that there are")
     manifest = _read_manifest(found.content, key)
     if manifest.version != version:
         raise RegistryError(f"{key} says it is version {manifest.version}; nothing was promoted")
@@ -224,18 +239,27 @@ def _describe_version(key: str, content: bytes, pointer: Pointer | None) -> Publ
             is_current=pointer is not None and pointer.version == version,
         )
     except (AttributeError, TypeError, ValueError) as error:
-        raise RegistryError(f"{key} is damaged: {error!r}") from error
+        raise RegistryError(f"{key} is damaged: its figures under metrics.held_out are no numbers") from error
 
 
 def _read_manifest(content: bytes, source: str) -> Manifest:
     try:
         return parse_manifest(content)
     except BundleError as error:
-        raise RegistryError(f"{source} is damaged: {error}") from error
+        raise RegistryError(f"{source} is damaged: {_describe_damage(error, MANIFEST)}") from error
 
 
 def _read_pointer(found: StoredObject | None) -> Pointer | None:
     try:
         return parse_pointer(found.content) if found else None
     except BundleError as error:
-        raise RegistryError(f"the registry is damaged: {error}") from error
+        raise RegistryError(f"the registry is damaged: {_describe_damage(error, POINTER_KEY)}") from error
+
+
+def _describe_damage(error: BundleError, name: str) -> str:
+    """What is wrong with a document, where the service's log would have Python's own words for it."""
+    if error.__cause__ is None or isinstance(error.__cause__, json.JSONDecodeError):
+        return str(error)
+    if isinstance(error.__cause__, KeyError):
+        return f"{name} lacks {error.__cause__.args[0]}"
+    return f"{name} has a value of the wrong kind"

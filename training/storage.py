@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from training.aws_errors import describe_aws_error
 from training.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def connect_storage() -> "S3Client":
         return boto3.Session().client("s3", config=config)
     except (BotoCoreError, ValueError) as error:
         # An unknown profile is the one, an endpoint that is no URL the other.
-        raise RegistryError(f"S3 cannot be used: {error}") from error
+        raise RegistryError(describe_aws_error(error, "S3")) from error
 
 
 def fetch_object(client: "S3Client", bucket: str, key: str) -> StoredObject | None:
@@ -81,16 +82,12 @@ def explain_failures(bucket: str) -> Iterator[None]:
     """Turn what boto3 raises inside into a RegistryError that a person can act on."""
     try:
         yield
-    except NoCredentialsError as error:
-        raise RegistryError("no AWS credentials: set AWS_PROFILE, or run `aws configure`") from error
-    except EndpointConnectionError as error:
-        raise RegistryError(f"S3 cannot be reached: {error}") from error
-    except BotoCoreError as error:
-        raise RegistryError(f"S3 cannot be used: {error}") from error
-    except ClientError as error:
-        if _code(error) == "NoSuchBucket":
+    except ParamValidationError as error:
+        raise RegistryError(f"{bucket!r} is not the name of a bucket") from error
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and _code(error) == "NoSuchBucket":
             raise RegistryError(f"there is no bucket {bucket}") from error
-        raise RegistryError(f"S3 refused: {error}") from error
+        raise RegistryError(describe_aws_error(error, "S3")) from error
 
 
 def _code(error: ClientError) -> str:

@@ -27,10 +27,10 @@ def train_model(
     output.mkdir(parents=True, exist_ok=True)
     rows = load_rows()
     started = time.perf_counter()
-    with show_progress(console, "Training", epochs) as report_epoch:
+    with show_progress(console, "Training the model", "epoch", epochs) as report_epoch:
         ensemble, curves = fit_ensemble(rows, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)
     seconds = time.perf_counter() - started
-    with show_progress(console, "Validating", epochs) as report_epoch:
+    with show_progress(console, "Validating on held-out patients", "epoch", epochs) as report_epoch:
         validation = validate_training(rows, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)
     with console.status("Exporting and comparing with the trained model"):
         run = TrainingRun(

@@ -145,9 +145,10 @@ def test_a_token_that_is_refused_gets_what_to_check() -> None:
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        ("events/none.json", "events/none.json can't be read: [Errno 2] No such file or directory"),
+        ("events/none.json", "can't read events/none.json: No such file or directory"),
         ("events/replay.json", "events/replay.json is no request: it must be an event of API Gateway, format 2.0"),
-        ("README.md", "README.md can't be read: Expecting value"),
+        ("README.md", "README.md is not JSON"),
+        ("events", "can't read events: Is a directory"),
     ],
 )
 def test_what_is_no_request_is_not_sent(call: Any, event: str, line: str) -> None:
@@ -156,14 +157,18 @@ def test_what_is_no_request_is_not_sent(call: Any, event: str, line: str) -> Non
 
 @pytest.mark.parametrize("url", ["http://example.com", "example.com", "https://", "https://[::1", "https://a:b"])
 def test_measurements_go_nowhere_without_tls(call: Any, url: str) -> None:
-    check_line(call(url, "events/predict.json"), f"{url!r} is no address of an API: it must begin with https://")
+    reason = "it must be https://HOST, or http://127.0.0.1 on this machine"
+    check_line(call(url, "events/predict.json"), f"{url!r} is no address of an API: {reason}")
 
 
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
         ({"AWS_DEFAULT_REGION": ""}, "no region: pass the API's with --region"),
-        ({"AWS_PROFILE": "nobody"}, "The config profile (nobody) could not be found"),
+        ({"AWS_DEFAULT_REGION": "x y"}, "'x y' is not the name of a region, such as eu-west-1"),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, "the AWS credentials are incomplete: AWS_SECRET_ACCESS_KEY is missing"),
+        ({"API_TOKEN": "a\nb"}, "the token holds characters that no token has, such as a line break"),
+        ({"AWS_PROFILE": "nobody"}, "there is no AWS profile nobody: check AWS_PROFILE"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "no AWS credentials: set AWS_PROFILE, or run `aws"),
     ],
 )
@@ -181,13 +186,13 @@ def test_nobody_at_the_address_gets_one_line(call: Any) -> None:
     url = f"https://{LOOPBACK}:{find_free_ports(1)[0]}"
     done = call(url, "events/predict.json")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f'Error: no answer: Could not connect to the endpoint URL: "{url}/predict"')
+    assert done.stderr == f"Error: the API can't be reached: nothing answers at {url.removeprefix('https://')}\n"
 
 
 def test_a_certificate_that_is_not_the_apis_is_refused(gateway: Gateway, call: Any) -> None:
     done = call(gateway.url, "events/predict.json", AWS_CA_BUNDLE="")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: no answer: SSL validation failed")
+    assert done.stderr.startswith("Error: the API can't be trusted: the certificate of")
 
 
 def test_the_region_is_the_one_in_the_apis_name() -> None:

@@ -151,4 +151,4 @@ def test_a_service_that_does_not_answer_in_time_fails(api: LambdaHandler, monkey
 
 def test_nobody_at_the_address_fails() -> None:
     url = f"http://{LOOPBACK}:{find_free_ports(1)[0]}"
-    assert fail(url).startswith(f"{url}: no answer: Could not connect to the endpoint URL")
+    assert fail(url).startswith(f"{url}: the API can't be reached: nothing answers at ")

@@ -86,7 +86,7 @@ def test_promoted_version_is_taken_over_by_the_running_environment(
     predict_until(first)
     promote_version(client, bucket, second)
     predict_until(second)
-    assert rollback_version(client, bucket) == first
+    assert rollback_version(client, bucket) == (first, second)
     predict_until(first)
     loaded = [line["model_version"] for line in emulator.read_lines() if line.get("message") == "model loaded"]
     assert loaded == [first, second, first]

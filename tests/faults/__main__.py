@@ -1,6 +1,7 @@
 """`make test-faults`: thousands of requests through the real handler while everything around it fails."""
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
@@ -49,18 +50,42 @@ def main() -> int:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--requests", type=int, default=10_000, help="how many to make at least")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the requests and the faults' order")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults",
+        description="Send thousands of requests through the real function while all around it fails.",
+    )
+    parser.add_argument(
+        "--requests", type=read_count, metavar="NUMBER", default=10_000, help="how many to make at least"
+    )
+    parser.add_argument(
+        "--seed",
+        type=read_count,
+        metavar="NUMBER",
+        default=int(time.time()),
+        help="of the requests and the order of the faults; by default the time",
+    )
     parser.add_argument("--only", default="", metavar="TEXT", help="the faults with this text in their name")
-    parser.add_argument("--sabotage", choices=SABOTAGES, default="", help="break the service, which must be noticed")
-    parser.add_argument("--directory", type=Path, default=DIRECTORY, help="for data and logs")
-    parser.add_argument("--models", type=Path, default=MODELS, help="where the trained models are")
+    parser.add_argument(
+        "--sabotage",
+        choices=SABOTAGES,
+        default="",
+        metavar="NAME",
+        help=f"break the service, which must be noticed: {', '.join(SABOTAGES)}",
+    )
+    parser.add_argument("--directory", type=Path, metavar="DIRECTORY", default=DIRECTORY, help="for data and logs")
+    parser.add_argument("--models", type=Path, metavar="DIRECTORY", default=MODELS, help="where the trained models are")
     options = parser.parse_args()
     options.faults = [fault for fault in FAULTS if options.only in fault.name]
     if not options.faults:
         parser.error(f"no fault has a name with {options.only!r} in it")
     return options
+
+
+def read_count(text: str) -> int:
+    """A whole number that is not negative, as argparse asks for it."""
+    if not re.fullmatch(r"[0-9]{1,19}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
 
 
 if __name__ == "__main__":

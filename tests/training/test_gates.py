@@ -34,14 +34,15 @@ def test_what_reaches_every_limit_passes() -> None:
     ("path", "value", "reason"),
     [
         ("parity.largest_difference", 0.00101, "its two forms differ by 0.00101, more than 0.001"),
-        ("parity.largest_difference", float("nan"), "its two forms differ by nan"),
+        ("parity.largest_difference", float("nan"), "its manifest lacks .* a number as parity.largest_difference"),
         ("metrics.held_out.rmse", 54.81, "its RMSE of 54.81 on held-out patients is worse than .* 54.80"),
-        ("metrics.ridge.rmse", float("nan"), "is worse than that of ridge regression, nan"),
+        ("metrics.ridge.rmse", float("nan"), "its manifest lacks .* a number as metrics.ridge.rmse"),
         ("metrics.held_out.coverage", 0.859, "its intervals hold 85.9% .* further than 4% from the 90%"),
         ("metrics.held_out.coverage", 0.941, "its intervals hold 94.1%"),
-        ("metrics.held_out.coverage", None, "its manifest lacks a figure"),
-        ("metrics.held_out", [], "its manifest lacks a figure"),
-        ("parity", {}, "its manifest lacks a figure that is needed to judge it .'largest_difference'"),
+        ("metrics.held_out.coverage", None, "a number as metrics.held_out.coverage$"),
+        ("metrics.held_out.coverage", "0.9", "a number as metrics.held_out.coverage$"),
+        ("metrics.held_out", [], "a number as metrics.held_out.rmse and metrics.held_out.coverage$"),
+        ("parity", {}, "its manifest lacks what is needed to judge it, a number as parity.largest_difference$"),
     ],
 )
 def test_what_fails_is_told_with_its_limit(path: str, value: object, reason: str) -> None:

@@ -1,6 +1,7 @@
 """The command line as a person meets it: what it prints, where, and with which exit code."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from training.fit import Ensemble
 from training.validate import build_ridge
 
 PROJECT = Path(__file__).parents[2]
+HEADER = "version\tcreated_at\trmse\tr2\tcoverage\tmean_width\tforced\tstatus"
 
 
 @pytest.fixture
@@ -70,7 +72,12 @@ def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(quick_ense
     assert answer.stderr == ""
     assert "\x1b" not in answer.stdout
     *progress, held_out, trained = answer.stdout.splitlines()
-    assert progress == ["Training: 1 of 2", "Training: 2 of 2", "Validating: 1 of 2", "Validating: 2 of 2"]
+    assert progress == [
+        "Training the model: epoch 1 of 2",
+        "Training the model: epoch 2 of 2",
+        "Validating on held-out patients: epoch 1 of 2",
+        "Validating on held-out patients: epoch 2 of 2",
+    ]
     assert re.fullmatch(
         r"Held out, 442 patients: RMSE \d+\.\d\d, MAE \d+\.\d\d, R² -?\d\.\d{3}; "
         r"\d+\.\d% lie in their interval, \d+\.\d wide on average",
@@ -90,8 +97,8 @@ def test_evaluate_prints_the_table_and_writes_the_figures(
     monkeypatch.setattr("training.baselines.BASELINES", {"ridge": build_ridge})
     result = run("evaluate", "--epochs", "1", "--output", str(tmp_path / "figures"))
     assert result.exit_code == 0
-    assert "ensemble: 1 of 1\n" in result.stdout
-    assert "ridge: 15 of 15\n" in result.stdout
+    assert "Training the ensemble: epoch 1 of 1\n" in result.stdout
+    assert "Fitting ridge: fold 15 of 15\n" in result.stdout
     figures = json.loads((tmp_path / "figures" / "evaluation.json").read_bytes())
     assert set(figures["models"]) == {"ensemble", "ridge"}
     for model in figures["models"].values():
@@ -106,37 +113,126 @@ def test_publish_promote_and_list(
     run: Callable[..., Result], bucket: str, bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MODEL_BUCKET", bucket)
-    assert run("list").stdout == ""
+    assert run("list").stdout == f"{HEADER}\n"
     (tmp_path / "build").mkdir()
     (tmp_path / "build/models").symlink_to(bundle.parent)
 
     assert run("publish").stdout == f"Published {bundle.name}\n"
-    assert run("publish", str(bundle)).stdout == f"Published {bundle.name}\n"
-    assert run("list").stdout.split("\t")[-1] == "-\n"
+    again = run("publish", str(bundle))
+    assert again.stdout == f"{bundle.name} is published already: nothing was uploaded\n"
+    assert again.exit_code == 0
+    assert run("list").stdout.endswith("\t\t\n")
     assert run("promote", bundle.name).stdout == f"{bundle.name} is current now\n"
-    assert run("promote", bundle.name).stdout == f"{bundle.name} is current already\n"
+    assert run("promote", bundle.name).stdout == f"{bundle.name} is current already: nothing was changed\n"
 
     listed = run("list", "--bucket", bucket)
     assert listed.exit_code == 0
-    version, created_at, *figures, forced, mark = listed.stdout.removesuffix("\n").split("\t")
-    assert (version, forced, mark) == (bundle.name, "-", "current")
+    header, line = listed.stdout.splitlines()
+    assert header == HEADER
+    version, created_at, *figures, forced, mark = line.split("\t")
+    assert (version, forced, mark) == (bundle.name, "", "current")
     assert created_at.endswith("+00:00")
     held_out = json.loads((bundle / "manifest.json").read_bytes())["metrics"]["held_out"]
     rmse, r2, coverage, width = (held_out[name] for name in ("rmse", "r2", "coverage", "mean_width"))
-    assert figures == [f"{rmse:.2f}", f"{r2:.3f}", f"{coverage:.1%}", f"{width:.1f}"]
+    assert figures == [f"{rmse:.2f}", f"{r2:.3f}", f"{coverage:.3f}", f"{width:.1f}"]
 
+
+def test_list_on_a_terminal_keeps_version_and_mark_however_narrow_it_is(
+    run: Callable[..., Result], bucket: str, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_BUCKET", bucket)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "80")
-    table = run("list").stdout
-    assert "\x1b[" in table
-    assert f"Models in {bucket}" in table
-    assert bundle.name in table
-    assert "current" in table
+    assert f"No version is published in {bucket}" in run("list").stdout
+    run("publish", str(bundle))
+    run("promote", bundle.name)
+    for columns in ("120", "80", "60", "40"):
+        monkeypatch.setenv("COLUMNS", columns)
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", run("list").stdout)
+        [line] = [line for line in shown.splitlines() if bundle.name in line]
+        assert "current" in line
+        assert max(map(len, shown.splitlines())) <= int(columns)
+        assert "RMSE" in shown
 
     green = "\x1b[1;32m"
-    assert green in table
+    assert green in run("list").stdout
     monkeypatch.setenv("NO_COLOR", "1")
     assert green not in run("list").stdout
+
+
+def test_rollback_says_what_it_replaced_and_what_another_would_do(
+    run: Callable[..., Result], bucket: str, bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MODEL_BUCKET", bucket)
+    assert_refused(run("rollback"), "no version is current yet")
+    for version in ("v1", "v2"):
+        run("publish", str(copy_bundle(bundle, tmp_path, version=version)))
+        run("promote", version)
+    assert run("rollback").stdout == "v1 is current again, in place of v2. Another rollback would bring v2 back\n"
+    assert run("rollback").stdout == "v2 is current again, in place of v1. Another rollback would bring v1 back\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("nonsense", "manifest.json is not JSON"),
+        ("[]", "manifest.json is not a JSON object"),
+        ("{}", "manifest.json lacks features"),
+        ('{"features": [], "files": {}, "version": "../x"}', "manifest.json has a value of the wrong kind"),
+        ('{"features": [1], "files": {}, "version": "v"}', "manifest.json has a value of the wrong kind"),
+    ],
+)
+def test_damaged_manifest_is_told_without_words_of_python(
+    run: Callable[..., Result], bucket: str, tmp_path: Path, content: str, reason: str
+) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    result = run("publish", str(tmp_path), "--bucket", bucket)
+    assert_refused(result, f"{tmp_path} is damaged: {reason}\n")
+
+
+def test_manifest_that_names_a_file_elsewhere_is_refused(
+    run: Callable[..., Result], bucket: str, bundle: Path, tmp_path: Path
+) -> None:
+    files = {"../manifest.json": {"size": 1, "sha256": "0" * 64}}
+    odd = copy_bundle(bundle, tmp_path, version="odd", files=files)
+    assert_refused(run("publish", str(odd), "--bucket", bucket), "names ../manifest.json, which lies elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--seed", "abc"], "'--seed': 'abc' is not a whole number from 0 to 4,294,967,295"),
+        (["--seed", "-1"], "'--seed': '-1' is not a whole number from 0 to 4,294,967,295"),
+        (["--epochs", "0"], "'--epochs': '0' is not a whole number from 1 to 100,000"),
+        (["--epochs", "9" * 30], f"'--epochs': '{'9' * 30}' is not a whole number from 1 to 100,000"),
+        (["--schedule", "x"], "'--schedule': 'x' is not one of cosine, plateau"),
+    ],
+)
+def test_wrong_value_of_an_option_is_told_in_one_line(
+    run: Callable[..., Result], arguments: list[str], reason: str
+) -> None:
+    result = run("train", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == f"Error: Invalid value for {reason}"
+
+
+def test_full_disk_behind_the_output_is_one_line(bucket: str, aws: AwsServices) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "training", "list", "--bucket", bucket],
+            cwd=PROJECT,
+            env=os.environ
+            | {
+                "AWS_ENDPOINT_URL": aws.endpoint_url,
+                "AWS_ACCESS_KEY_ID": "t",
+                "AWS_SECRET_ACCESS_KEY": "t",
+                "PYTHONUNBUFFERED": "",
+            },
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "Error: No space left on device\n")
 
 
 def test_publish_of_a_model_that_fails_a_gate_needs_a_reason(
@@ -149,10 +245,10 @@ def test_publish_of_a_model_that_fails_a_gate_needs_a_reason(
 
     assert_refused(run("publish", worse), "worse was not published: its RMSE of")
     assert_refused(run("publish", worse, "--force", " "), "--force with a reason publishes it all the same")
-    assert run("list").stdout == ""
+    assert run("list").stdout == f"{HEADER}\n"
 
     assert run("publish", worse, "--force", "the old one is broken").stdout == "Published worse\n"
-    assert "\tthe old one is broken\t-\n" in run("list").stdout
+    assert "\tthe old one is broken\t\n" in run("list").stdout
     shown = json.loads(run("show", "worse").stdout)
     assert shown["forced"]["reason"] == "the old one is broken"
     assert len(shown["forced"]["failures"]) == 1
@@ -170,7 +266,10 @@ def test_publish_before_training_says_what_to_do(run: Callable[..., Result], buc
 
 
 def test_unknown_version_is_named(run: Callable[..., Result], bucket: str) -> None:
-    assert_refused(run("promote", "v9", "--bucket", bucket), f"no version v9 in bucket {bucket}")
+    assert_refused(
+        run("promote", "v9", "--bucket", bucket),
+        f"there is no version 'v9' in bucket {bucket}: `list` shows those that there are",
+    )
 
 
 def test_lack_of_credentials_is_explained(
@@ -186,19 +285,19 @@ def test_endpoint_that_refuses_is_named(run: Callable[..., Result], monkeypatch:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        assert_refused(run("list", "--bucket", "models"), f'Could not connect to the endpoint URL: "{url}')
+        assert_refused(
+            run("list", "--bucket", "models"),
+            f"S3 can't be reached: nothing answers at {url.removeprefix('http://')}\n",
+        )
 
 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("AWS_PROFILE", "nobody", "S3 cannot be used: The config profile (nobody)"),
-        ("AWS_ENDPOINT_URL", "localhost", "S3 cannot be used: Invalid endpoint: localhost"),
-        (
-            "MODEL_BUCKET",
-            "not a name",
-            'S3 cannot be used: Parameter validation failed: Invalid bucket name "not a name"',
-        ),
+        ("AWS_PROFILE", "nobody", "there is no AWS profile nobody: check AWS_PROFILE\n"),
+        ("AWS_ENDPOINT_URL", "localhost", "AWS_ENDPOINT_URL is no URL: it must begin with http:// or https://\n"),
+        ("MODEL_BUCKET", "not a name", "'not a name' is not the name of a bucket\n"),
+        ("AWS_SECRET_ACCESS_KEY", "", "the AWS credentials are incomplete: AWS_SECRET_ACCESS_KEY is missing\n"),
     ],
 )
 def test_setting_that_boto3_refuses_is_named(

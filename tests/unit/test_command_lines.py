@@ -43,7 +43,7 @@ def test_help_fits_the_terminal_and_says_what_each_thing_is_for(words: tuple[str
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     assert " ".join(("python -m", *words)) in done.stdout
     for command in COMMANDS[words[0]] if len(words) == 1 else ():
-        assert f"│ {command} " in done.stdout
+        assert f"\n  {command} " in done.stdout
 
 
 def test_ctrl_c_ends_a_training_quietly_and_gives_the_cursor_back(tmp_path: Path) -> None:
@@ -71,9 +71,9 @@ def test_ctrl_c_ends_a_training_quietly_and_gives_the_cursor_back(tmp_path: Path
 
 def test_a_terminal_that_cannot_go_back_gets_lines(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(force_terminal=True, _environ={"TERM": "dumb"})
-    with show_progress(console, "ridge", 2) as report:
+    with show_progress(console, "Fitting ridge", "fold", 2) as report:
         report(1)
-        assert capsys.readouterr().out == "ridge: 1 of 2\n"
+        assert capsys.readouterr().out == "Fitting ridge: fold 1 of 2\n"
         report(2)
 
 

@@ -1,0 +1,54 @@
+"""How typer's command lines read values and tell errors: in plain words, not those of the libraries."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+
+from training.errors import describe_os_error
+
+
+def whole_number(least: int, most: int) -> Callable[[object], int]:
+    """A parser for an option of typer."""
+
+    def parse(value: object) -> int:
+        # The default comes by as well, as an int.
+        text = str(value)
+        if not re.fullmatch(r"-?[0-9]{1,20}", text) or not least <= int(text) <= most:
+            raise typer.BadParameter(f"{text!r} is not a whole number from {least:,} to {most:,}")
+        return int(text)
+
+    return parse
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A parser for an option of typer."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+@contextmanager
+def report_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """What a person can mend, of these kinds or the system's, is one line on stderr and exit code 1.
+
+    A fault of ours is a traceback.
+    """
+    expected: tuple[type[Exception], ...] = (*kinds, OSError)
+    try:
+        yield
+        # Here, so that a full disk shows where it is told, and not when Python ends.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads, `head` for instance, has seen enough: typer ends quietly.
+        raise
+    except expected as error:
+        text = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        typer.echo(f"Error: {' '.join(text.split())}", err=True)
+        raise typer.Exit(1) from error

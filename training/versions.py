@@ -1,0 +1,65 @@
+"""The list of published versions as a person reads it on a terminal, and as a program does in a pipe."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from training.registry import PublishedVersion
+
+COLUMNS = ("version", "created_at", "rmse", "r2", "coverage", "mean_width", "forced", "status")
+
+
+def print_versions(console: Console, bucket: str, versions: Sequence[PublishedVersion]) -> None:
+    """Print a table where it fits, lines where the terminal is too narrow, and tab-separated values where none is."""
+    if not console.is_terminal:
+        _print_values(versions)
+        return
+    if not versions:
+        console.print(Text(f"No version is published in {bucket}"))
+        return
+    table = _build_table(bucket, versions)
+    if table.__rich_measure__(console, console.options.update(max_width=10_000)).minimum <= console.width:
+        console.print(table)
+        return
+    for entry in versions:
+        console.print(Text(f"{entry.version} {_describe_state(entry)}", style=_choose_style(entry)), soft_wrap=True)
+        rmse, r2, coverage, width = _format_figures(entry)
+        console.print(Text(f"  RMSE {rmse}, R² {r2}\n  coverage {coverage}, width {width}"))
+
+
+def _print_values(versions: Sequence[PublishedVersion]) -> None:
+    print(*COLUMNS, sep="\t")
+    for entry in versions:
+        figures = ((entry.rmse, ".2f"), (entry.r2, ".3f"), (entry.coverage, ".3f"), (entry.mean_width, ".1f"))
+        values = ("" if figure is None else f"{figure:{form}}" for figure, form in figures)
+        forced = " ".join((entry.forced or "").split())
+        print(entry.version, entry.created_at, *values, forced, "current" if entry.is_current else "", sep="\t")
+
+
+def _build_table(bucket: str, versions: Sequence[PublishedVersion]) -> Table:
+    table = Table(title=Text(f"Models in {bucket}"))
+    # Whole on a narrow terminal too: it is there to be copied, and begins with the time.
+    table.add_column("Version", no_wrap=True)
+    for title in ("RMSE", "R²", "Coverage", "Width"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("Note")
+    for entry in versions:
+        table.add_row(entry.version, *_format_figures(entry), Text(_describe_state(entry)), style=_choose_style(entry))
+    return table
+
+
+def _describe_state(entry: PublishedVersion) -> str:
+    marks = ["current"] if entry.is_current else []
+    marks += [f"forced: {entry.forced}"] if entry.forced else []
+    return ", ".join(marks)
+
+
+def _choose_style(entry: PublishedVersion) -> str:
+    return "bold green" if entry.is_current else ""
+
+
+def _format_figures(entry: PublishedVersion) -> list[str]:
+    figures = ((entry.rmse, ".2f"), (entry.r2, ".3f"), (entry.coverage, ".1%"), (entry.mean_width, ".1f"))
+    return ["-" if figure is None else f"{figure:{form}}" for figure, form in figures]
