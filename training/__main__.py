@@ -139,7 +139,7 @@ def publish(
     directory: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DIRECTORY]", help="The directory that `train` wrote.", show_default=f"the newest under {MODELS}"
+            metavar="DIRECTORY", help="The directory that `train` wrote.", show_default=f"the newest under {MODELS}"
         ),
     ] = None,
     bucket: Bucket = "",
@@ -188,7 +188,7 @@ def rollback(bucket: Bucket = "") -> None:
 def show(
     version: Annotated[
         str | None,
-        typer.Argument(metavar="[VERSION]", help="A version, as `list` shows it.", show_default="the current one"),
+        typer.Argument(metavar="VERSION", help="A version, as `list` shows it.", show_default="the current one"),
     ] = None,
     bucket: Bucket = "",
 ) -> None:
