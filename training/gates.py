@@ -39,8 +39,8 @@ def find_failures(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _read_figure(manifest: Mapping[str, Any], path: str) -> float:
-    """NaN when there is no number of that name."""
+    """NaN when there is no finite number of that name."""
     found: Any = manifest
     for name in path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None
-    return float(found) if isinstance(found, int | float) else math.nan
+    return float(found) if isinstance(found, int | float) and math.isfinite(found) else math.nan

@@ -18,8 +18,8 @@ def show_progress(console: Console, title: str, step: str, total: int) -> Iterat
         return
     columns = (
         TextColumn(f"{title}: {step}"),
-        BarColumn(),
         MofNCompleteColumn(" of "),
+        BarColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=console) as progress:

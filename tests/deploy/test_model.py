@@ -11,6 +11,7 @@ from deploy.environment import Environment
 from deploy.model import provide_model
 from local.aws_services import ACCOUNT, REGION, AwsServices
 from training.errors import RegistryError
+from training.registry import publish_bundle
 
 
 @pytest.fixture
@@ -36,3 +37,13 @@ def test_without_one_on_disk_a_model_is_trained_and_must_pass_the_gates(
 def test_a_bucket_that_is_not_there_is_named(environment_of: Environment) -> None:
     with pytest.raises(RegistryError, match="there is no bucket nowhere-to-be-found"):
         provide_model(environment_of, "nowhere-to-be-found")
+
+
+def test_a_model_that_is_published_already_is_only_promoted(
+    environment_of: Environment, bucket: str, bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build/models").symlink_to(bundle.parent)
+    publish_bundle(environment_of.session.client("s3"), bucket, bundle)
+    assert provide_model(environment_of, bucket) == (bundle.name, ("promoted",))
+    assert provide_model(environment_of, bucket) == (bundle.name, ())

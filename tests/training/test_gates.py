@@ -35,6 +35,7 @@ def test_what_reaches_every_limit_passes() -> None:
     [
         ("parity.largest_difference", 0.00101, "its two forms differ by 0.00101, more than 0.001"),
         ("parity.largest_difference", float("nan"), "its manifest lacks .* a number as parity.largest_difference"),
+        ("interval.coverage", float("inf"), "a number as interval.coverage$"),
         ("metrics.held_out.rmse", 54.81, "its RMSE of 54.81 on held-out patients is worse than .* 54.80"),
         ("metrics.ridge.rmse", float("nan"), "its manifest lacks .* a number as metrics.ridge.rmse"),
         ("metrics.held_out.coverage", 0.859, "its intervals hold 85.9% .* further than 4% from the 90%"),

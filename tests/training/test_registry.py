@@ -91,7 +91,7 @@ def test_publish_refuses_a_damaged_file_before_it_sends_any(
     with pytest.raises(RegistryError, match=r"damaged: model\.tflite is missing"):
         publish_bundle(client, bucket, directory)
     (directory / "manifest.json").write_text("{}")
-    with pytest.raises(RegistryError, match=r"damaged: .* is not a manifest"):
+    with pytest.raises(RegistryError, match=r"damaged: manifest\.json lacks features"):
         publish_bundle(client, bucket, directory)
     assert read_objects(client, bucket) == {}
 
@@ -109,12 +109,12 @@ def test_interrupted_publish_makes_no_version_and_resumes(
         keys.append(key)
 
     run_before_put(unlucky, lose_connection)
-    with pytest.raises(RegistryError, match="S3 cannot be reached"):
+    with pytest.raises(RegistryError, match="S3 can't be reached: nothing answers at "):
         publish_bundle(unlucky, bucket, bundle)
 
     assert len(read_objects(client, bucket)) == sent
     assert list_versions(client, bucket) == []
-    with pytest.raises(RegistryError, match=f"no version {bundle.name} in bucket {bucket}"):
+    with pytest.raises(RegistryError, match=f"no version '{bundle.name}' in bucket {bucket}"):
         promote_version(client, bucket, bundle.name)
 
     publish_bundle(client, bucket, bundle)

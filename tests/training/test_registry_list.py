@@ -32,7 +32,7 @@ def test_show_is_the_manifest_of_the_named_or_the_current_version(
         show_version(client, bucket, None)
     promote_version(client, bucket, version)
     assert show_version(client, bucket, None) == manifest
-    with pytest.raises(RegistryError, match="no version nope"):
+    with pytest.raises(RegistryError, match="no version 'nope'"):
         show_version(client, bucket, "nope")
 
 
