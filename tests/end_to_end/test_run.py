@@ -102,6 +102,7 @@ def test_first_run_trains_and_the_second_keeps_the_predictions_also_by_the_queue
     port = find_port_row()
     first = start(port)
     output = first.wait_until_ready()
+    assert "INFO:" not in output, "what LiteRT prints by itself"
     assert "There is no trained model yet: training one." in output
     assert re.search(r"^Trained in \d+ s\.$", output, re.MULTILINE)
     assert run_printed_curl(output)["prediction"] > 0
