@@ -10,7 +10,6 @@ UNKNOWN = "AWS does not know these credentials: check AWS_PROFILE, or the keys i
 REFUSED = "{service} does not let these credentials do that: check whose they are, and what their policy allows"
 REGION = "{service} has this in another region: check AWS_DEFAULT_REGION"
 BUSY = "{service} is busy or out of order: try again in a minute"
-UNREACHED = "{service} can't be reached: nothing answers at {host}"
 # By the error code of AWS. The answer to a HEAD has no body, so botocore makes its HTTP status the code.
 REFUSALS = {
     "ExpiredToken": EXPIRED,
@@ -45,7 +44,8 @@ FAILURES = (
     (boto.NoRegionError, "no AWS region: set AWS_DEFAULT_REGION"),
     (boto.SSLError, "{service} can't be trusted: the certificate of {host} is not one that this machine accepts"),
     (boto.ProxyConnectionError, "{service} can't be reached: the proxy {host} does not answer"),
-    ((boto.ConnectionError, boto.ConnectionClosedError, boto.ReadTimeoutError), UNREACHED),
+    ((boto.ConnectTimeoutError, boto.ReadTimeoutError), "{service} can't be reached: {host} did not answer in time"),
+    ((boto.ConnectionError, boto.ConnectionClosedError), "{service} can't be reached: nothing answers at {host}"),
     (boto.HTTPClientError, "{service} can't be reached: the connection failed"),
     ((boto.UnauthorizedSSOTokenError, boto.SSOTokenLoadError, boto.TokenRetrievalError), EXPIRED),
     (boto.CredentialRetrievalError, "the AWS credentials can't be had from {provider}"),

@@ -34,8 +34,8 @@ def test_refusal_of_aws_is_told_by_its_code(code: str, message: str, told: str) 
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (boto.ConnectTimeoutError(endpoint_url="https://s3.example/b/k?x=1"), "nothing answers at s3.example"),
-        (boto.ReadTimeoutError(endpoint_url="https://s3.example:8443/b"), "nothing answers at s3.example:8443"),
+        (boto.ConnectTimeoutError(endpoint_url="https://s3.example/b/k?x=1"), "s3.example did not answer in time"),
+        (boto.ReadTimeoutError(endpoint_url="https://s3.example:8443/b"), "s3.example:8443 did not answer in time"),
         (boto.ConnectionClosedError(endpoint_url="http://[::1]:9/b"), "nothing answers at [::1]:9"),
         (boto.ProxyConnectionError(proxy_url="http://me:secret@proxy:3128"), "the proxy proxy:3128 does not answer"),
         (boto.ProxyConnectionError(proxy_url="me:secret@proxy:3128"), "the proxy proxy:3128 does not answer"),
@@ -44,6 +44,7 @@ def test_refusal_of_aws_is_told_by_its_code(code: str, message: str, told: str) 
             "the certificate of s3.example",
         ),
         (boto.HTTPClientError(error="Failed to parse"), "the connection failed"),
+        (boto.EndpointConnectionError(endpoint_url="https://s3.example/b"), "nothing answers at s3.example"),
         (boto.NoRegionError(), "no AWS region: set AWS_DEFAULT_REGION"),
         (boto.SSOTokenLoadError(error_msg="none"), "have expired"),
         (boto.CredentialRetrievalError(provider="process", error_msg="x"), "can't be had from process"),
