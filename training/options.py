@@ -1,5 +1,7 @@
 """How typer's command lines read values and tell errors: in plain words, not those of the libraries."""
 
+import errno
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -50,5 +52,8 @@ def report_errors(*kinds: type[Exception]) -> Iterator[None]:
         raise
     except expected as error:
         text = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            # It was the output that is full. Python would try it once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         typer.echo(f"Error: {' '.join(text.split())}", err=True)
         raise typer.Exit(1) from error
