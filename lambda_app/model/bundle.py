@@ -6,15 +6,16 @@ Nothing whose digest differs is ever handed on, so whoever may write the pointer
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lambda_app.errors import BundleError
 from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bucket import ModelBucket
+from lambda_app.model.joint import JointLimit, parse_joint
+from lambda_app.model.json_numbers import read_count, read_number, read_numbers
 
 POINTER_KEY = "models/current.json"
 MANIFEST = "manifest.json"
@@ -63,12 +64,17 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The part of manifest.json that serving needs. Manifests from before there was a page have no outcomes."""
+    """The part of manifest.json that serving needs. Manifests from before there were outcomes or joint have none.
+
+    `libraries` are the versions that the model was trained with.
+    """
 
     version: str
     features: Mapping[str, SeenFeature]
     outcomes: Outcomes | None
     files: Mapping[str, FileEntry]
+    joint: JointLimit | None = None
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,11 +114,14 @@ def parse_manifest(content: bytes) -> Manifest:
         names = tuple(feature["name"] for feature in document["features"])
         features = {feature["name"]: _read_feature(feature) for feature in document["features"]}
         outcomes = _read_outcomes(document["outcomes"]) if "outcomes" in document else None
-        files = {name: FileEntry(int(entry["size"]), entry["sha256"]) for name, entry in document["files"].items()}
-        manifest = Manifest(document["version"], features, outcomes, files)
+        files = {
+            name: FileEntry(read_count(entry["size"]), entry["sha256"]) for name, entry in document["files"].items()
+        }
+        joint = parse_joint(document["joint"]) if "joint" in document else None
+        manifest = Manifest(document["version"], features, outcomes, files, joint, dict(document.get("libraries", {})))
         if not _VERSION.fullmatch(manifest.version):
             raise ValueError("version is not a version name")
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(f"{MANIFEST} is not a manifest: {error!r}") from error
     if names != FEATURE_NAMES:
         raise BundleError(f"{MANIFEST} was trained on the features {names}, this service has {FEATURE_NAMES}")
@@ -160,25 +169,19 @@ def fetch_current(bucket: ModelBucket, runtime_name: str, known_etag: str | None
 
 
 def _read_feature(entry: Mapping[str, Any]) -> SeenFeature:
-    median = _read_number(entry["median"]) if "median" in entry else None
-    return SeenFeature(_read_number(entry["minimum"]), _read_number(entry["maximum"]), median)
+    minimum, maximum = read_number(entry["minimum"]), read_number(entry["maximum"])
+    if minimum > maximum:
+        raise ValueError("a feature's range ends before it begins")
+    return SeenFeature(minimum, maximum, read_number(entry["median"]) if "median" in entry else None)
 
 
 def _read_outcomes(entry: Mapping[str, Any]) -> Outcomes:
-    edges = [_read_number(edge) for edge in entry["bin_edges"]]
-    counts = [int(_read_number(count)) for count in entry["counts"]]
-    if not counts or len(edges) != len(counts) + 1 or min(counts) < 0:
-        raise ValueError("the outcomes are no histogram: counts, and one more edge than there are counts")
-    minimum, maximum, mean = (_read_number(entry[name]) for name in ("minimum", "maximum", "mean"))
+    edges = read_numbers(entry["bin_edges"])
+    counts = [read_count(count) for count in entry["counts"]]
+    if not counts or len(edges) != len(counts) + 1 or sorted(set(edges)) != edges:
+        raise ValueError("the outcomes are no histogram: counts, and one more edge, each above the one before")
+    minimum, maximum, mean = (read_number(entry[name]) for name in ("minimum", "maximum", "mean"))
     return Outcomes(minimum, maximum, mean, edges, counts)
-
-
-def _read_number(value: Any) -> float:
-    """json reads NaN, which an answer cannot hold."""
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError("a number is not finite")
-    return number
 
 
 def _require_digest(content: bytes, expected: str, key: str) -> None:
@@ -189,7 +192,7 @@ def _require_digest(content: bytes, expected: str, key: str) -> None:
 def _parse_object(content: bytes, name: str) -> dict[str, Any]:
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{name} is not JSON") from error
     if not isinstance(document, dict):
         raise BundleError(f"{name} is not a JSON object")

@@ -21,10 +21,13 @@ import ai_edge_litert
 _AUTO_REGISTER_ACCELERATORS, _MINIMUM_LOG_SEVERITY = 24, 25
 _INTEGER, _FLOAT32, _HOST_MEMORY, _CPU, _ERROR = 2, 1, 1, 1, 3
 _MAXIMUM_RANK = 8
+# Numbers of the headers in words, for the reason of a refusal.
+_STATUS_NAMES = {1: "invalid argument", 2: "out of memory", 3: "runtime failure", 5: "unsupported", 501: "not a model"}
+_ELEMENT_NAMES = {2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8", 10: "float16", 11: "float64"}
 
 
 class LiteRtError(Exception):
-    """LiteRT refused a call."""
+    """LiteRT refused a call, or the network is none that can be served; the text says which."""
 
 
 class _Value(ctypes.Structure):
@@ -50,7 +53,8 @@ class _TensorType(ctypes.Structure):
 
 def _check(status: int, function: Any, _: object) -> None:
     if status != 0:
-        raise LiteRtError(f"{function.__name__} failed with status {status}")
+        reason = f" ({_STATUS_NAMES[status]})" if status in _STATUS_NAMES else ""
+        raise LiteRtError(f"{function.__name__} failed with status {status}{reason}")
 
 
 _LIBRARY = ctypes.CDLL(
@@ -73,6 +77,12 @@ def _declare_destroyer(name: str) -> Callable[[c_void_p], None]:
 _create_environment = _declare("CreateEnvironment", c_int, c_void_p, c_void_p)
 _create_model = _declare("CreateModelFromBuffer", c_void_p, c_char_p, c_size_t, c_void_p)
 _count_signatures = _declare("GetNumModelSignatures", c_void_p, c_void_p)
+_get_signature = _declare("GetModelSignature", c_void_p, c_size_t, c_void_p)
+_count_inputs = _declare("GetNumSignatureInputs", c_void_p, c_void_p)
+_count_outputs = _declare("GetNumSignatureOutputs", c_void_p, c_void_p)
+_get_input = _declare("GetSignatureInputTensorByIndex", c_void_p, c_size_t, c_void_p)
+_get_output = _declare("GetSignatureOutputTensorByIndex", c_void_p, c_size_t, c_void_p)
+_get_type = _declare("GetRankedTensorType", c_void_p, c_void_p)
 _create_options = _declare("CreateOptions", c_void_p)
 _set_accelerators = _declare("SetOptionsHardwareAccelerators", c_void_p, c_int)
 _compile_model = _declare("CreateCompiledModel", c_void_p, c_void_p, c_void_p, c_void_p)
@@ -101,6 +111,12 @@ def _create(function: Callable[..., None], *arguments: Any) -> c_void_p:
     handle = c_void_p()
     function(*arguments, byref(handle))
     return handle
+
+
+def _count(function: Callable[..., None], handle: c_void_p) -> int:
+    count = c_size_t()
+    function(handle, byref(count))
+    return count.value
 
 
 @dataclass(frozen=True)
@@ -132,11 +148,12 @@ class CompiledModel:
     """A network from rows to `outputs` kinds of rows, all of float32, on one core. Not safe for two threads at once.
 
     `content` is a .tflite file with a signature for each number of rows that it takes at once, one among them.
-    Raises LiteRtError.
+    `input_width` is that of the rows, and `output_widths` are those of the answers, the narrowest first; no two are the
+    same. Raises LiteRtError.
     """
 
     def __init__(self, content: bytes, outputs: int) -> None:
-        # LiteRT reads the weights where they are.
+        # LiteRT reads the weights where they are, after it has checked the structure around them.
         self._content = content
         with ExitStack() as created:
             model = _create(_create_model, _find_environment(), content, len(content))
@@ -146,12 +163,19 @@ class CompiledModel:
             _set_accelerators(options, _CPU)
             self._model = _create(_compile_model, _find_environment(), model, options)
             created.callback(_destroy_compiled_model, self._model)
-            count = c_size_t()
-            _count_signatures(model, byref(count))
-            signatures = [self._open_signature(index, outputs, created) for index in range(count.value)]
+            indices = range(_count(_count_signatures, model))
+            for index in indices:
+                _require_float32(_create(_get_signature, model, index), outputs)
+            signatures = [self._open_signature(index, outputs, created) for index in indices]
             self._signatures = sorted(signatures, key=lambda signature: signature.input.rows, reverse=True)
             if not signatures or self._signatures[-1].input.rows != 1:
                 raise LiteRtError("the network has no signature for a single row")
+            shapes = {(each.input.width, *(answer.width for answer in each.answers)) for each in signatures}
+            if len(shapes) != 1:
+                raise LiteRtError("the signatures of the network differ in more than their number of rows")
+            [(self.input_width, *self.output_widths)] = shapes
+            if len({*self.output_widths}) != outputs:
+                raise LiteRtError("two outputs of the network have the same width, so none can be told from the other")
             weakref.finalize(self, created.pop_all().close).atexit = False
 
     def run(self, rows: Sequence[Sequence[float]]) -> list[list[list[float]]]:
@@ -187,6 +211,22 @@ class CompiledModel:
             (c_void_p * 1)(rows.buffer),
             (c_void_p * outputs)(*(answer.buffer for answer in answers)),
         )
+
+
+def _require_float32(signature: c_void_p, outputs: int) -> None:
+    """Else the bytes of another type would be read as numbers that look right."""
+    sides = (("input", 1, _count_inputs, _get_input), ("output", outputs, _count_outputs, _get_output))
+    for side, wanted, count_tensors, get_tensor in sides:
+        found = _count(count_tensors, signature)
+        if found != wanted:
+            raise LiteRtError(f"the network has {found} {side}s, not {wanted}")
+        for position in range(found):
+            tensor_type = _TensorType()
+            _get_type(_create(get_tensor, signature, position), byref(tensor_type))
+            element = tensor_type.element_type
+            if element != _FLOAT32:
+                name = _ELEMENT_NAMES.get(element, f"element type {element}")
+                raise LiteRtError(f"an {side} of the network is of {name}, not of float32")
 
 
 def _open_tensor(layout: _Layout, created: ExitStack) -> _Tensor:

@@ -7,11 +7,14 @@ rows they had not seen, in units of the error to be expected where they predicte
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-# Where a range is looked at to see that an error is expected everywhere in it.
+from lambda_app.model.json_numbers import read_number, read_numbers
+
+# In how many places of its range a fold is asked which error it expects.
 _POINTS = 50
 
 
@@ -32,6 +35,12 @@ class Fold:
             error = error * held + coefficient
         return error
 
+    @cached_property
+    def expected_errors(self) -> Sequence[float]:
+        """What `expect_error` says at points over the whole range."""
+        step = (self.highest - self.lowest) / (_POINTS - 1)
+        return [self.expect_error(self.lowest + step * point) for point in range(_POINTS)]
+
 
 @dataclass(frozen=True)
 class IntervalCalibration:
@@ -43,6 +52,17 @@ class IntervalCalibration:
     def predict(self, fold_means: Sequence[float]) -> tuple[float, float]:
         """Lower and upper end from what each fold's members predict, (folds,), all of it finite."""
         errors = [fold.expect_error(mean) for fold, mean in zip(self.folds, fold_means, strict=True)]
+        return self._find_ends(fold_means, errors)
+
+    def predict_outside(self, fold_means: Sequence[float], stretch: float) -> tuple[float, float]:
+        """The same for a patient unlike the training's: no error is known there, and so no coverage either.
+
+        Each fold expects the largest error that it expects anywhere, `stretch` times: the one at the nearest end of its
+        range may be the smallest.
+        """
+        return self._find_ends(fold_means, [max(fold.expected_errors) * stretch for fold in self.folds])
+
+    def _find_ends(self, fold_means: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
         # The same rank from either end.
         lower = -self._find_end([-mean for mean in fold_means], errors)
         return lower, self._find_end(fold_means, errors)
@@ -90,34 +110,33 @@ def find_rank(coverage: float, count: int) -> int:
 
 
 def parse_calibration(content: bytes) -> IntervalCalibration:
-    """Read interval.json; ValueError, KeyError or TypeError when it is not one."""
-    document = json.loads(content)
-    folds = [
-        Fold(
-            float(fold["lowest"]),
-            float(fold["highest"]),
-            [float(coefficient) for coefficient in fold["coefficients"]],
-            [float(score) for score in fold["scores"]],
+    """Read interval.json; ValueError says what is wrong with it."""
+    try:
+        document = json.loads(content)
+        calibration = IntervalCalibration(
+            read_number(document["coverage"]), [_read_fold(fold) for fold in document["folds"]]
         )
-        for fold in document["folds"]
-    ]
-    coverage = float(document["coverage"])
-    # Below a half the lower end may lie above the upper one; certainty would need an interval without ends.
-    if not 0.5 <= coverage < 1:
-        raise ValueError(f"the coverage {coverage} is not from a half to below one")
-    for fold in folds:
-        _require_sound(fold)
-    return IntervalCalibration(coverage, folds)
+        # Below a half the lower end may lie above the upper one; certainty would need an interval without ends.
+        if not 0.5 <= calibration.coverage < 1:
+            raise ValueError(f"the coverage {calibration.coverage} is not from a half to below one")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"interval.json is not a calibration: {error!r}") from error
+    return calibration
 
 
-def _require_sound(fold: Fold) -> None:
-    """ValueError for what would make intervals that are wrong and look right: json reads NaN."""
-    if not all(map(math.isfinite, (fold.lowest, fold.highest, *fold.coefficients, *fold.scores))):
-        raise ValueError("a fold holds what is not finite")
+def _read_fold(entry: Mapping[str, Any]) -> Fold:
+    """ValueError for what would make intervals that are wrong and look right."""
+    fold = Fold(
+        read_number(entry["lowest"]),
+        read_number(entry["highest"]),
+        read_numbers(entry["coefficients"]),
+        read_numbers(entry["scores"]),
+    )
     if fold.lowest > fold.highest:
         raise ValueError("a fold's range ends before it begins")
     if not fold.scores or min(fold.scores) < 0:
         raise ValueError("a fold has no score, or a negative one")
-    step = (fold.highest - fold.lowest) / (_POINTS - 1)
-    if min(fold.expect_error(fold.lowest + step * point) for point in range(_POINTS)) <= 0:
-        raise ValueError("a fold expects no error somewhere, or less than none")
+    # Asked this way round, a NaN of an overflow fails: it compares false with everything.
+    if not all(0 < error < math.inf for error in fold.expected_errors):
+        raise ValueError("a fold expects no error somewhere, or less than none, or one without end")
+    return fold

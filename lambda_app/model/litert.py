@@ -3,20 +3,26 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bundle import RUNTIME_FILES
 from lambda_app.model.compiled_model import CompiledModel
+from lambda_app.model.json_numbers import read_numbers
 
 
 class LiteRtRuntime:
-    """Scaler and network as LiteRT runs them. Not safe for two threads at once."""
+    """Scaler and network as LiteRT runs them. Not safe for two threads at once.
+
+    LiteRtError or ValueError says what is wrong with one of the files.
+    """
 
     FILES = RUNTIME_FILES["litert"]
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        scaler = json.loads(files["scaler.json"])
-        self.training_mean: list[float] = scaler["mean"]
-        self._scale: list[float] = scaler["scale"]
+        self.training_mean, self._scale = _read_scaler(files["scaler.json"])
+        # By their width: the converter names and orders the outputs as it likes.
         self._network = CompiledModel(files["model.tflite"], outputs=2)
+        if (self._network.input_width, self._network.output_widths[0]) != (len(FEATURE_NAMES), 1):
+            raise ValueError("the network of model.tflite does not map rows of the measurements to one number each")
 
     def predict(self, rows: Sequence[Sequence[float]]) -> tuple[list[float], list[list[float]]]:
         """Map measurements in real units, (n, 10), to disease progression, (n,), and each fold's, (n, folds)."""
@@ -24,6 +30,17 @@ class LiteRtRuntime:
             [(value - mean) / scale for value, mean, scale in zip(row, self.training_mean, self._scale, strict=True)]
             for row in rows
         ]
-        # By their width: the converter names and orders the outputs as it likes.
         predicted, fold_means = self._network.run(scaled)
         return [value for [value] in predicted], fold_means
+
+
+def _read_scaler(content: bytes) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and scale of each measurement; ValueError says what is wrong with the file."""
+    try:
+        scaler = json.loads(content)
+        mean, scale = (read_numbers(scaler[name], len(FEATURE_NAMES)) for name in ("mean", "scale"))
+        if min(scale) <= 0:
+            raise ValueError("a scale is not above zero")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"scaler.json is not a scaler: {error!r}") from error
+    return mean, scale

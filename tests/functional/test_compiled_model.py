@@ -18,13 +18,13 @@ from pathlib import Path
 from lambda_app.model.compiled_model import CompiledModel, LiteRtError
 content = Path(sys.argv[1]).read_bytes()
 refused = 0
-for seed in range(40):
+for seed in range(100):
     chance = random.Random(seed)
-    damaged = bytearray(content[: chance.randrange(len(content))] if seed % 4 == 0 else content)
+    damaged = bytearray(content[: chance.randrange(len(content))] if seed % 5 == 0 else content)
     # The structure is at both ends, the weights are between.
-    span = range(len(damaged)) if seed % 4 == 1 else range(4000) if seed % 4 == 2 else range(-30_000, 0)
-    for _ in range(0 if seed % 4 == 0 else chance.randrange(1, 20)):
-        damaged[chance.choice(span)] = chance.randrange(256)
+    span = (range(0), range(len(damaged)), range(4000), range(-30_000, 0), range(-30_000, 4000))[seed % 5]
+    for _ in range(0 if seed % 5 == 0 else 1 if seed % 5 == 4 else chance.randrange(1, 20)):
+        damaged[chance.choice(span)] ^= 1 << chance.randrange(8)
     try:
         CompiledModel(bytes(damaged), outputs=2).run([[0.0] * 10] * 33)
     except LiteRtError:
@@ -64,12 +64,6 @@ def test_what_is_no_network_is_refused(damaged: bytes) -> None:
         CompiledModel(damaged, outputs=2)
 
 
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_network_with_other_outputs_is_refused(outputs: int, content: bytes) -> None:
-    with pytest.raises(LiteRtError):
-        CompiledModel(content, outputs)
-
-
 def test_damaged_network_is_refused_or_answers_and_ends_nothing(bundle: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", DAMAGE, str(bundle / "model.tflite")],
@@ -79,7 +73,7 @@ def test_damaged_network_is_refused_or_answers_and_ends_nothing(bundle: Path) ->
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert 20 <= int(done.stdout) < 40
+    assert 30 <= int(done.stdout) < 100
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, whose /proc tells the memory of a process")

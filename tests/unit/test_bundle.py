@@ -1,19 +1,25 @@
 """Pointer and manifest are read with suspicion."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from lambda_app.errors import BundleError
 from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bundle import FileEntry, Manifest, Outcomes, Pointer, SeenFeature, parse_manifest, parse_pointer
+from lambda_app.model.joint import JointLimit
 
 FEATURES = [{"name": name, "unit": "u", "minimum": 1, "maximum": 2.5, "median": 2} for name in FEATURE_NAMES]
+JOINT: dict[str, Any] = {"quantile": 0.99, "limit": 6.25, "mean": [2] * 10, "whitening": [[1] * 10]}
 OUTCOMES = {"minimum": 25, "maximum": 59, "mean": 40.5, "bin_edges": [20, 40, 60], "counts": [1, 2]}
 MANIFEST = {
     "version": "20261123T100000Z-0f3a9c1e",
     "features": FEATURES,
+    "joint": JOINT,
     "outcomes": OUTCOMES,
+    "libraries": {"keras": "3.15.1"},
     "files": {"model.tflite": {"size": 3, "sha256": "ab"}},
     "anything": "else",
 }
@@ -50,15 +56,17 @@ def test_a_manifest_is_read() -> None:
         dict.fromkeys(FEATURE_NAMES, SeenFeature(1.0, 2.5, 2.0)),
         Outcomes(25.0, 59.0, 40.5, [20.0, 40.0, 60.0], [1, 2]),
         {"model.tflite": FileEntry(3, "ab")},
+        JointLimit(0.99, 6.25, [2.0] * 10, [[1.0] * 10]),
+        {"keras": "3.15.1"},
     )
 
 
-def test_a_manifest_from_before_there_was_a_page_is_read() -> None:
+def test_a_manifest_of_before_is_read_without_what_it_lacks() -> None:
     features = [{name: value for name, value in feature.items() if name != "median"} for feature in FEATURES]
-    document = {name: value for name, value in MANIFEST.items() if name != "outcomes"} | {"features": features}
-    manifest = parse_manifest(json.dumps(document).encode())
+    known = {name: value for name, value in MANIFEST.items() if name not in {"outcomes", "joint", "libraries"}}
+    manifest = parse_manifest(json.dumps(known | {"features": features}).encode())
     assert manifest.features == dict.fromkeys(FEATURE_NAMES, SeenFeature(1.0, 2.5, None))
-    assert manifest.outcomes is None
+    assert (manifest.outcomes, manifest.joint, manifest.libraries) == (None, None, {})
 
 
 @pytest.mark.parametrize(
@@ -71,6 +79,14 @@ def test_a_manifest_from_before_there_was_a_page_is_read() -> None:
         {"features": [{**FEATURES[0], "minimum": "low"}, *FEATURES[1:]]},
         {"features": [{**FEATURES[0], "maximum": float("nan")}, *FEATURES[1:]]},
         {"features": [{**FEATURES[0], "median": None}, *FEATURES[1:]]},
+        {"features": [{**FEATURES[0], "minimum": "1"}, *FEATURES[1:]]},
+        {"features": [{**FEATURES[0], "minimum": True}, *FEATURES[1:]]},
+        {"features": [{**FEATURES[0], "minimum": 2.6}, *FEATURES[1:]]},
+        {"joint": None},
+        {"joint": JOINT | {"mean": [2] * 9}},
+        {"joint": JOINT | {"limit": "6.25"}},
+        {"libraries": None},
+        {"libraries": "keras"},
         {"outcomes": None},
         {"outcomes": {}},
         {"outcomes": OUTCOMES | {"mean": float("inf")}},
@@ -79,14 +95,24 @@ def test_a_manifest_from_before_there_was_a_page_is_read() -> None:
         {"outcomes": OUTCOMES | {"bin_edges": [20], "counts": []}},
         {"outcomes": OUTCOMES | {"counts": [1, -2]}},
         {"outcomes": OUTCOMES | {"counts": [1, float("inf")]}},
+        {"outcomes": OUTCOMES | {"counts": [1, 2.5]}},
+        {"outcomes": OUTCOMES | {"bin_edges": [20, 60, 40]}},
+        {"outcomes": OUTCOMES | {"bin_edges": [20, 40, "60"]}},
         {"files": []},
         {"files": {"model.tflite": {"size": 3}}},
         {"files": {"model.tflite": {"size": "big", "sha256": "ab"}}},
+        {"files": {"model.tflite": {"size": "3", "sha256": "ab"}}},
     ],
 )
 def test_a_broken_manifest_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(BundleError, match="not a manifest"):
         parse_manifest(json.dumps(MANIFEST | change).encode())
+
+
+@pytest.mark.parametrize("parse", [parse_pointer, parse_manifest])
+def test_nesting_without_end_is_refused(parse: Callable[[bytes], object]) -> None:
+    with pytest.raises(BundleError, match="is not JSON"):
+        parse(b'{"version":' * 100_000)
 
 
 @pytest.mark.parametrize("features", [FEATURES[:-1], FEATURES[::-1], [*FEATURES, {**FEATURES[0], "name": "s7"}]])

@@ -1,0 +1,35 @@
+"""Numbers out of JSON, which Python reads too kindly: NaN, infinities and integers without end come through."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+
+def read_number(value: Any) -> float:
+    """The number as a float; ValueError for text, booleans, null and what is not finite."""
+    [number] = read_numbers([value])
+    return number
+
+
+def read_numbers(values: Any, length: int | None = None) -> Sequence[float]:
+    """A list of numbers as floats; ValueError when it is none, or not of that length."""
+    if not isinstance(values, list):
+        raise ValueError(f"a list of numbers is written as {type(values).__name__}")
+    if length is not None and len(values) != length:
+        raise ValueError(f"a list has {len(values)} numbers, not {length}")
+    if others := {*map(type, values)} - {int, float}:
+        raise ValueError(f"a number is written as {', '.join(sorted(kind.__name__ for kind in others))}")
+    try:
+        numbers = list(map(float, values))
+    except OverflowError as error:
+        raise ValueError("a number is larger than any float") from error
+    if not all(map(isfinite, numbers)):
+        raise ValueError("a number is not finite")
+    return numbers
+
+
+def read_count(value: Any) -> int:
+    """A whole number that is not below zero; ValueError for anything else."""
+    if type(value) is not int or value < 0:
+        raise ValueError("a count is not a whole number from zero")
+    return value
