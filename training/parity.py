@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lambda_app.model.litert import LiteRtRuntime
+from lambda_app.model.native_log import silence_native_log
 from lambda_app.model.tensorflow import TensorFlowRuntime
 from training.errors import ParityError
 from training.gates import PARITY_TOLERANCE

@@ -6,9 +6,10 @@ from math import isfinite
 from typing import Protocol
 
 from lambda_app.errors import BundleError, PredictionError
-from lambda_app.features import FEATURE_NAMES, FEATURES
+from lambda_app.features import FEATURE_NAMES, FEATURES, RELATIONS, TARGET
 from lambda_app.model.bundle import INTERVAL, Bundle, Manifest
 from lambda_app.model.interval import IntervalCalibration, parse_calibration
+from lambda_app.model.native_log import silence_native_log
 from lambda_app.model.shapley import explain_prediction
 
 
@@ -23,9 +24,15 @@ class Runtime(Protocol):
     def predict(self, rows: Sequence[Sequence[float]]) -> tuple[list[float], list[list[float]]]: ...
 
 
+MAX_REASON_LENGTH = 300
+
+# The field of a warning that is of no single measurement.
+ALL_FEATURES = "features"
+
+
 @dataclass(frozen=True)
-class RangeWarning:
-    """A feature outside what the model saw in training."""
+class PatientWarning:
+    """In which way a patient is unlike those of the training."""
 
     field: str
     message: str
@@ -33,11 +40,14 @@ class RangeWarning:
 
 @dataclass(frozen=True)
 class Interval:
-    """Holds the truth for the nominal share `coverage` of patients; the ends are in units of the prediction."""
+    """Holds the truth for the nominal share `coverage` of patients; the ends are in units of the prediction.
+
+    Without a coverage for a patient unlike those of the training: nothing is known of how far off the model is there.
+    """
 
     lower: float
     upper: float
-    coverage: float
+    coverage: float | None
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Prediction:
 
     value: float
     interval: Interval
-    warnings: Sequence[RangeWarning]
+    warnings: Sequence[PatientWarning]
 
 
 @dataclass(frozen=True)
@@ -72,34 +82,52 @@ class Predictor:
 
     def predict(self, patients: Sequence[Mapping[str, float]]) -> list[Prediction]:
         """Predict for patients in one inference; each holds all ten features by name, in the units of `features.py`."""
-        values, fold_means = self._runtime.predict([_make_row(patient) for patient in patients])
-        return [
-            Prediction(value, self._find_interval(value, means), self._find_warnings(patient))
-            for patient, value, means in zip(patients, values, fold_means, strict=True)
-        ]
+        rows = [_make_row(patient) for patient in patients]
+        values, fold_means = self._runtime.predict(rows)
+        return [self._answer(*asked) for asked in zip(patients, rows, values, fold_means, strict=True)]
 
     def explain(self, patient: Mapping[str, float]) -> Explanation:
         """Predict for a patient, and say what each measurement added; a thousand rows in place of one."""
         [prediction] = self.predict([patient])
         base_value, contributions = explain_prediction(
-            lambda rows: self._runtime.predict(rows)[0], _make_row(patient), self._runtime.training_mean
+            self._predict_possible, _make_row(patient), self._runtime.training_mean
         )
-        _require_finite(base_value, *contributions)
         return Explanation(prediction, base_value, dict(zip(FEATURE_NAMES, contributions, strict=True)))
 
-    def _find_interval(self, value: float, fold_means: Sequence[float]) -> Interval:
-        _require_finite(value, *fold_means)
-        lower, upper = self._calibration.predict(fold_means)
-        _require_finite(lower, upper)
-        return Interval(lower, upper, self._calibration.coverage)
+    def _predict_possible(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        values, _ = self._runtime.predict(rows)
+        _require_finite(*values)
+        return [TARGET.cut(value) for value in values]
 
-    def _find_warnings(self, features: Mapping[str, float]) -> list[RangeWarning]:
+    def _answer(
+        self, patient: Mapping[str, float], row: Sequence[float], value: float, fold_means: Sequence[float]
+    ) -> Prediction:
+        _require_finite(value, *fold_means)
+        distance = self.manifest.joint.measure_distance(row) if self.manifest.joint else 0.0
+        warnings = self._find_warnings(patient, distance)
+        if warnings:
+            lower, upper = self._calibration.predict_outside(fold_means, max(1.0, distance))
+            coverage = None
+        else:
+            lower, upper = self._calibration.predict(fold_means)
+            coverage = self._calibration.coverage
+        _require_finite(lower, upper)
+        return Prediction(TARGET.cut(value), Interval(TARGET.cut(lower), TARGET.cut(upper), coverage), warnings)
+
+    def _find_warnings(self, patient: Mapping[str, float], distance: float) -> list[PatientWarning]:
         warnings = []
         for feature in FEATURES:
             seen = self.manifest.features[feature.name]
-            if not seen.minimum <= features[feature.name] <= seen.maximum:
+            if not seen.minimum <= patient[feature.name] <= seen.maximum:
                 message = f"is outside what training saw: {seen.minimum:g} to {seen.maximum:g} ({feature.unit})"
-                warnings.append(RangeWarning(feature.name, message))
+                warnings.append(PatientWarning(feature.name, message))
+        warnings += [
+            PatientWarning(relation.field, relation.message) for relation in RELATIONS if not relation.holds(patient)
+        ]
+        if self.manifest.joint and distance > 1:
+            share = 100 * self.manifest.joint.quantile
+            message = f"are together unlike what training saw: {share:g} % of its patients are nearer to its mean"
+            warnings.append(PatientWarning(ALL_FEATURES, message))
         return warnings
 
 
@@ -122,21 +150,32 @@ class LoadedModel:
 
 def load_model(bundle: Bundle, pointer_etag: str, runtime_name: str) -> LoadedModel:
     """Load a bundle with the runtime, "litert" or "tensorflow". Raises BundleError."""
-    # Imported by name: TensorFlow alone takes seconds to import, and only one of the two is installed in an image.
-    if runtime_name == "tensorflow":
-        from lambda_app.model.tensorflow import TensorFlowRuntime as Selected  # noqa: PLC0415
-    else:
-        from lambda_app.model.litert import LiteRtRuntime as Selected  # type: ignore[assignment] # noqa: PLC0415
-    return LoadedModel(_load_predictor(Selected, bundle), pointer_etag)
+    with silence_native_log():
+        # Imported by name: TensorFlow alone takes seconds, and only one of the two is installed in an image.
+        if runtime_name == "tensorflow":
+            from lambda_app.model.tensorflow import TensorFlowRuntime as Selected  # noqa: PLC0415
+            from lambda_app.model.tensorflow import require_libraries  # noqa: PLC0415
+
+            require_libraries(bundle.manifest.libraries)
+        else:
+            from lambda_app.model.litert import LiteRtRuntime as Selected  # type: ignore[assignment] # noqa: PLC0415
+        return LoadedModel(_load_predictor(Selected, bundle), pointer_etag)
 
 
 def _load_predictor(selected: type, bundle: Bundle) -> Predictor:
     try:
-        predictor = Predictor(bundle.manifest, selected(bundle.files), parse_calibration(bundle.files[INTERVAL]))
+        runtime, calibration = selected(bundle.files), parse_calibration(bundle.files[INTERVAL])
+        example = {feature.name: feature.example for feature in FEATURES}
+        _, [fold_means] = runtime.predict([_make_row(example)])
+        if len(fold_means) != len(calibration.folds):
+            raise ValueError(f"the network has {len(fold_means)} folds, {INTERVAL} has {len(calibration.folds)}")
+        predictor = Predictor(bundle.manifest, runtime, calibration)
         # A model that cannot answer for one patient must not take the place of one that can.
-        predictor.predict([{feature.name: feature.example for feature in FEATURES}])
+        predictor.predict([example])
         return predictor
     except Exception as error:
         # Whatever the libraries raise over a file they cannot read; the digest was right, so it was published so.
         names = " and ".join(bundle.files)
-        raise BundleError(f"{names} of {bundle.manifest.version} cannot be loaded: {type(error).__name__}") from error
+        # Keras says in its text all that it read.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_REASON_LENGTH]
+        raise BundleError(f"{names} of {bundle.manifest.version} cannot be loaded: {reason}") from error

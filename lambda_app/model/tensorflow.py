@@ -1,19 +1,45 @@
 """The other runtime: `tf_model.h5` and `scaler.pkl`, for a network that LiteRT cannot convert.
 
-Both files execute code when loaded. They come here only after their digests were checked.
+Both files execute code when loaded. They come here only after their digests were checked, and after
+`require_libraries`: what another version of a library reads from them, nobody has compared with what was trained.
 """
 
 import io
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import joblib
 import keras
 import numpy as np
+import sklearn
+import tensorflow as tf
 from numpy.typing import NDArray
+from sklearn.exceptions import InconsistentVersionWarning
 
+from lambda_app.errors import BundleError
 from lambda_app.model.bundle import RUNTIME_FILES
+
+# What wrote the two files and reads them, by the names of the distributions.
+LIBRARIES = {
+    "scikit-learn": sklearn.__version__,
+    "joblib": joblib.__version__,
+    "numpy": np.__version__,
+    "keras": keras.__version__,
+    "tensorflow": tf.__version__,
+}
+
+
+def require_libraries(trained: Mapping[str, str]) -> None:
+    """BundleError unless each library that is named has the version that the model was trained with."""
+    different = [
+        f"{name} {trained[name]}, here it is {here}"
+        for name, here in LIBRARIES.items()
+        if name in trained and trained[name] != here
+    ]
+    if different:
+        raise BundleError(f"the model was trained with {'; '.join(different)}: train it again with these versions")
 
 
 class FoldAnswers:
@@ -36,8 +62,11 @@ class TensorFlowRuntime:
     FILES = RUNTIME_FILES["tensorflow"]
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._scaler = joblib.load(io.BytesIO(files["scaler.pkl"]))
-        self.training_mean: list[float] = self._scaler.mean_.tolist()
+        with warnings.catch_warnings():
+            # Whatever the manifest says, the pickle knows by which version it was made.
+            warnings.simplefilter("error", InconsistentVersionWarning)
+            self._scaler = joblib.load(io.BytesIO(files["scaler.pkl"]))
+        self.training_mean: Sequence[float] = self._scaler.mean_.tolist()
         # Keras reads HDF5 from a path alone.
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "tf_model.h5")

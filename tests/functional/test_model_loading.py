@@ -1,23 +1,31 @@
 """The handler and its model: kept warm, missing, late, damaged, in either runtime."""
 
+import io
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_diabetes
+from sklearn.preprocessing import StandardScaler
 
 import lambda_app.handler
-from lambda_app.errors import SettingsError
+from lambda_app.errors import BundleError, SettingsError
 from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bundle import Bundle
 from lambda_app.model.predictor import LoadedModel, Predictor, load_model
+from lambda_app.model.tensorflow import LIBRARIES
 from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
+from local.aws_services import REPOSITORY
 from tests.bundles import Registry, load_predictor
 from tests.events import Context, invoke, load_event, make_event
 from training.registry import promote_version, publish_bundle
@@ -97,6 +105,71 @@ def test_tensorflow_runtime_serves_through_the_handler(wire: Callable[..., Lambd
     assert theirs["prediction"] == pytest.approx(ours["prediction"], abs=1e-3)
     assert theirs["interval"] == pytest.approx(ours["interval"], abs=1e-3)
     assert theirs["model_version"] == ours["model_version"]
+
+
+def pickle_scaler(rows: Any, sklearn_version: str) -> bytes:
+    """A scaler as another version of scikit-learn would have pickled it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklearn.base.__version__", sklearn_version)
+        file = io.BytesIO()
+        joblib.dump(StandardScaler().fit(rows), file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("library", ["scikit-learn", "joblib", "numpy", "keras", "tensorflow"])
+def test_files_of_another_library_are_not_read(library: str, registry: Registry) -> None:
+    # It would end this process.
+    registry.replace_file("scaler.pkl", b"cos\n_exit\n(I3\ntR.")
+    registry.rewrite_manifest(lambda document: document["libraries"].update({library: "1.0"}))
+    reason = f"was trained with {library} 1.0, here it is {LIBRARIES[library]}: train it again with these versions"
+    with pytest.raises(BundleError, match=reason):
+        load_predictor(registry.client, registry.bucket, "tensorflow")
+
+
+def test_every_library_of_another_version_is_named(registry: Registry) -> None:
+    registry.rewrite_manifest(lambda document: document["libraries"].update(keras="2.0", numpy="1.0"))
+    with pytest.raises(BundleError, match=r"numpy 1\.0, here it is .*; keras 2\.0, here it is"):
+        load_predictor(registry.client, registry.bucket, "tensorflow")
+    # LiteRT reads none of their files.
+    assert registry.load().version == registry.version
+
+
+def test_pickle_of_another_scikit_learn_is_refused_whatever_the_manifest_says(
+    registry: Registry, wire: Callable[..., LambdaHandler], capfd: pytest.CaptureFixture[str]
+) -> None:
+    registry.replace_file("scaler.pkl", pickle_scaler(load_diabetes(scaled=False).data, "1.5.0"))
+    api = wire(MODEL_BUCKET=registry.bucket, MODEL_RUNTIME="tensorflow")
+    error = invoke(api, make_event("GET", "/health"))["body"]["model_error"]
+    assert "InconsistentVersionWarning" in error
+    assert f"from version 1.5.0 when using version {version('scikit-learn')}" in error
+    written = capfd.readouterr()
+    assert written.err == ""
+    assert error in [json.loads(line).get("reason") for line in written.out.splitlines()]
+
+
+LOAD = """
+import sys
+from pathlib import Path
+from lambda_app.features import FEATURES
+from lambda_app.model.bundle import INTERVAL, RUNTIME_FILES, Bundle, parse_manifest
+from lambda_app.model.predictor import load_model
+directory, runtime = Path(sys.argv[1]), sys.argv[2]
+files = {name: (directory / name).read_bytes() for name in (*RUNTIME_FILES[runtime], INTERVAL)}
+manifest = parse_manifest((directory / "manifest.json").read_bytes())
+predictor = load_model(Bundle(manifest, files), "etag", runtime).predictor
+[prediction] = predictor.predict([{feature.name: feature.example for feature in FEATURES}])
+print(prediction.value)
+"""
+
+
+@pytest.mark.parametrize("runtime", ["litert", "tensorflow"])
+def test_a_runtime_writes_nothing_to_stderr(runtime: str, bundle: Path) -> None:
+    # In a process of its own: the libraries write when they are first loaded.
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(bundle), runtime], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 100 < float(done.stdout) < 300
 
 
 def test_patient_whom_the_model_cannot_answer_gets_an_error_and_no_row(

@@ -55,18 +55,28 @@ def test_file_that_the_manifest_does_not_list_is_not_fetched(registry: Registry,
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "reason"),
     [
-        ("model.tflite", b"not a model"),
-        ("scaler.json", b'{"mean": []}'),
-        ("interval.json", b"{"),
-        ("interval.json", b'{"coverage": 0.9, "folds": []}'),
+        (
+            "model.tflite",
+            b"not a model",
+            r"LiteRtError: .* failed with status 501 \(not a model\)",
+        ),
+        ("scaler.json", b'{"mean": []}', r"ValueError: scaler.json is not a scaler: .*a list has 0 numbers, not 10"),
+        ("interval.json", b"{", r"ValueError: interval.json is not a calibration: JSONDecodeError"),
+        (
+            "interval.json",
+            b'{"coverage": 0.9, "folds": []}',
+            "ValueError: the network has 10 folds, .* has 0",
+        ),
     ],
 )
-def test_file_that_was_published_broken_is_refused_at_loading(registry: Registry, name: str, content: bytes) -> None:
+def test_file_that_was_published_broken_is_refused_with_the_reason(
+    registry: Registry, name: str, content: bytes, reason: str
+) -> None:
     registry.replace_file(name, content)
     files = "model.tflite and scaler.json and interval.json"
-    with pytest.raises(BundleError, match=f"{files} of {registry.version} cannot be loaded"):
+    with pytest.raises(BundleError, match=f"{files} of {registry.version} cannot be loaded: {reason}"):
         registry.load()
 
 
@@ -93,12 +103,12 @@ def test_calibration_that_does_not_fit_the_network_is_refused(
         load_predictor(registry.client, registry.bucket, runtime_name)
 
 
-def spoil_mean(scaler: dict[str, Any]) -> None:
-    scaler["mean"][0] = float("nan")
+def overflow(scaler: dict[str, Any]) -> None:
+    scaler["scale"][0] = 1e-300
 
 
 def test_model_without_an_answer_for_the_example_patient_is_refused(registry: Registry) -> None:
-    registry.rewrite_file("scaler.json", spoil_mean)
+    registry.rewrite_file("scaler.json", overflow)
     with pytest.raises(BundleError, match="cannot be loaded: PredictionError"):
         registry.load()
 
