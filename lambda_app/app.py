@@ -224,7 +224,7 @@ def _answer(model: type[BaseModel], content: dict[str, Any], written: Written) -
 
 def _show_prediction(record: PredictionRecord) -> dict[str, Any]:
     interval = None
-    if record.interval_coverage is not None:
+    if record.interval_lower is not None:
         ends = {"lower": record.interval_lower, "upper": record.interval_upper}
         interval = {**ends, "coverage": record.interval_coverage}
     return {

@@ -12,7 +12,7 @@ from lambda_app.middleware import MAX_BODY_BYTES
 from lambda_app.model.bundle import SeenFeature
 from lambda_app.openapi import EXPLANATION
 from lambda_app.responses import describe_explanation_responses, describe_model_responses
-from lambda_app.schemas import EXAMPLE_ANSWER, FieldMessage, IntervalResponse, PredictionRequest
+from lambda_app.schemas import EXAMPLE_ANSWER, WARNINGS, FieldMessage, IntervalResponse, PredictionRequest
 from lambda_app.service import PredictionService
 
 EXAMPLE_EXPLANATION: dict[str, Any] = {
@@ -59,7 +59,7 @@ class ExplanationResponse(BaseModel):
     )
     model_version: str = Field(description="The version of the model that answered")
     request_id: UUID = Field(description="The id of this request; no record has it")
-    warnings: list[FieldMessage] = Field(description="Features outside what the model saw in training")
+    warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
 class ServedFeature(BaseModel):

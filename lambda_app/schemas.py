@@ -77,6 +77,12 @@ class BatchRequest(BaseModel):
     )
 
 
+WARNINGS = (
+    "In which way the patient is unlike those of the training: a measurement outside its range, one that contradicts "
+    'others, or all of them together, with the field "features"'
+)
+
+
 class FieldMessage(BaseModel):
     """Something to know about one field."""
 
@@ -89,8 +95,11 @@ class IntervalResponse(BaseModel):
 
     lower: float = Field(description="Its lower end, in units of the prediction")
     upper: float = Field(description="Its upper end")
-    coverage: float = Field(
-        description="The interval holds the true progression for this share of patients like those of the study"
+    coverage: float | None = Field(
+        description=(
+            "The interval holds the true progression for this share of patients like those of the study; "
+            "null for a patient unlike them, as the warnings tell: the interval is wider then, and promises nothing"
+        )
     )
 
 
@@ -109,7 +118,7 @@ class PredictionResponse(BaseModel):
     model_version: str = Field(description="The version of the model that answered")
     timestamp: datetime = Field(description="When the prediction was made, UTC")
     request_id: UUID = Field(description="The key of this answer's record")
-    warnings: list[FieldMessage] = Field(description="Features outside what the model saw in training")
+    warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
 class StoredPredictionResponse(PredictionResponse):
@@ -131,7 +140,7 @@ class BatchPrediction(BaseModel):
     prediction: float = Field(description="Disease progression one year after baseline")
     interval: IntervalResponse = Field(description="Where the true progression lies for most patients")
     request_id: UUID = Field(description="The key of this prediction's record")
-    warnings: list[FieldMessage] = Field(description="Features outside what the model saw in training")
+    warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
 class BatchResponse(BaseModel):

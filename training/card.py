@@ -125,19 +125,34 @@ def describe_intervals(description: dict[str, Any]) -> str:
     thirds = zip(
         ("Lowest", "Middle", "Highest"), held_out["coverage_by_third"], held_out["mean_width_by_third"], strict=True
     )
-    nominal = interval["coverage"]
+    nominal, outside = interval["coverage"], held_out["outside"]
     all_rows = [*thirds, ("All", held_out["coverage"], held_out["mean_width"])]
     rows = ((name, _percent(coverage), f"{width:.0f}") for name, coverage, width in all_rows)
     return f"""## Prediction intervals
 
-Every prediction comes with an interval that is meant to hold the truth for {_percent(nominal, 0)} of patients
-(cross-conformal, {interval["method"]}; its width follows the error to be expected at that prediction). On the held-out
-patients it did so for {_percent(held_out["coverage"])}
-(95 % interval {_percent_span(metrics["confidence"]["coverage"])}).
+Every prediction comes with an interval that is meant to hold the truth for {_percent(nominal, 0)} of patients like
+those of the study (cross-conformal, {interval["method"]}; its width follows the error to be expected at that
+prediction). On {held_out["rows"] - outside["rows"]} held-out patients like those of the training without them it did so
+for {_percent(held_out["coverage"])} (95 % interval {_percent_span(metrics["confidence"]["coverage"])}).
 
 {_table(("Third of the predictions", "Coverage", "Mean width"), rows)}
 
-Theory alone promises less, for {interval["method"]} about {_percent(2 * nominal - 1, 0)}: go by what was measured."""
+Theory alone promises less, for {interval["method"]} about {_percent(2 * nominal - 1, 0)}: go by what was measured.
+
+Nothing is promised to a patient with a measurement outside the ranges above, to one whose measurements contradict each
+other, and to one whose measurements are together further from the mean of the study than those of
+{_percent(description["joint"]["quantile"], 0)} of its patients. The answer says so, and its interval is made for the
+largest error that is expected anywhere, in proportion wider the further out.
+{_describe_outside(outside)}"""
+
+
+def _describe_outside(outside: dict[str, Any]) -> str:
+    if not outside["rows"]:
+        return "None of the held-out patients was one of them."
+    return (
+        f"{outside['rows']} of the held-out patients were such; their intervals, {outside['mean_width']:.0f} wide on "
+        f"average, held the truth for {_percent(outside['coverage'])}."
+    )
 
 
 def describe_limits(metrics: dict[str, Any]) -> str:
@@ -152,7 +167,7 @@ def describe_limits(metrics: dict[str, Any]) -> str:
 - With {rows} patients the figures are uncertain: the RMSE by about ±{(upper - lower) / 2:.1f}.
 - A single prediction can be far off: see the widths above.
 - The coverage holds on average over patients like the study's, not for each person.
-- The service accepts measurements outside the ranges seen, and warns. Neither prediction nor interval can be relied on
+- The service accepts patients unlike those of the study, and warns. Neither prediction nor interval can be relied on
   there.
 - It is not a medical device."""
 

@@ -18,8 +18,10 @@ STANDARD_ERRORS = 1.96  # to either side, for 95 %
 def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
     """Whether intervals keep their promise for low and high predictions alike, and what width that takes.
 
-    For comparison one width for all, by split conformal prediction on the same residuals.
+    For comparison one width for all, by split conformal prediction on the same residuals. Of those alone to whom a
+    coverage is promised.
     """
+    validation = validation.promised
     thirds = split_by_prediction(validation.predicted, 3)
     places = np.arange(float(len(thirds)))
     margin = measure_constant_margin(validation, nominal)

@@ -55,13 +55,14 @@ class Ensemble:
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Disease progression, (n,), of measurements in real units, (n, 10)."""
-        return self._answer(features)[0]
+        return self.answer(features)[0]
 
     def predict_intervals(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Lower and upper end, (n, 2)."""
-        return np.array([self.calibration.predict(means) for means in self._answer(features)[1].tolist()])
+        return np.array([self.calibration.predict(means) for means in self.answer(features)[1].tolist()])
 
-    def _answer(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def answer(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Disease progression, (n,), and what the members of each fold say, (n, folds)."""
         return self._fold_answers(self.scaler.transform(features))
 
     @cached_property

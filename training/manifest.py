@@ -4,20 +4,20 @@ import hashlib
 import json
 import platform
 import subprocess
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import sklearn
-import tensorflow as tf
 
 from lambda_app.features import FEATURES
 from lambda_app.model.bundle import INTERVAL, MANIFEST, parse_manifest, sha256_hex
+from lambda_app.model.tensorflow import LIBRARIES
 from training.data import Rows, digest_rows
 from training.gates import PARITY_TOLERANCE
+from training.joint import measure_joint
 from training.network import MEMBERS
 from training.run import TrainingRun
 from training.validate import describe_validation
@@ -50,15 +50,13 @@ def describe_version(version: str, created_at: datetime, run: TrainingRun, parit
             "seconds": round(run.seconds, 1),
         },
         "features": _describe_features(run.rows),
+        "joint": asdict(measure_joint(run.rows)),
         "outcomes": _describe_outcomes(run.rows),
         "metrics": describe_validation(run.validation),
         "interval": {"method": "CV+", "coverage": run.ensemble.calibration.coverage},
         "parity": {"rows": len(run.rows), "largest_difference": parity, "tolerance": PARITY_TOLERANCE},
         "libraries": {
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-            "scikit-learn": sklearn.__version__,
-            "numpy": np.__version__,
+            **LIBRARIES,
             "ai-edge-litert": distribution_version("ai-edge-litert"),
             "python": platform.python_version(),
         },

@@ -1,7 +1,7 @@
 """Judges a training on patients it has not seen: each is held out once, and an ensemble of the others predicts them."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,12 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from lambda_app.features import FEATURE_NAMES
+from lambda_app.model.bundle import Manifest, SeenFeature
+from lambda_app.model.predictor import Predictor
 from training.data import HELD_OUT_FOLDS, Rows, hold_out
 from training.fit import Ensemble, Schedule, fit_ensembles
+from training.joint import measure_joint
 
 RIDGE_PENALTIES = np.logspace(-1, 3, 30)
 PERMUTATIONS = 20
@@ -31,10 +35,11 @@ class Scores:
 
 @dataclass(frozen=True)
 class Validation:
-    """All patients as held-out ones. `intervals` (n, 2); `ridge` is what ridge regression says on the same folds, (n,).
+    """All patients as held-out ones, as the service would answer them. `predicted` (n,), `intervals` (n, 2).
 
-    `importance` (features, permutations): by how much the RMSE grows when a measurement is dealt anew among the
-    held-out patients.
+    `ridge` is what ridge regression says on the same folds, (n,). `importance` (features, permutations): by how much
+    the RMSE grows when a measurement is dealt anew among the held-out patients. `outside`, (n,): who is unlike the
+    patients of the training, and has an interval that promises no coverage.
     """
 
     actual: NDArray[np.float64]
@@ -42,6 +47,16 @@ class Validation:
     intervals: NDArray[np.float64]
     ridge: NDArray[np.float64]
     importance: NDArray[np.float64]
+    outside: NDArray[np.bool_]
+
+    @property
+    def promised(self) -> "Validation":
+        """The same of those alone to whom a coverage is promised."""
+        kept = ~self.outside
+        return replace(
+            self,
+            **{name: getattr(self, name)[kept] for name in ("actual", "predicted", "intervals", "ridge", "outside")},
+        )
 
     @property
     def covered(self) -> NDArray[np.bool_]:
@@ -58,17 +73,20 @@ def validate_training(
     ensembles = fit_ensembles(trainings, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)
     generator = np.random.default_rng(seed)
     predicted, ridge = np.empty(len(rows)), np.empty(len(rows))
-    intervals = np.empty((len(rows), 2))
+    intervals, outside = np.empty((len(rows), 2)), np.empty(len(rows), bool)
     permuted = np.empty((rows.features.shape[1], PERMUTATIONS, len(rows)))
     for ensemble, (training, held_out) in zip(ensembles, folds, strict=True):
         features = rows.features[held_out]
-        predicted[held_out] = ensemble.predict(features)
-        intervals[held_out] = ensemble.predict_intervals(features)
+        patients = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in features.tolist()]
+        predictions = _make_predictor(ensemble, rows.take(training)).predict(patients)
+        predicted[held_out] = [prediction.value for prediction in predictions]
+        intervals[held_out] = [(one.interval.lower, one.interval.upper) for one in predictions]
+        outside[held_out] = [prediction.interval.coverage is None for prediction in predictions]
         ridge[held_out] = build_ridge().fit(rows.features[training], rows.targets[training]).predict(features)
         permuted[:, :, held_out] = _permute(ensemble, features, generator)
     rmse = score(rows.targets, predicted).rmse
     importance = np.sqrt(((permuted - rows.targets) ** 2).mean(axis=-1)) - rmse
-    return Validation(rows.targets, predicted, intervals, ridge, importance)
+    return Validation(rows.targets, predicted, intervals, ridge, importance, outside)
 
 
 def build_ridge() -> RidgeCV:
@@ -112,37 +130,77 @@ def describe_intervals(
 
 
 def describe_validation(validation: Validation) -> dict[str, Any]:
-    """The figures for the manifest. Those in `confidence` are 95 % intervals over the patients."""
-    count = len(validation.actual)
+    """The figures for the manifest. Those in `confidence` are 95 % intervals over the patients.
+
+    Coverage and width are of those alone to whom a coverage is promised; `outside` has them of the others.
+    """
+    promised = validation.promised
     return {
         "held_out": {
-            "rows": count,
+            "rows": len(validation.actual),
             "folds": HELD_OUT_FOLDS,
             **asdict(score(validation.actual, validation.predicted)),
-            **describe_intervals(validation.actual, validation.predicted, validation.intervals),
+            **describe_intervals(promised.actual, promised.predicted, promised.intervals),
+            "outside": _describe_outside(validation),
         },
         "ridge": asdict(score(validation.actual, validation.ridge)),
         "confidence": _estimate_confidence(validation),
     }
 
 
+def _describe_outside(validation: Validation) -> dict[str, Any]:
+    """How many patients are outside, with coverage and mean width of their intervals: null where there are none."""
+    outside = validation.outside
+    widths = np.diff(validation.intervals[outside])
+    return {
+        "rows": int(outside.sum()),
+        "coverage": float(validation.covered[outside].mean()) if outside.any() else None,
+        "mean_width": float(widths.mean()) if outside.any() else None,
+    }
+
+
 def _estimate_confidence(validation: Validation) -> dict[str, list[float]]:
     """Lower and upper end of each figure, by drawing the patients again with replacement."""
-    count = len(validation.actual)
-    drawn = np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
+    drawn = _draw_again(len(validation.actual))
     errors, ridge_errors = (
         np.abs(predicted - validation.actual)[drawn] for predicted in (validation.predicted, validation.ridge)
     )
     squared = (errors**2).mean(axis=1)
+    covered = validation.promised.covered
     figures = {
         "rmse": np.sqrt(squared),
         "mae": errors.mean(axis=1),
         "r2": 1 - squared / validation.actual[drawn].var(axis=1),
         "rmse_less_ridge": np.sqrt(squared) - np.sqrt((ridge_errors**2).mean(axis=1)),
-        "coverage": validation.covered[drawn].mean(axis=1),
+        "coverage": covered[_draw_again(len(covered))].mean(axis=1),
     }
     ends = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
     return {name: np.quantile(figure, ends).tolist() for name, figure in figures.items()}
+
+
+def _draw_again(count: int) -> NDArray[np.intp]:
+    """Positions of `count` patients, (RESAMPLES, count), the same in every run."""
+    return np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
+
+
+class _EnsembleRuntime:
+    """An ensemble in the place of the service's two runtimes."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        self._ensemble = ensemble
+        self.training_mean: Sequence[float] = ensemble.scaler.mean_.tolist()
+
+    def predict(self, rows: Sequence[Sequence[float]]) -> tuple[list[float], list[list[float]]]:
+        predicted, fold_means = self._ensemble.answer(np.array(rows))
+        return predicted.tolist(), fold_means.tolist()
+
+
+def _make_predictor(ensemble: Ensemble, training: Rows) -> Predictor:
+    """The service's own, which knows of the ensemble's training rows what it knows of all rows in a version."""
+    ends = zip(training.features.min(axis=0).tolist(), training.features.max(axis=0).tolist(), strict=True)
+    seen = {name: SeenFeature(*pair, median=None) for name, pair in zip(FEATURE_NAMES, ends, strict=True)}
+    manifest = Manifest("held-out", seen, outcomes=None, files={}, joint=measure_joint(training))
+    return Predictor(manifest, _EnsembleRuntime(ensemble), ensemble.calibration)
 
 
 def _permute(ensemble: Ensemble, features: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:

@@ -56,7 +56,7 @@ def test_any_patient_is_explained_alike_and_in_full(
 
 
 def test_the_prediction_is_that_of_predict(api: LambdaHandler) -> None:
-    patient = {**EXAMPLE_REQUEST, "bmi": 79}
+    patient = {**EXAMPLE_REQUEST, "bmi": 45}
     explained = explain(api, patient)["body"]
     predicted = invoke(api, make_event("POST", "/predict", json.dumps(patient)))["body"]
     assert [warning["field"] for warning in explained["warnings"]] == ["bmi"]

@@ -1,6 +1,7 @@
 """The SHAP package's exact values for patients; run by the Python of build/shap, which has nothing of this project.
 
-Reads from standard input the path of a bundle and its patients, and prints base value and contributions of each.
+Reads from standard input the path of a bundle, its patients and the bounds of its target, either of which may be null,
+and prints base value and contributions of each patient.
 """
 
 import json
@@ -26,7 +27,8 @@ def main() -> None:
 
     def predict(rows: Any) -> Any:
         scaled = ((rows - mean) / scale).astype(np.float32)
-        return np.array([runner(**{name: row[np.newaxis]})[output].item() for row in scaled])
+        answers = np.array([runner(**{name: row[np.newaxis]})[output].item() for row in scaled])
+        return np.clip(answers, *asked["bounds"])
 
     explainer = shap.ExactExplainer(predict, shap.maskers.Independent(mean[np.newaxis]))
     explained = explainer(np.array(asked["patients"]), silent=True)

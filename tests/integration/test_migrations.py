@@ -96,9 +96,10 @@ def test_rows_from_before_the_intervals_are_kept_without_one(
         {"interval_coverage": 1.0},
         {"interval_lower": None},
         {"interval_upper": None},
-        {"interval_coverage": None},
+        {"interval_lower": 241.5, "interval_coverage": None},
         {"interval_lower": None, "interval_upper": None},
         {"interval_upper": None, "interval_coverage": None},
+        {"interval_lower": None, "interval_coverage": None},
     ],
 )
 def test_what_is_no_interval_is_not_stored(change: dict[str, Any], database: Database) -> None:
@@ -106,8 +107,9 @@ def test_what_is_no_interval_is_not_stored(change: dict[str, Any], database: Dat
         insert(database, dataclasses.replace(make_record(), **change))
 
 
-def test_interval_of_no_width_is_stored(database: Database) -> None:
-    insert(database, dataclasses.replace(make_record(), interval_lower=241.25))
+@pytest.mark.parametrize("change", [{"interval_lower": 241.25}, {"interval_coverage": None}])
+def test_interval_of_no_width_or_without_a_promise_is_stored(change: dict[str, Any], database: Database) -> None:
+    insert(database, dataclasses.replace(make_record(), **change))
 
 
 def test_master_user_of_rds_who_is_no_superuser_can_migrate(tmp_path: Path, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from lambda_app.features import FEATURE_NAMES, FEATURES
+from lambda_app.features import FEATURE_NAMES, FEATURES, TARGET
 from lambda_app.model.predictor import Predictor
 from local.aws_services import REPOSITORY
 from tests.bundles import Registry, load_predictor
@@ -34,7 +34,8 @@ def reference(bundle: Path) -> dict[str, Any]:
     made = subprocess.run(["make", "shap"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     require(made.returncode == 0, f"SHAP ({made.stderr.strip()})")
     command = [REPOSITORY / "build" / "shap" / "bin" / "python", Path(__file__).with_name("shap_reference.py")]
-    asked = json.dumps({"bundle": str(bundle), "patients": PATIENTS})
+    bounds = [TARGET.minimum, TARGET.maximum]
+    asked = json.dumps({"bundle": str(bundle), "patients": PATIENTS, "bounds": bounds})
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)

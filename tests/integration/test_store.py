@@ -20,6 +20,7 @@ ALONE = "SELECT to_jsonb(p) - ARRAY['request_id', 'batch_id', 'recorded_at'] FRO
         {},
         {"caller": "NULL", "warnings": WARNINGS},
         {"caller": "", "interval_lower": None, "interval_upper": None, "interval_coverage": None},
+        {"interval_coverage": None},
         {"prediction": 0.1 + 0.2, "latency_ms": 1e-300, "interval_upper": 1.7976931348623157e308},
         {"features": {**make_record().features, "sex": 1.0, "bmi": 33.3333333333333357, "s4": 5e-324}},
     ],

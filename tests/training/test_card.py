@@ -36,6 +36,7 @@ def made() -> dict[str, Any]:
         np.column_stack([predicted - margins, predicted + margins]),
         rows.targets + generator.normal(0, 52, len(rows)),
         np.zeros((10, 2)),
+        np.arange(len(rows)) < 21,
     )
     ensemble = Ensemble(StandardScaler(), build_members(1), np.empty(0), IntervalCalibration(0.9, []))
     curves = Curves(np.ones((1, 1)), np.ones((1, 1)), np.ones(1), 1)
@@ -84,6 +85,26 @@ def test_coverage_and_widths_are_there_by_thirds(read_card: Callable[..., str], 
     assert f"{100 * coverage[0]:.1f} % to {100 * coverage[1]:.1f} %" in card
     assert "meant to hold the truth for 90 % of patients" in card
     assert "for CV+ about 80 %" in card
+
+
+def test_those_to_whom_nothing_is_promised_are_counted(read_card: Callable[..., str], made: dict[str, Any]) -> None:
+    outside = made["metrics"]["held_out"]["outside"]
+    card = _join_lines(read_card())
+    assert "On 421 held-out patients like those of the training without them it did so for" in card
+    assert "further from the mean of the study than those of 99 % of its patients" in card
+    assert (
+        f"21 of the held-out patients were such; their intervals, {outside['mean_width']:.0f} wide on average, "
+        f"held the truth for {100 * outside['coverage']:.1f} %."
+    ) in card
+
+
+def test_a_training_that_met_nobody_unlike_its_patients_says_so(
+    read_card: Callable[..., str], made: dict[str, Any]
+) -> None:
+    nobody = {"rows": 0, "coverage": None, "mean_width": None}
+    held_out = {**made["metrics"]["held_out"], "outside": nobody}
+    card = _join_lines(read_card(metrics={**made["metrics"], "held_out": held_out}))
+    assert "None of the held-out patients was one of them." in card
 
 
 def test_the_promise_is_the_calibrations(read_card: Callable[..., str]) -> None:

@@ -22,12 +22,13 @@ from lambda_app.features import FEATURES
 from lambda_app.model.bundle import parse_manifest, sha256_hex
 from lambda_app.model.interval import parse_calibration
 from lambda_app.model.litert import LiteRtRuntime
-from lambda_app.model.tensorflow import FoldAnswers, TensorFlowRuntime
+from lambda_app.model.tensorflow import LIBRARIES, FoldAnswers, TensorFlowRuntime
 from tests.training.conftest import QuickFit
 from training.data import Rows, digest_rows
 from training.errors import ParityError
 from training.export import export_bundle
 from training.gates import PARITY_TOLERANCE, find_failures
+from training.joint import measure_joint
 from training.manifest import read_commit
 from training.parity import check_parity
 from training.run import TrainingRun
@@ -60,8 +61,8 @@ def test_manifest_tells_the_whole_story(bundle: Path, rows: Rows) -> None:
     manifest = json.loads(content)
     assert parse_manifest(content).version == bundle.name
     assert list(manifest) == [
-        *("version", "created_at", "commit", "data_sha256", "training", "features", "outcomes", "metrics", "interval"),
-        *("parity", "libraries", "files"),
+        *("version", "created_at", "commit", "data_sha256", "training", "features", "joint", "outcomes", "metrics"),
+        *("interval", "parity", "libraries", "files"),
     ]
     served = b"".join((bundle / name).read_bytes() for name in ("model.tflite", "scaler.json", "interval.json"))
     created_at = datetime.fromisoformat(manifest["created_at"])
@@ -81,6 +82,7 @@ def test_manifest_tells_the_whole_story(bundle: Path, rows: Rows) -> None:
         }
         for feature, column in zip(FEATURES, rows.features.T, strict=True)
     ]
+    assert manifest["joint"] == dataclasses.asdict(measure_joint(rows))
     outcomes = manifest["outcomes"]
     assert (outcomes["minimum"], outcomes["maximum"]) == (25, 346)
     assert outcomes["mean"] == pytest.approx(152.13, abs=0.01)
@@ -91,7 +93,7 @@ def test_manifest_tells_the_whole_story(bundle: Path, rows: Rows) -> None:
     assert manifest["interval"] == {"method": "CV+", "coverage": 0.9}
     assert manifest["parity"]["largest_difference"] <= manifest["parity"]["tolerance"] == PARITY_TOLERANCE
     assert manifest["libraries"]["keras"] == distribution_version("keras")
-    assert set(manifest["libraries"]) == {*("tensorflow", "keras", "scikit-learn", "numpy"), "ai-edge-litert", "python"}
+    assert set(manifest["libraries"]) == {*LIBRARIES, "ai-edge-litert", "python"}
     assert manifest["files"] == {
         name: {"size": (bundle / name).stat().st_size, "sha256": sha256_hex((bundle / name).read_bytes())}
         for name in FILES
@@ -105,6 +107,10 @@ def test_trained_model_passes_its_gates(bundle: Path) -> None:
     assert held_out["rows"] == 442
     assert 0.48 < held_out["r2"] < 0.53
     assert 150 < held_out["mean_width"] < 180
+    # Nineteen of the patients are unlike those of the training without them.
+    assert 10 < held_out["outside"]["rows"] < 30
+    assert held_out["outside"]["coverage"] > 0.9
+    assert held_out["outside"]["mean_width"] > 200
 
 
 def test_served_model_fits_the_patients_it_learned_from(bundle: Path, rows: Rows) -> None:

@@ -43,7 +43,7 @@ def validation() -> Validation:
     margins = np.abs(residuals) * np.where(np.arange(PATIENTS) % 7 == 0, 0.5, 1.5)
     intervals = predicted[:, np.newaxis] + np.column_stack([-margins, margins])
     importance = generator.normal(np.arange(10)[::-1, np.newaxis] * 2, 0.1, (10, PERMUTATIONS))
-    return Validation(predicted + residuals, predicted, intervals, predicted, importance)
+    return Validation(predicted + residuals, predicted, intervals, predicted, importance, np.zeros(PATIENTS, bool))
 
 
 @pytest.fixture(scope="module")

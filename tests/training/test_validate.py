@@ -61,7 +61,8 @@ def test_figures_are_those_of_the_predictions() -> None:
     predicted, ridge = actual + 10, actual - 20
     intervals = np.column_stack([predicted - 30, predicted + 5])
     intervals[:9] -= 100
-    figures = describe_validation(Validation(actual, predicted, intervals, ridge, np.zeros((10, 1))))
+    nobody = np.zeros(90, bool)
+    figures = describe_validation(Validation(actual, predicted, intervals, ridge, np.zeros((10, 1)), nobody))
     held_out = figures["held_out"]
     assert (held_out["rows"], held_out["folds"]) == (90, 5)
     assert held_out["rmse"] == pytest.approx(10)
@@ -69,6 +70,7 @@ def test_figures_are_those_of_the_predictions() -> None:
     assert held_out["r2"] == pytest.approx(1 - 100 / actual.var())
     assert held_out["coverage"] == pytest.approx(0.9)
     assert held_out["mean_width"] == pytest.approx(35)
+    assert held_out["outside"] == {"rows": 0, "coverage": None, "mean_width": None}
     assert figures["ridge"]["rmse"] == pytest.approx(20)
     assert figures["confidence"]["rmse"] == pytest.approx([10, 10])
     assert figures["confidence"]["rmse_less_ridge"] == pytest.approx([-10, -10])
@@ -76,6 +78,37 @@ def test_figures_are_those_of_the_predictions() -> None:
     # What the binomial distribution says of 90 patients and 90 %.
     assert lower == pytest.approx(0.838, abs=0.03)
     assert upper == pytest.approx(0.962, abs=0.03)
+
+
+def test_coverage_is_of_those_to_whom_it_is_promised_and_errors_are_of_all() -> None:
+    actual = np.linspace(100, 199, 100)
+    # Nobody who is outside has an interval that holds, and all of the others do.
+    outside = np.arange(100) < 10
+    predicted = np.where(outside, actual + 100, actual)
+    intervals = np.column_stack([predicted - np.where(outside, 50, 5), predicted + np.where(outside, 50, 5)])
+    figures = describe_validation(Validation(actual, predicted, intervals, actual, np.zeros((10, 1)), outside))
+    held_out = figures["held_out"]
+    assert (held_out["rows"], held_out["mae"]) == (100, pytest.approx(10))
+    assert (held_out["coverage"], held_out["coverage_by_third"]) == (1, [1, 1, 1])
+    assert (held_out["mean_width"], figures["confidence"]["coverage"]) == (pytest.approx(10), [1, 1])
+    assert held_out["outside"] == {"rows": 10, "coverage": 0, "mean_width": pytest.approx(100)}
+
+
+def test_held_out_patients_are_judged_as_the_service_would(validation: Validation, rows: Rows) -> None:
+    beyond = np.zeros(len(rows), bool)
+    for training, held_out in hold_out(rows):
+        known, new = rows.features[training], rows.features[held_out]
+        beyond[held_out] = ((new < known.min(axis=0)) | (new > known.max(axis=0))).any(axis=1)
+    assert validation.outside[beyond].all()
+    # The others are unlike the training by all measurements together.
+    assert 3 <= (validation.outside & ~beyond).sum() <= 9
+    widths = np.diff(validation.intervals, axis=1)[:, 0]
+    assert widths[validation.outside].mean() > 1.1 * widths[~validation.outside].mean()
+    promised = validation.promised
+    assert len(promised.actual) == len(rows) - validation.outside.sum()
+    # Of a training of a moment; that of a whole one is under a gate.
+    assert promised.covered.mean() == pytest.approx(0.9, abs=0.05)
+    assert validation.covered[validation.outside].mean() > 0.8
 
 
 def test_thirds_go_by_the_prediction_lowest_first() -> None:

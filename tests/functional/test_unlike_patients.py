@@ -1,0 +1,132 @@
+"""Patients unlike those of the study: warned of, none below zero, with a wider interval that promises nothing."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from lambda_app.features import FEATURE_NAMES, TARGET
+from lambda_app.model.predictor import Prediction, Predictor
+from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.telemetry import LambdaHandler
+from tests.bundles import Registry, load_predictor
+from tests.events import invoke, make_event
+from training.data import load_rows
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+# Each measurement is within its range, and LDL alone is above total cholesterol.
+IMPOSSIBLE = {**EXAMPLE_REQUEST, "s1": 97.1, "s2": 234.5, "s3": 93.5}
+TOGETHER = "are together unlike what training saw: 99 % of its patients are nearer to its mean"
+
+
+@pytest.fixture
+def predictor(client: "S3Client", environment: dict[str, str]) -> Predictor:
+    return load_predictor(client, environment["MODEL_BUCKET"], "litert")
+
+
+def send(api: LambdaHandler, path: str, body: Any) -> dict[str, Any]:
+    answer = invoke(api, make_event("POST", path, json.dumps(body)))
+    assert answer["statusCode"] == 200, answer["body"]
+    found: dict[str, Any] = answer["body"]
+    return found
+
+
+def measure_width(prediction: Prediction) -> float:
+    return prediction.interval.upper - prediction.interval.lower
+
+
+def test_patient_who_cannot_exist_is_warned_of_and_never_below_zero(api: LambdaHandler) -> None:
+    body = send(api, "/predict", IMPOSSIBLE)
+    assert body["warnings"] == [
+        {"field": "s1", "message": "is below s2 + s3, and total cholesterol is at least LDL and HDL together"},
+        {"field": "s4", "message": "is more than 0.75 away from s1 / s3, which defines it"},
+        {"field": "features", "message": TOGETHER},
+    ]
+    assert body["prediction"] == body["interval"]["lower"] == TARGET.minimum == 0
+    assert body["interval"]["upper"] > 346
+    assert body["interval"]["coverage"] is None
+
+
+@pytest.mark.parametrize("change", [{"bmi": 42.3}, {"s4": 4.9}, {"s2": 41.6, "s4": 4.5}])
+def test_any_warning_takes_the_promise_and_widens_the_interval(change: dict[str, float], predictor: Predictor) -> None:
+    # A range, a relation, and nothing but all together.
+    known, unlike = predictor.predict([EXAMPLE_REQUEST, {**EXAMPLE_REQUEST, **change}])
+    assert (known.warnings, known.interval.coverage) == ([], 0.9)
+    assert len(unlike.warnings) == 1
+    assert unlike.interval.coverage is None
+    assert measure_width(unlike) > measure_width(known)
+
+
+def test_an_interval_is_as_wide_as_any_known_at_once_and_grows_with_the_distance(predictor: Predictor) -> None:
+    known = [prediction for prediction in predictor.predict(list_patients()) if not prediction.warnings]
+    near, *far = predictor.predict([{**EXAMPLE_REQUEST, "bmi": bmi} for bmi in (42.3, 50, 60, 70, 80)])
+    # Within the little by which the answers of the folds lie closer together for one patient than for another.
+    assert measure_width(near) > 0.97 * max(map(measure_width, known))
+    widths = [measure_width(prediction) for prediction in far]
+    assert widths == sorted(widths)
+    assert widths[-1] > 2 * measure_width(near)
+
+
+def list_patients() -> list[dict[str, float]]:
+    return [dict(zip(FEATURE_NAMES, row, strict=True)) for row in load_rows().features.tolist()]
+
+
+def test_of_the_studys_own_patients_one_in_a_hundred_is_unlike_the_others(predictor: Predictor) -> None:
+    fields = [[warning.field for warning in prediction.warnings] for prediction in predictor.predict(list_patients())]
+    # A hundredth of 442; all of them within the ranges, and without a broken relation.
+    assert [found for found in fields if found] == [["features"]] * 5
+
+
+def test_of_patients_drawn_measurement_by_measurement_none_is_below_zero_or_unnoticed(predictor: Predictor) -> None:
+    rows = load_rows().features
+    generator = np.random.default_rng(12)
+    drawn = generator.uniform(rows.min(axis=0), rows.max(axis=0), (10_000, 10))
+    drawn[:, FEATURE_NAMES.index("sex")] = generator.integers(1, 3, 10_000)
+    predictions = predictor.predict([dict(zip(FEATURE_NAMES, row, strict=True)) for row in drawn.tolist()])
+    assert min(min(prediction.value, prediction.interval.lower) for prediction in predictions) == 0
+    together = sum(prediction.warnings[-1].field == "features" for prediction in predictions if prediction.warnings)
+    assert 9_000 < together < 10_000
+    # The cut hides none of them: who would be below zero is warned of.
+    assert all(prediction.warnings for prediction in predictions if prediction.value == 0)
+    assert 100 < sum(prediction.value == 0 for prediction in predictions) < 1000
+
+
+def test_one_of_a_batch_changes_nothing_for_the_others(api: LambdaHandler) -> None:
+    older = {**EXAMPLE_REQUEST, "age": 70}
+    among = send(api, "/predict/batch", {"patients": [EXAMPLE_REQUEST, IMPOSSIBLE, older]})["predictions"]
+    for patient, found in zip((EXAMPLE_REQUEST, IMPOSSIBLE, older), among, strict=True):
+        alone = send(api, "/predict", patient)
+        for name in ("prediction", "interval"):
+            assert found[name] == pytest.approx(alone[name], abs=1e-3)
+        assert found["warnings"] == alone["warnings"]
+    assert [one["interval"]["coverage"] for one in among] == [0.9, None, 0.9]
+
+
+def test_what_was_answered_is_stored_and_found_again(api: LambdaHandler, query: Callable[..., list[Any]]) -> None:
+    body = send(api, "/predict", IMPOSSIBLE)
+    found = invoke(api, make_event("GET", f"/predictions/{body['request_id']}"))["body"]
+    assert found == {"features": IMPOSSIBLE, **body}
+    columns = "prediction, interval_lower, interval_upper, interval_coverage, warnings"
+    [row] = query(f"SELECT {columns} FROM predictions WHERE request_id = :id", id=UUID(body["request_id"]))
+    assert row == [body["prediction"], body["interval"]["lower"], body["interval"]["upper"], None, body["warnings"]]
+
+
+def test_an_explanation_adds_up_to_the_cut_prediction(api: LambdaHandler) -> None:
+    body = send(api, "/explain", IMPOSSIBLE)
+    predicted = send(api, "/predict", IMPOSSIBLE)
+    for name in ("prediction", "interval", "warnings"):
+        assert body[name] == predicted[name]
+    assert body["prediction"] == 0
+    assert body["base_value"] + sum(body["contributions"].values()) == pytest.approx(0, abs=1e-3)
+
+
+def test_a_version_without_the_joint_limit_warns_of_the_rest(registry: Registry) -> None:
+    registry.rewrite_manifest(lambda document: document.pop("joint"))
+    [prediction] = registry.load().predict([{**IMPOSSIBLE, "bmi": 17}])
+    assert [warning.field for warning in prediction.warnings] == ["bmi", "s1", "s4"]
+    assert (prediction.value, prediction.interval.coverage) == (0, None)
