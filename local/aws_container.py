@@ -1,6 +1,7 @@
 """`python -m local.aws_container`: S3, SQS and Secrets Manager for the other containers, with what they need there.
 
-moto forgets everything when it stops, so the container brings bucket, queues and secrets back whenever it starts.
+moto forgets everything when it stops, so the container brings queues and secrets back whenever it starts. The
+bucket is kept in a volume.
 """
 
 import argparse
@@ -9,8 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-import boto3
-
+from local.aws_client import connect_aws
 from local.aws_services import AwsServices
 from local.errors import StackError
 from local.ports import LOOPBACK
@@ -19,6 +19,7 @@ from local.stack import ending_by_signal
 
 PORT = 5000
 LOG = Path("build/aws.log")
+BUCKET_DIRECTORY = Path("build/s3")
 # There once everything is; compose.yaml looks for it.
 FURNISHED = Path("build/furnished")
 
@@ -30,7 +31,7 @@ def main() -> int:
     options = parser.parse_args()
     FURNISHED.unlink(missing_ok=True)
     try:
-        with ending_by_signal(), AwsServices(LOG, PORT, options.listen) as aws:
+        with ending_by_signal(), AwsServices(LOG, PORT, options.listen, BUCKET_DIRECTORY) as aws:
             keep_role_passwords(aws.endpoint_url)
             FURNISHED.touch()
             print("S3, SQS and Secrets Manager answer.", flush=True)
@@ -46,7 +47,7 @@ def main() -> int:
 
 def keep_role_passwords(endpoint_url: str) -> None:
     """Write the secrets by which migrate lets the functions' roles log in, each under the role's name."""
-    client = boto3.client("secretsmanager", endpoint_url=endpoint_url)
+    client = connect_aws("secretsmanager", endpoint_url)
     for role, variable in ((API_USER, "API_PASSWORD"), (REPLAY_USER, "REPLAY_PASSWORD")):
         secret = {"username": role, "password": os.environ[variable]}
         client.create_secret(Name=role, SecretString=json.dumps(secret))

@@ -1,8 +1,7 @@
-"""S3 and SQS: moto's server as a child process, with a bucket and two queues. It forgets everything when it stops."""
+"""S3 and SQS: moto's server as a child process, with a bucket, whose objects may be kept on disk, and two queues."""
 
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from local.errors import StackError
-from local.ports import LOOPBACK
+from local.ports import LOOPBACK, require_port
 from local.process import read_last_fault, start_process, stop_process
 
 BUCKET = "diabetes-models"
@@ -22,6 +21,8 @@ DEAD_LETTER_QUEUE = "diabetes-records-dead"
 VISIBILITY_SECONDS = 30
 MAX_RECEIVES = 1000
 REGION = "eu-west-1"
+# moto takes any credentials, so these are none of anybody's.
+IDENTITY = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": REGION}
 # The account that moto has everyone in.
 ACCOUNT = "123456789012"
 START_SECONDS = 30
@@ -31,10 +32,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 class AwsServices:
-    """A server on `port` that answers as S3 and SQS do, to any credentials."""
+    """A server on `port` that answers as S3 and SQS do, to any credentials.
 
-    def __init__(self, log_path: Path, port: int, host: str = LOOPBACK) -> None:
+    It forgets everything when it stops, but for the bucket's objects where a directory for them is named.
+    """
+
+    def __init__(self, log_path: Path, port: int, host: str = LOOPBACK, bucket_directory: Path | None = None) -> None:
         self.host = host
+        self.bucket_directory = bucket_directory
         self.log_path = log_path.absolute()
         self.port = port
         self.bucket = BUCKET
@@ -68,7 +73,9 @@ class AwsServices:
         try:
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
             command = [sys.executable, "-m", "local.moto_server", self.host, str(self.port)]
-            self._process = start_process(command, self.log_path, directory=REPOSITORY, environment=os.environ)
+            if self.bucket_directory:
+                command += [self.bucket, str(self.bucket_directory.absolute())]
+            self._process = start_process(command, self.log_path, directory=REPOSITORY)
             self._wait_until_furnished()
         except BaseException as error:
             self.stop()
@@ -82,7 +89,7 @@ class AwsServices:
             self._process.wait()
 
     def stop(self) -> None:
-        """End the server, with all that it holds. `start` brings it back, empty."""
+        """End the server, with all that it holds in memory. `start` brings it back."""
         if self._process:
             stop_process(self._process, STOP_STEPS)
             self._process = None
@@ -121,7 +128,7 @@ class AwsServices:
     def _request(
         self, method: str, path: str, things: str, body: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        # By hand: moto checks no signature, and a client that reads the environment might go through a proxy.
+        # By hand: moto checks no signature.
         connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
         try:
             connection.request(method, path, body, headers or {})
@@ -132,6 +139,5 @@ class AwsServices:
             raise StackError(f"S3 and SQS refused to make their {things} (status {status}): see {self.log_path}")
 
     def _explain_log(self, log: str) -> StackError:
-        if "Address already in use" in log or f"Port {self.port} is in use" in log:
-            return StackError(f"Port {self.port}, for S3 and SQS, is taken: choose another")
+        require_port(self.port, "S3 and SQS", self.host)
         return StackError(f"S3 and SQS ended at once ({read_last_fault(log)}): their log is {self.log_path}")

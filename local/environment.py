@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from local.aws_services import REGION
+from local.aws_services import IDENTITY, REGION
 from local.postgres import API_USER, REPLAY_USER, USER
 from local.stack import Stack
 
@@ -13,7 +13,7 @@ DATABASE_USERS: dict[Function, str] = {"api": API_USER, "replay": REPLAY_USER, "
 
 
 def build_service_environment(stack: Stack, function: Function) -> dict[str, str]:
-    """What `Settings.from_env` and boto3 read. moto takes any credentials, so these are none of anybody's."""
+    """The variables that `Settings.from_env` and boto3 read."""
     login = stack.postgres.login
     return {
         "MODEL_BUCKET": stack.aws.bucket,
@@ -26,8 +26,6 @@ def build_service_environment(stack: Stack, function: Function) -> dict[str, str
         "QUEUE_URL": stack.aws.queue_url,
         "DEAD_LETTER_QUEUE_URL": stack.aws.dead_letter_queue_url,
         "AWS_ENDPOINT_URL": stack.aws.endpoint_url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        **IDENTITY,
         "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
     }

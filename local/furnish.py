@@ -4,42 +4,73 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
+from lambda_app.model.bundle import POINTER_KEY, bundle_key
 from lambda_app.settings import Settings
-from local.aws_services import REGION, AwsServices
+from local.aws_client import connect_aws
 from local.environment import build_service_environment
 from local.postgres import Postgres
 from local.stack import Stack
 from training.errors import RegistryError
-from training.registry import find_newest_bundle, promote_version, publish_bundle
+from training.registry import find_current, list_bundles, promote_version, publish_bundle, require_publishable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 
-def find_or_train_bundle(models: Path) -> Path:
-    """The newest model under `models`; where there is none, one is trained and kept."""
-    try:
-        return find_newest_bundle(models)
-    except RegistryError:
-        print("There is no trained model yet: training one.", flush=True)
-        # TensorFlow takes seconds to import, which only this run shall pay.
-        from training.train import train_model  # noqa: PLC0415
+def provide_model(endpoint_url: str, bucket: str, models: Path) -> str:
+    """Return the version that is current in the registry.
 
-        started = time.perf_counter()
-        bundle = train_model(models)
-        print(f"Trained in {time.perf_counter() - started:.0f} s.", flush=True)
-        return bundle
+    Where none is, or none that can be served, the newest under `models` that passes its gates is published and
+    promoted.
+    """
+    client: S3Client = connect_aws("s3", endpoint_url)
+    try:
+        version = find_current(client, bucket)
+    except RegistryError as error:
+        print(f"The current model can't be served, so another one takes its place: {error}", flush=True)
+        version = None
+    if version is None:
+        bundle = find_or_train_bundle(models)
+        # A pointer or files that are there are damaged, or of a start that was interrupted.
+        _delete_objects(client, bucket, POINTER_KEY)
+        _delete_objects(client, bucket, bundle_key(bundle.name, ""))
+        version = publish_bundle(client, bucket, bundle)
+        promote_version(client, bucket, version)
+        print(f"Published the model {version}, and made it current.", flush=True)
+    return version
+
+
+def find_or_train_bundle(models: Path) -> Path:
+    """The newest model under `models` that passes its gates; where there is none, one is trained and kept."""
+    bundles = list_bundles(models)
+    for bundle in bundles:
+        try:
+            require_publishable(bundle)
+        except (RegistryError, OSError) as error:
+            print(f"Passed over: {error}", flush=True)
+        else:
+            return bundle
+    print(f"There is no {'such' if bundles else 'trained'} model yet: training one.", flush=True)
+    # TensorFlow takes seconds to import, which only this run shall pay.
+    from training.train import train_model  # noqa: PLC0415
+
+    started = time.perf_counter()
+    bundle = train_model(models)
+    print(f"Trained in {time.perf_counter() - started:.0f} s.", flush=True)
+    return bundle
+
+
+def _delete_objects(client: "S3Client", bucket: str, prefix: str) -> None:
+    for entry in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
+        client.delete_object(Bucket=bucket, Key=entry["Key"])
 
 
 def prepare_service(stack: Stack, bundle: Path) -> dict[str, str]:
     """Migrate the database, publish and promote the model, and return the api's environment."""
     migrate_database(stack.postgres, Settings.from_env(build_service_environment(stack, "migrate")))
-    client = connect_s3(stack.aws)
+    client: S3Client = connect_aws("s3", stack.aws.endpoint_url)
     promote_version(client, stack.aws.bucket, publish_bundle(client, stack.aws.bucket, bundle))
     return build_service_environment(stack, "api")
 
@@ -50,15 +81,3 @@ def migrate_database(postgres: Postgres, admin_settings: Settings) -> None:
     database.run_transaction(apply_migrations)
     database.close()
     postgres.set_role_passwords()
-
-
-def connect_s3(aws: AwsServices) -> "S3Client":
-    """A client that the environment of whoever runs this has no part in."""
-    return boto3.client(
-        "s3",
-        endpoint_url=aws.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-        config=Config(proxies={}),
-    )

@@ -1,25 +1,19 @@
-"""`python -m local.model_container`: trains a model where the volume has none, publishes the newest and promotes it."""
+"""`python -m local.model_container`: serves the registry's current model, or the newest of the volume where none is."""
 
 import os
 import sys
 from pathlib import Path
 
-import boto3
-
-from local.furnish import find_or_train_bundle
+from local.furnish import provide_model
 from training.errors import TrainingError
-from training.registry import promote_version, publish_bundle
 
 MODELS = Path("build/models")
 
 
 def main() -> int:
     """1, with one line, when it can't be trained or published."""
-    bucket = os.environ["MODEL_BUCKET"]
-    client = boto3.client("s3")
     try:
-        version = publish_bundle(client, bucket, find_or_train_bundle(MODELS))
-        promote_version(client, bucket, version)
+        version = provide_model(os.environ["AWS_ENDPOINT_URL"], os.environ["MODEL_BUCKET"], MODELS)
     except TrainingError as error:
         print(error, file=sys.stderr)
         return 1

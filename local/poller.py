@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_app.telemetry import LambdaHandler
+from local.aws_client import connect_aws
 from local.aws_services import ACCOUNT, REGION, VISIBILITY_SECONDS
 from local.function import ContainerFunction
 from local.stack import ENDING_SIGNALS
@@ -54,11 +54,6 @@ class Context:
     function_version: str = "$LATEST"
     memory_limit_in_mb: int = 1024
     invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:diabetes-replay"
-
-
-def create_client() -> "SQSClient":
-    """One that gives up in time; it reads the environment."""
-    return boto3.client("sqs", config=CLIENT_CONFIG)
 
 
 @contextmanager
@@ -171,7 +166,8 @@ def main() -> int:
         signal.signal(number, lambda *_: ending.set())
     function = ContainerFunction(options.function, INVOKE_SECONDS)
     print("Records in the queue go to the table.", flush=True)
-    poll_until(ending, create_client(), os.environ["QUEUE_URL"], lambda event, _: function.invoke(event))
+    client = connect_aws("sqs", os.environ["AWS_ENDPOINT_URL"], CLIENT_CONFIG)
+    poll_until(ending, client, os.environ["QUEUE_URL"], lambda event, _: function.invoke(event))
     return 0
 
 

@@ -4,7 +4,10 @@ import errno
 import socket
 from contextlib import ExitStack
 
+from local.errors import StackError
+
 LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 8000
 
 
 def find_free_ports(count: int) -> list[int]:
@@ -28,3 +31,21 @@ def describe_port_problem(port: int, host: str = LOOPBACK) -> str | None:
         except OSError as error:
             return "is taken" if error.errno == errno.EADDRINUSE else f"can't be opened ({error.strerror})"
     return None
+
+
+def make_port_error(port: int, purpose: str, problem: str) -> StackError:
+    """`problem` is what `describe_port_problem` says."""
+    other = port + 1000 if 1024 <= port < 60000 else DEFAULT_PORT
+    return StackError(f"Port {port}, for {purpose}, {problem}: use others, for example make run PORT={other}")
+
+
+def require_port(port: int, purpose: str, host: str = LOOPBACK) -> None:
+    """StackError when no server can listen on this port."""
+    if problem := describe_port_problem(port, host):
+        raise make_port_error(port, purpose, problem)
+
+
+def require_address(host: str) -> None:
+    """StackError when no server can listen on this address, whatever the port."""
+    if problem := describe_port_problem(0, host):
+        raise StackError(f"{host} {problem}: LISTEN must be an IPv4 address of this machine")

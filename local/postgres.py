@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ from pg8000.native import Connection
 
 from local import cluster
 from local.errors import StackError
-from local.ports import LOOPBACK
+from local.ports import LOOPBACK, describe_port_problem, make_port_error
 from local.process import read_last_fault, start_process, stop_process
 
 DATABASE = "diabetes"
@@ -27,6 +28,16 @@ REPLAY_USER = "diabetes_replay"
 START_SECONDS = 30
 # Fast shutdown, which ends the sessions; immediate shutdown, which leaves recovery to the next start; the end.
 STOP_STEPS = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+# What to do about a fault, by what it says; the first that fits.
+ADVICE = {
+    r"^setpriv: ": "run this as another user than root",
+    r"shared memory|semaphore|Cannot allocate memory": "give it more memory",
+    r"shared libraries": "install that library",
+    r"Permission denied|Operation not permitted": "let the user who runs this own it",
+    r"Read-only file system": "use a disk that can be written",
+    r"No space left|quota exceeded": "make room on that disk",
+    r"": "move that directory away to begin with an empty one",
+}
 
 
 @dataclass(frozen=True)
@@ -135,7 +146,7 @@ class Postgres:
         command += ["-p", str(self.port)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        return start_process(command, self.log_path, directory=data, environment=cluster.build_environment())
+        return start_process(command, self.log_path, directory=data)
 
     def _launch_until_ready(self) -> None:
         process = self._process = self._launch()
@@ -182,17 +193,14 @@ class Postgres:
         )
 
     def _explain_log(self, log: str) -> StackError:
-        if "Address already in use" in log:
-            return StackError(f"Port {self.port}, for the database, is taken: choose another")
+        if refused := re.search(r"could not bind .*: (.+)", log):
+            # Root may open it, but PostgreSQL, which runs as another user then, may not.
+            problem = describe_port_problem(self.port, self.host) or f"can't be opened by PostgreSQL ({refused[1]})"
+            return make_port_error(self.port, "the database", problem)
         return self._explain(read_last_fault(log))
 
     def _explain(self, fault: str) -> StackError:
-        if "Permission denied" in fault:
-            advice = "let the user who runs this own it"
-        elif "No space left" in fault:
-            advice = "make room on that disk"
-        else:
-            advice = "move that directory away to begin with an empty one"
+        advice = next(text for pattern, text in ADVICE.items() if re.search(pattern, fault))
         return StackError(f"The database in {self.directory} can't be used ({fault}): {advice}")
 
 

@@ -9,8 +9,7 @@ from types import FrameType
 from typing import NoReturn
 
 from local.aws_services import AwsServices
-from local.errors import StackError
-from local.ports import LOOPBACK, describe_port_problem, find_free_ports
+from local.ports import LOOPBACK, find_free_ports, require_address, require_port
 from local.postgres import Postgres
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -35,7 +34,7 @@ def running_stack(directory: Path, http_port: int = 8000, host: str = LOOPBACK) 
     """
     ports = [http_port, http_port + 1, http_port + 2] if http_port else find_free_ports(3)
     postgres = Postgres(directory / "postgres", ports[1], host)
-    aws = AwsServices(directory / "aws.log", ports[2], host)
+    aws = AwsServices(directory / "aws.log", ports[2], host, directory / "s3")
     with ending_by_signal(), ExitStack() as servers:
         try:
             # Before the ports are looked at: a killed run's server would still hold one of them.
@@ -50,12 +49,10 @@ def running_stack(directory: Path, http_port: int = 8000, host: str = LOOPBACK) 
 
 
 def require_free_ports(ports: list[int], host: str) -> None:
+    require_address(host)
     purposes = {"the API": LOOPBACK, "the database": host, "S3 and SQS": host}
     for port, (purpose, address) in zip(ports, purposes.items(), strict=True):
-        problem = describe_port_problem(port, address)
-        if problem:
-            other = ports[0] + 1000 if 0 < ports[0] < 60000 else 8000
-            raise StackError(f"Port {port}, for {purpose}, {problem}: use others, for example make run PORT={other}")
+        require_port(port, purpose, address)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
 import pg8000.native
 import pytest
 from rich.console import Console
@@ -21,11 +21,12 @@ import lambda_app.handler
 from lambda_app.log.database import Database
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
-from local.aws_services import REGION, REPOSITORY, AwsServices
+from local.aws_client import connect_aws
+from local.aws_services import REPOSITORY, AwsServices
 from local.cluster import PASSWORD
 from local.emulator import find_emulator
 from local.environment import DATABASE_USERS, Function
-from local.furnish import connect_s3, migrate_database, prepare_service
+from local.furnish import migrate_database, prepare_service
 from local.ports import find_free_ports
 from local.postgres import USER, Postgres
 from local.stack import Stack
@@ -44,7 +45,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(autouse=True)
 def _no_aws_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_") or name == "MODEL_BUCKET"]:
+    theirs = re.compile(r"AWS_.*|MODEL_BUCKET|.*_proxy", re.IGNORECASE)
+    for name in [name for name in os.environ if theirs.fullmatch(name)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
@@ -115,7 +117,7 @@ def own_postgres(tmp_path: Path, settings: Settings) -> Iterator[tuple[Postgres,
 @pytest.fixture
 def connect(aws: AwsServices) -> "Callable[[], S3Client]":
     """Another person's client of the same S3."""
-    return lambda: connect_s3(aws)
+    return lambda: connect_aws("s3", aws.endpoint_url)
 
 
 @pytest.fixture
@@ -133,13 +135,8 @@ def bucket(client: "S3Client") -> str:
 
 @pytest.fixture
 def sqs(aws: AwsServices) -> "SQSClient":
-    return boto3.client(
-        "sqs",
-        endpoint_url=aws.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
+    client: SQSClient = connect_aws("sqs", aws.endpoint_url)
+    return client
 
 
 @pytest.fixture

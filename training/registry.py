@@ -46,14 +46,26 @@ class PublishedVersion:
     is_current: bool
 
 
-def find_newest_bundle(output: Path) -> Path:
-    """The youngest bundle under `output` that this code serves; RegistryError when there is none."""
+def list_bundles(output: Path) -> list[Path]:
+    """The bundles under `output` that this code serves, youngest first."""
     # A version starts with its time, and an export that is under way has a name that starts with a dot. Models from
     # before there were intervals may still lie there.
-    bundles = sorted(path.parent for path in output.glob(f"[!.]*/{MANIFEST}") if path.with_name(INTERVAL).exists())
+    bundles = (path.parent for path in output.glob(f"[!.]*/{MANIFEST}") if path.with_name(INTERVAL).exists())
+    return sorted(bundles, reverse=True)
+
+
+def find_newest_bundle(output: Path) -> Path:
+    """The youngest bundle under `output` that this code serves; RegistryError when there is none."""
+    bundles = list_bundles(output)
     if not bundles:
         raise RegistryError(f"no trained model under {output}: run `python -m training train` first")
-    return bundles[-1]
+    return bundles[0]
+
+
+def require_publishable(directory: Path) -> None:
+    """RegistryError when the bundle is not what its manifest says, or fails a gate."""
+    version, contents = _read_bundle(directory)
+    _pass_gates(version, contents[MANIFEST], force_reason=None)
 
 
 def publish_bundle(client: "S3Client", bucket: str, directory: Path, force_reason: str | None = None) -> str:
@@ -112,6 +124,19 @@ def rollback_version(client: "S3Client", bucket: str) -> tuple[str, str]:
             raise RegistryError("the current version is the first one: there is none before it to go back to")
         _move_pointer(client, bucket, str(previous), found)
     return str(previous), pointer.version
+
+
+def find_current(client: "S3Client", bucket: str) -> str | None:
+    """The version that is served; None when none is, RegistryError when a file of it is not what was published."""
+    with explain_failures(bucket):
+        pointer = _read_pointer(fetch_object(client, bucket, POINTER_KEY))
+        if pointer is None:
+            return None
+        key = bundle_key(pointer.version, MANIFEST)
+        manifest = _read_manifest(_fetch_whole(client, bucket, key, pointer.manifest_sha256), key)
+        for name, entry in manifest.files.items():
+            _fetch_whole(client, bucket, bundle_key(pointer.version, name), entry.sha256)
+        return pointer.version
 
 
 def show_version(client: "S3Client", bucket: str, version: str | None) -> dict[str, Any]:
@@ -220,6 +245,13 @@ def _require_whole(client: "S3Client", bucket: str, version: str) -> str:
             state = "is missing" if size is None else f"has {size} bytes instead of {entry.size}"
             raise RegistryError(f"version {version} is not whole: {name} {state}; nothing was promoted")
     return sha256_hex(found.content)
+
+
+def _fetch_whole(client: "S3Client", bucket: str, key: str, sha256: str) -> bytes:
+    found = fetch_object(client, bucket, key)
+    if found is None or sha256_hex(found.content) != sha256:
+        raise RegistryError(f"{key} is {'damaged' if found else 'missing'}")
+    return found.content
 
 
 def _describe_version(key: str, content: bytes, pointer: Pointer | None) -> PublishedVersion:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
-from local import poller
+from local.aws_client import connect_aws
 from local.aws_services import AwsServices
-from local.poller import Polled, poll_once, running_poller
+from local.poller import CLIENT_CONFIG, Polled, poll_once, running_poller
 from local.ports import find_free_ports
 from tests.queues import QueuePair, count_messages, create_queue_pair
 
@@ -174,14 +173,11 @@ def test_the_poller_waits_for_a_queue_that_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("local.poller.RETRY_SECONDS", 0.1)
-    for name, value in {"ACCESS_KEY_ID": "local", "SECRET_ACCESS_KEY": "local", "DEFAULT_REGION": "eu-west-1"}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
     function = Function()
     with AwsServices(tmp_path / "aws.log", find_free_ports(1)[0]) as aws:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint_url)
-        with running_poller(poller.create_client(), aws.queue_url, function):
+        with running_poller(connect_aws("sqs", aws.endpoint_url, CLIENT_CONFIG), aws.queue_url, function):
             aws.stop()
             wait_until(lambda: "The queue cannot be polled: EndpointConnectionError" in caplog.text)
             aws.start()
-            boto3.client("sqs").send_message(QueueUrl=aws.queue_url, MessageBody="one")
+            connect_aws("sqs", aws.endpoint_url).send_message(QueueUrl=aws.queue_url, MessageBody="one")
             wait_until(lambda: function.bodies == ["one"])

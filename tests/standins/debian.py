@@ -14,7 +14,7 @@ from pathlib import Path
 from local import cluster
 from local.ports import LOOPBACK
 from local.postgres import DATABASE, USER
-from local.process import start_process, stop_process
+from local.process import build_environment, start_process, stop_process
 from tests.machine import require
 from tests.standins.certificates import Certificate
 
@@ -58,7 +58,7 @@ def run_postgres(
     subprocess.run(
         [*prefix, find_server("initdb"), "-D", data, "-U", USER, "--auth=scram-sha-256", "--pwfile=/dev/stdin"],
         cwd=data,
-        env=cluster.build_environment(),
+        env=build_environment(),
         input=cluster.PASSWORD,
         check=True,
         capture_output=True,
@@ -115,7 +115,7 @@ def run_pgbouncer(
 
 @contextlib.contextmanager
 def _run(command: list[str], directory: Path, log_path: Path, ready: str, end: signal.Signals) -> Iterator[None]:
-    process = start_process(command, log_path, directory=directory, environment=cluster.build_environment())
+    process = start_process(command, log_path, directory=directory)
     try:
         deadline = time.monotonic() + START_SECONDS
         while ready not in log_path.read_text(errors="replace"):

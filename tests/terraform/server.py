@@ -1,6 +1,5 @@
 """A server that stands for AWS, as a child process."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ def serve_aws(module: str, log_path: Path) -> Iterator[str]:
     """The address of a server, started by running the module, until the context ends."""
     [port] = find_free_ports(1)
     command = [sys.executable, "-m", module, LOOPBACK, str(port)]
-    process = start_process(command, log_path, directory=REPOSITORY, environment=os.environ)
+    process = start_process(command, log_path, directory=REPOSITORY)
     try:
         deadline = time.monotonic() + START_SECONDS
         while "Running on" not in (log := log_path.read_text(errors="replace")):

@@ -1,0 +1,108 @@
+"""The whole service on this machine, from a model to a prediction that is in the table, until Ctrl-C."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lambda_app.handler import build_app, build_replay
+from lambda_app.settings import Settings
+from lambda_app.telemetry import Telemetry
+from local.aws_client import connect_aws
+from local.aws_services import IDENTITY
+from local.environment import Function, build_service_environment
+from local.errors import StackError
+from local.furnish import migrate_database, provide_model
+from local.http_server import describe_api, serve_http
+from local.poller import CLIENT_CONFIG, running_poller
+from local.ports import LOOPBACK, require_port
+from local.stack import Stack, running_stack
+from training.errors import TrainingError
+
+MODELS = Path("build/models")
+STACK = Path("build/local")
+
+
+def main() -> int:
+    """Run until Ctrl-C; the exit code is 1, with one line, when the stack cannot run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description="Run the whole service on this machine until Ctrl-C: database, S3, SQS, a model, and the API.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=8000, help="of the API; the database and S3/SQS take the next two")
+    parser.add_argument("--listen", default=LOOPBACK, help="where the database and S3/SQS listen, for containers")
+    options = parser.parse_args()
+    try:
+        with running_stack(STACK, options.port, options.listen) as stack:
+            serve(stack)
+    except (StackError, TrainingError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    print("Stopped. The predictions and the registry are kept for the next run.")
+    return 0
+
+
+def serve(stack: Stack) -> None:
+    """Bring schema and model in place, then answer requests."""
+    version = provide_model(stack.aws.endpoint_url, stack.aws.bucket, MODELS)
+    with timed("Migrating the database"):
+        migrate_database(stack.postgres, read_settings(stack, "migrate"))
+    settings = read_settings(stack, "replay")
+    replay = build_replay(settings, Telemetry(settings, emit_emf=False))
+    with timed("Loading the model"):
+        settings = read_settings(stack, "api")
+        app = build_app(settings, Telemetry(settings, emit_emf=False))
+    # What the api recorded in the queue, because the database was away, reaches the table.
+    with running_poller(connect_aws("sqs", stack.aws.endpoint_url, CLIENT_CONFIG), stack.aws.queue_url, replay):
+        # Somebody may have taken it meanwhile, and uvicorn would end the process with a line of its own.
+        require_port(stack.http_port, "the API")
+        print(describe(stack, version), flush=True)
+        serve_http(app, LOOPBACK, stack.http_port)
+
+
+def read_settings(stack: Stack, function: Function) -> Settings:
+    """Those of one function, as on Lambda."""
+    own = {
+        # Requests show in uvicorn's own lines, so of the service's there are only those that matter.
+        "LOG_LEVEL": "WARNING",
+        # Powertools keeps a logger for each name, and api and replay run in threads of one process.
+        "SERVICE_NAME": f"diabetes-{function}",
+    }
+    return Settings.from_env(own | build_service_environment(stack, function))
+
+
+@contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    started = time.perf_counter()
+    print(f"{stage} ... ", end="", flush=True)
+    yield
+    print(f"{time.perf_counter() - started:.1f} s", flush=True)
+
+
+def describe(stack: Stack, version: str) -> str:
+    """What a person can do now."""
+    login, aws = stack.postgres.login, stack.aws
+    identity = " ".join(f"{name}={value}" for name, value in IDENTITY.items())
+    return f"""
+{describe_api(f"http://{LOOPBACK}:{stack.http_port}")}
+
+Model {version}, which is current in bucket {aws.bucket}. Its registry, by list, show, publish, promote or rollback:
+
+  env -i AWS_ENDPOINT_URL={aws.endpoint_url} {identity} \\
+    .venv/bin/python -m training list --bucket {aws.bucket}
+
+Port {login.port}: the database, postgresql://{login.user}:{login.password}@{login.host}:{login.port}/{login.database} \
+(table predictions)
+Port {aws.port}: S3 and SQS, {aws.endpoint_url}
+Ctrl-C stops everything.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
