@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from local.errors import StackError
 
 LOOPBACK = "127.0.0.1"
-DEFAULT_PORT = 8000
 
 
 def find_free_ports(count: int) -> list[int]:
@@ -35,7 +34,7 @@ def describe_port_problem(port: int, host: str = LOOPBACK) -> str | None:
 
 def make_port_error(port: int, purpose: str, problem: str) -> StackError:
     """`problem` is what `describe_port_problem` says."""
-    other = port + 1000 if 1024 <= port < 60000 else DEFAULT_PORT
+    other = port // 10 * 10 + 1000 if 1024 <= port < 60000 else 8000
     return StackError(f"Port {port}, for {purpose}, {problem}: use others, for example make run PORT={other}")
 
 

@@ -174,10 +174,12 @@ def test_the_poller_waits_for_a_queue_that_is_away(
 ) -> None:
     monkeypatch.setattr("local.poller.RETRY_SECONDS", 0.1)
     function = Function()
-    with AwsServices(tmp_path / "aws.log", find_free_ports(1)[0]) as aws:
-        with running_poller(connect_aws("sqs", aws.endpoint_url, CLIENT_CONFIG), aws.queue_url, function):
-            aws.stop()
-            wait_until(lambda: "The queue cannot be polled: EndpointConnectionError" in caplog.text)
-            aws.start()
-            connect_aws("sqs", aws.endpoint_url).send_message(QueueUrl=aws.queue_url, MessageBody="one")
-            wait_until(lambda: function.bodies == ["one"])
+    with (
+        AwsServices(tmp_path / "aws.log", find_free_ports(1)[0]) as aws,
+        running_poller(connect_aws("sqs", aws.endpoint_url, CLIENT_CONFIG), aws.queue_url, function),
+    ):
+        aws.stop()
+        wait_until(lambda: "The queue cannot be polled: EndpointConnectionError" in caplog.text)
+        aws.start()
+        connect_aws("sqs", aws.endpoint_url).send_message(QueueUrl=aws.queue_url, MessageBody="one")
+        wait_until(lambda: function.bodies == ["one"])
