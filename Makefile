@@ -4,6 +4,9 @@ PORT ?= 8000
 # Where the database and S3 with SQS listen; containers reach them at their bridge's address.
 LISTEN ?= 127.0.0.1
 
+# PYTHONPATH, PYTHONHOME and the like are meant for the programs of whoever exports them.
+unexport $(filter PYTHON%,$(.VARIABLES))
+
 RUN := .venv/bin/python -m
 # The locks hold for every platform and for each Python that pyproject.toml allows; 3.11 is the oldest of them.
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-build --generate-hashes \

@@ -116,7 +116,7 @@ def describe_health_responses() -> Responses:
 
 
 def describe_metrics_responses() -> Responses:
-    example = 'diabetes_requests_total{instance="local",route="/predict",status="200"} 1.0\n'
+    example = 'diabetes_requests_total{execution_environment="local",route="/predict",status="200"} 1.0\n'
     return {200: {"description": "Prometheus text format", "content": {"text/plain": {"example": example}}}}
 
 

@@ -22,6 +22,9 @@ _BUCKETS_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 # A metric's value stands in the log too, beside lines that say who asked: fewer would tell of single patients.
 _DISTRIBUTION_SIZE = 100
 
+# Not "instance": by that name Prometheus labels what it scrapes, and would rename ours.
+_ENVIRONMENT_LABEL = "execution_environment"
+
 
 class Telemetry:
     """The sinks of one process. With `emit_emf` off (outside Lambda) nothing reads EMF, so none is written."""
@@ -141,27 +144,29 @@ class Telemetry:
         return exposition.generate_latest(registry).decode(), exposition.CONTENT_TYPE_LATEST
 
     def collect(self) -> list[Any]:
-        """What prometheus_client asks of a collector. Lambda scrapes reach one instance, so each is labelled."""
+        """What prometheus_client asks of a collector. Lambda scrapes reach one environment, so each is labelled."""
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415
 
         requests = CounterMetricFamily(
-            "diabetes_requests", "Requests answered.", labels=["instance", "route", "status"]
+            "diabetes_requests", "Requests answered.", labels=[_ENVIRONMENT_LABEL, "route", "status"]
         )
         for (route, status), count in self._requests.items():
             requests.add_metric([self._instance, route, status], count)
         predictions = CounterMetricFamily(
-            "diabetes_predictions", "Predictions recorded.", labels=["instance", "model_version", "destination"]
+            "diabetes_predictions", "Predictions recorded.", labels=[_ENVIRONMENT_LABEL, "model_version", "destination"]
         )
         for labels, count in self._predictions.items():
             predictions.add_metric([self._instance, *labels], count)
-        model_failures = CounterMetricFamily("diabetes_model_load_failures", "Failed model loads.", labels=["instance"])
+        model_failures = CounterMetricFamily(
+            "diabetes_model_load_failures", "Failed model loads.", labels=[_ENVIRONMENT_LABEL]
+        )
         model_failures.add_metric([self._instance], self._model_load_failures)
         database_failures = CounterMetricFamily(
-            "diabetes_database_failures", "Records the database did not take.", labels=["instance"]
+            "diabetes_database_failures", "Records the database did not take.", labels=[_ENVIRONMENT_LABEL]
         )
         database_failures.add_metric([self._instance], self._database_failures)
         latency = HistogramMetricFamily(
-            "diabetes_request_duration_seconds", "Time to answer a request.", labels=["instance"]
+            "diabetes_request_duration_seconds", "Time to answer a request.", labels=[_ENVIRONMENT_LABEL]
         )
         cumulative, buckets = 0, []
         for bound in (*_BUCKETS_SECONDS, float("inf")):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -145,23 +146,28 @@ def test_crash_is_logged_without_its_text_and_answered_as_a_problem(
     assert collect_metrics(lines)["ServerErrors"] == [1.0]
 
 
-def test_prometheus_counts_by_instance(wire: Callable[..., LambdaHandler], manifest: dict[str, Any]) -> None:
+def test_prometheus_counts_by_execution_environment(
+    wire: Callable[..., LambdaHandler], manifest: dict[str, Any]
+) -> None:
     api = wire(AWS_LAMBDA_LOG_STREAM_NAME="2026/11/23/[$LATEST]abc")
     for name in ("predict", "predict", "predict_invalid", "unknown_path", "docs"):
         api(load_event(name), Context())
     answer = invoke(api, make_event("GET", "/metrics"))
     assert answer["headers"]["content-type"].startswith("text/plain")
     lines = answer["body"].splitlines()
-    instance = 'instance="2026/11/23/[$LATEST]abc"'
-    labels = f'destination="database",{instance},model_version="{manifest["version"]}"'
+    environment = 'execution_environment="2026/11/23/[$LATEST]abc"'
+    labels = f'destination="database",{environment},model_version="{manifest["version"]}"'
     assert f"diabetes_predictions_total{{{labels}}} 2.0" in lines
-    assert f'diabetes_requests_total{{{instance},route="/predict",status="200"}} 2.0' in lines
-    assert f'diabetes_requests_total{{{instance},route="/predict",status="422"}} 1.0' in lines
-    assert f'diabetes_requests_total{{{instance},route="unmatched",status="404"}} 1.0' in lines
-    assert f'diabetes_requests_total{{{instance},route="/docs",status="200"}} 1.0' in lines
-    assert f"diabetes_request_duration_seconds_count{{{instance}}} 5.0" in lines
-    assert f'diabetes_request_duration_seconds_bucket{{{instance},le="+Inf"}} 5.0' in lines
-    assert all(instance in line for line in lines if not line.startswith("#"))
+    assert f'diabetes_requests_total{{{environment},route="/predict",status="200"}} 2.0' in lines
+    assert f'diabetes_requests_total{{{environment},route="/predict",status="422"}} 1.0' in lines
+    assert f'diabetes_requests_total{{{environment},route="unmatched",status="404"}} 1.0' in lines
+    assert f'diabetes_requests_total{{{environment},route="/docs",status="200"}} 1.0' in lines
+    assert f"diabetes_request_duration_seconds_count{{{environment}}} 5.0" in lines
+    assert f'diabetes_request_duration_seconds_bucket{{{environment},le="+Inf"}} 5.0' in lines
+    samples = [line for line in lines if not line.startswith("#")]
+    assert all(environment in line for line in samples)
+    # By these Prometheus names what it scrapes; a label of ours would become "exported_instance".
+    assert not re.findall(r'[{,](?:instance|job)="', "".join(samples))
 
 
 def test_health_with_one_of_database_and_queue_is_degraded_and_without_both_503(

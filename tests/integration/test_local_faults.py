@@ -168,9 +168,8 @@ def test_a_directory_that_may_not_be_written_gets_one_line(open_directory: Path)
     (open_directory / "closed").mkdir(mode=0o555)
     stack = open_directory / "closed" / "stack"
     line = run_as_nobody(stack, find_port_row())
-    assert line == (
-        f"The database in {stack}/postgres can't be used (Permission denied: {stack}): let the user who runs this own it"
-    )
+    told = f"The database in {stack}/postgres can't be used (Permission denied: {stack})"
+    assert line == f"{told}: let the user who runs this own it"
 
 
 def test_data_of_another_user_get_one_line(open_directory: Path, sound_directory: Path) -> None:

@@ -1,6 +1,7 @@
 """The set-up of .venv, in a copy of what it needs: the one line that each obstacle gets, before anything is fetched."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,10 @@ def test_a_missing_python_gets_one_line(clone: Path) -> None:
 
 def test_a_python_without_venv_gets_one_line(clone: Path) -> None:
     (clone / "ensurepip.py").write_text("raise ImportError")
-    lines = read_lines(make(clone, "run", f"PYTHON={sys.executable}", PYTHONPATH=str(clone)))
+    python = clone / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(clone))} exec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    lines = read_lines(make(clone, "run", f"PYTHON={python}"))
     assert len(lines) == 1
     assert "has no venv module: install it (Debian, Ubuntu: apt install python3." in lines[0]
     assert not (clone / ".venv").exists()
