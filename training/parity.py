@@ -10,7 +10,6 @@ from lambda_app.model.native_log import silence_native_log
 from lambda_app.model.tensorflow import TensorFlowRuntime
 from training.errors import ParityError
 from training.gates import PARITY_TOLERANCE
-from training.native_log import silence_native_log
 
 
 def check_parity(directory: Path, features: NDArray[np.float64]) -> float:
