@@ -64,6 +64,7 @@ class _Recorder:
 
     statement: str
     parameters: dict[str, str | float | None]
+    row_count = 0
 
     def run(self, statement: str, **parameters: str | float | None) -> None:
         self.statement, self.parameters = statement, parameters

@@ -32,8 +32,8 @@ DATABASE_ERRORS = (pg8000.native.Error, OSError, ScramException)
 # (in a failover), operator intervention.
 _TRANSIENT_CLASSES = ("08", "25", "57")
 
-# And those after which this record will never fare better: what it holds breaks a type or a constraint.
-_REFUSED_CLASSES = ("22", "23")
+# And those after which this record will never fare better: what it holds breaks a type, a constraint or a limit.
+_REFUSED_CLASSES = ("22", "23", "54")
 
 Result = TypeVar("Result")
 
@@ -149,7 +149,8 @@ def describe_error(error: BaseException) -> str:
 
 def is_refused(error: BaseException) -> bool:
     """Whether the database would refuse the same rows again, whenever it is asked."""
-    return _sqlstate(error).startswith(_REFUSED_CLASSES)
+    # What no encoding has cannot even be sent.
+    return isinstance(error, UnicodeEncodeError) or _sqlstate(error).startswith(_REFUSED_CLASSES)
 
 
 def _is_transient(error: BaseException) -> bool:

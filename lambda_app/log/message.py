@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
 from uuid import UUID
 
 from lambda_app.features import FEATURE_NAMES
@@ -15,11 +17,19 @@ FORMAT_VERSION = 1
 # SQS takes 256 KiB where a queue was not told to take more.
 MAX_MESSAGE_BYTES = 250_000
 
-Value = TypeVar("Value")
+# Longer ones fit no column.
+_MAX_INTEGER_DIGITS = 19
 
 
 class MessageError(Exception):
-    """A message that is none of ours; the text says what is wrong and quotes no value."""
+    """A message that is none of ours, or not all of it; the text says what is wrong and quotes no value.
+
+    `records` are those that can be read.
+    """
+
+    def __init__(self, text: str, records: Sequence[PredictionRecord] = ()) -> None:
+        super().__init__(text)
+        self.records = records
 
 
 def encode_messages(records: Sequence[PredictionRecord]) -> Iterator[str]:
@@ -39,36 +49,113 @@ def encode_messages(records: Sequence[PredictionRecord]) -> Iterator[str]:
 
 
 def decode_message(body: str) -> list[PredictionRecord]:
-    """The records of a message; raises MessageError."""
+    """The records of a message; raises MessageError.
+
+    Each value must be written as `encode_messages` writes it: what is none of ours is not guessed at.
+    """
     try:
-        document = json.loads(body)
-        if document["version"] != FORMAT_VERSION:
-            raise MessageError("the message is of a version that this code does not know")
-        return [_decode_record(record) for record in document["records"]]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        document = json.loads(body, object_pairs_hook=_make_object, parse_int=_parse_integer)
+    except (ValueError, RecursionError) as error:
         raise MessageError(f"the message cannot be read: {type(error).__name__}") from None
+    if not isinstance(document, dict) or type(document.get("version")) is not int:
+        raise MessageError("the message is no object with a version")
+    if document["version"] != FORMAT_VERSION:
+        raise MessageError("the message is of a version that this code does not know")
+    documents = document.get("records")
+    if not isinstance(documents, list) or not documents or len(document) > 2:
+        raise MessageError("the message must have a version and a list of records, and nothing else")
+    records, faults = [], []
+    for index, one in enumerate(documents):
+        try:
+            records.append(PredictionRecord(**_read_object(one, _RECORD, f"records[{index}]")))
+        except MessageError as error:
+            faults.append(str(error))
+    if faults:
+        others = f", and {len(faults) - 1} more records" if len(faults) > 1 else ""
+        raise MessageError(f"{faults[0]}{others}", records)
+    return records
 
 
-def _decode_record(document: Mapping[str, Any]) -> PredictionRecord:
-    created_at = datetime.fromisoformat(document["created_at"])
-    if created_at.tzinfo is None:
-        raise ValueError("a time without its offset")
-    return PredictionRecord(
-        request_id=UUID(document["request_id"]),
-        created_at=created_at,
-        features={name: float(document["features"][name]) for name in FEATURE_NAMES},
-        prediction=float(document["prediction"]),
-        interval_lower=_decode_optional(float, document["interval_lower"]),
-        interval_upper=_decode_optional(float, document["interval_upper"]),
-        interval_coverage=_decode_optional(float, document["interval_coverage"]),
-        model_version=str(document["model_version"]),
-        latency_ms=float(document["latency_ms"]),
-        caller=_decode_optional(str, document["caller"]),
-        batch_id=_decode_optional(UUID, document["batch_id"]),
-        batch_index=_decode_optional(int, document["batch_index"]),
-        warnings=[{"field": str(one["field"]), "message": str(one["message"])} for one in document["warnings"]],
-    )
+_Reader = Callable[[Any, str], Any]
 
 
-def _decode_optional(convert: Callable[[Any], Value], value: Any) -> Value | None:
-    return None if value is None else convert(value)
+def _make_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
+    # With a name twice nobody knows which of its values is meant.
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else None
+
+
+def _parse_integer(digits: str) -> float:
+    # Python refuses thousands of digits, and the whole message with them.
+    return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)
+
+
+def _read_object(value: Any, readers: Mapping[str, _Reader], name: str) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.keys() != readers.keys():
+        raise MessageError(f"{name} must be an object with {', '.join(readers)}, each once, and nothing else")
+    return {field: read(value[field], f"{name}.{field}") for field, read in readers.items()}
+
+
+def _read_number(value: Any, name: str) -> float:
+    if type(value) not in (int, float) or not isfinite(value):
+        raise MessageError(f"{name} must be a finite number")
+    return float(value)
+
+
+def _read_integer(value: Any, name: str) -> int:
+    if type(value) is not int:
+        raise MessageError(f"{name} must be an integer")
+    return value
+
+
+def _read_text(value: Any, name: str) -> str:
+    # PostgreSQL has no half of a character either.
+    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
+        raise MessageError(f"{name} must be Unicode text")
+    return value
+
+
+def _canonical(parse: Callable[[str], Any], kind: str) -> _Reader:
+    """A reader of what is written as `str` writes what `parse` makes of it, and in no other way."""
+
+    def read(value: Any, name: str) -> Any:
+        with suppress(ValueError, OverflowError):
+            parsed = parse(_read_text(value, name))
+            if str(parsed) == value:
+                return parsed
+        raise MessageError(f"{name} must be {kind}")
+
+    return read
+
+
+def _read_warnings(value: Any, name: str) -> list[dict[str, str]]:
+    if not isinstance(value, list):
+        raise MessageError(f"{name} must be a list")
+    return [_read_object(one, _WARNING, f"{name}[{index}]") for index, one in enumerate(value)]
+
+
+def _or_null(read: _Reader) -> _Reader:
+    return lambda value, name: None if value is None else read(value, name)
+
+
+_read_id = _canonical(UUID, "a UUID in its canonical form")
+_read_time = _canonical(
+    lambda text: datetime.fromisoformat(text).astimezone(UTC), "a time such as 2026-01-31 23:59:59.999999+00:00"
+)
+_FEATURES: Mapping[str, _Reader] = dict.fromkeys(FEATURE_NAMES, _read_number)
+_WARNING: Mapping[str, _Reader] = {"field": _read_text, "message": _read_text}
+_RECORD: Mapping[str, _Reader] = {
+    "request_id": _read_id,
+    "created_at": _read_time,
+    "features": lambda value, name: _read_object(value, _FEATURES, name),
+    "prediction": _read_number,
+    "interval_lower": _or_null(_read_number),
+    "interval_upper": _or_null(_read_number),
+    "interval_coverage": _or_null(_read_number),
+    "model_version": _read_text,
+    "latency_ms": _read_number,
+    "caller": _or_null(_read_text),
+    "batch_id": _or_null(_read_id),
+    "batch_index": _or_null(_read_integer),
+    "warnings": _read_warnings,
+}

@@ -3,11 +3,13 @@ to the dead-letter queue."""
 
 from collections.abc import Callable, Sequence
 
+import pg8000.native
+
 from lambda_app.log.database import Database, describe_error, is_refused
 from lambda_app.log.message import MessageError, decode_message, encode_messages
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
 from lambda_app.log.record import PredictionRecord
-from lambda_app.log.store import insert_predictions
+from lambda_app.log.store import find_unstored, insert_predictions
 
 
 class ReplayError(Exception):
@@ -34,28 +36,37 @@ class RecordReplayer:
 
         Raises ReplayError: SQS is to deliver it again.
         """
+        fault = ""
         try:
-            records = decode_message(body)
+            records: Sequence[PredictionRecord] = decode_message(body)
         except MessageError as error:
-            self._bury(message_id, body, str(error))
-        else:
-            self._store(message_id, records)
+            records, fault = error.records, str(error)
+        # All of it before a dead letter is sent: a message that comes again would send it again.
+        refused = self._store(records) if records else []
+        if len(records) > len(refused):
+            self._on_replayed(len(records) - len(refused))
+        if fault or (refused and len(records) == 1):
+            # What cannot be read is kept as it came.
+            self._bury(message_id, body, "; ".join([*filter(None, [fault]), *(reason for _, reason in refused)]))
+            return
+        for record, reason in refused:
+            [alone] = encode_messages([record])
+            # By its escapes it may be longer than SQS takes.
+            self._bury(message_id, min(alone, body, key=len), reason)
 
-    def _store(self, message_id: str, records: Sequence[PredictionRecord]) -> None:
+    def _store(self, records: Sequence[PredictionRecord]) -> list[tuple[PredictionRecord, str]]:
+        """Store what can be stored; returns the others, each with its reason."""
         try:
-            self._database.run_statement(lambda connection: insert_predictions(connection, records))
+            unstored = self._database.run_statement(lambda connection: _insert(connection, records))
         except Exception as error:
             if not is_refused(error):
                 raise ReplayError(describe_error(error)) from None
             if len(records) == 1:
-                [body] = encode_messages(records)
-                self._bury(message_id, body, f"the database refuses the record: {describe_error(error)}")
-                return
-            # The others of a batch are good.
-            for record in records:
-                self._store(message_id, [record])
-        else:
-            self._on_replayed(len(records))
+                return [(records[0], f"the database refuses the record: {describe_error(error)}")]
+            # The others are good.
+            middle = len(records) // 2
+            return self._store(records[:middle]) + self._store(records[middle:])
+        return [(record, "the table holds another record in its place") for record in unstored]
 
     def _bury(self, message_id: str, body: str, reason: str) -> None:
         try:
@@ -63,3 +74,11 @@ class RecordReplayer:
         except QUEUE_ERRORS as error:
             raise ReplayError(f"the dead-letter queue failed: {describe_queue_error(error)}") from None
         self._on_dead_lettered(message_id, reason)
+
+
+def _insert(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> list[PredictionRecord]:
+    """Insert the records; returns those whose place another record has."""
+    if insert_predictions(connection, records) == len(records):
+        return []
+    # Most often the message came twice.
+    return find_unstored(connection, records)

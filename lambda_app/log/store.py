@@ -57,6 +57,7 @@ _FIND_PREDICTION = (
     f"SELECT {_COLUMNS} FROM predictions "  # noqa: S608 (our own names)
     "WHERE request_id = :request_id AND caller IS NOT DISTINCT FROM CAST(:caller AS text)"
 )
+_FIND_UNSTORED = "SELECT unstored_predictions(CAST(:records AS json))"
 _FIND_REQUEST = (
     f"SELECT {_COLUMNS} FROM predictions "  # noqa: S608 (our own names)
     "WHERE request_id = :request_id OR batch_id = :request_id ORDER BY batch_index"
@@ -71,13 +72,21 @@ class KeyUse:
     request_id: UUID
 
 
-def insert_predictions(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> None:
-    """Insert the records but those whose request id is there already."""
+def insert_predictions(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> int:
+    """Insert the records but those whose request id, or place in a batch, is taken; returns how many."""
     rows = [_to_row(record) for record in records]
     if len(rows) == 1:
         connection.run(_INSERT_PREDICTION, **rows[0] | {"warnings": json.dumps(rows[0]["warnings"])})
     else:
         connection.run(_INSERT_PREDICTIONS, records=json.dumps(rows))
+    count: int = connection.row_count
+    return count
+
+
+def find_unstored(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> list[PredictionRecord]:
+    """Those of the records that the table does not hold as they are; needs no right to read it."""
+    rows = connection.run(_FIND_UNSTORED, records=json.dumps([_to_row(record) for record in records])) or []
+    return [records[place] for [place] in rows]
 
 
 def find_prediction(
@@ -113,13 +122,14 @@ def ping(connection: pg8000.native.Connection) -> None:
 
 
 def _to_row(record: PredictionRecord) -> dict[str, Any]:
+    sex = float(record.features[SEX])
     row = {
         **vars(record),
         **record.features,
         "request_id": str(record.request_id),
         "created_at": record.created_at.isoformat(),
         # 2.0 is no smallint; nor shall 1.5 become one.
-        SEX: f"{record.features[SEX]:g}",
+        SEX: int(sex) if sex.is_integer() else sex,
         "batch_id": record.batch_id and str(record.batch_id),
         "warnings": list(record.warnings),
     }

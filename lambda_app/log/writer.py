@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import pg8000.native
 
@@ -41,13 +42,13 @@ class RecordWriter:
 
         Raises RecordError, and IdempotencyConflictError when the key came with another request.
         """
+        # One row needs no BEGIN and COMMIT, which are two round trips.
+        is_statement = key is None and len(records) == 1
+        run = self._database.run_statement if is_statement else self._database.run_transaction
         try:
-            if key is None:
-                self._database.run_statement(lambda connection: insert_predictions(connection, records), spent_seconds)
-                return Written(records, DATABASE)
-            found = self._database.run_transaction(
-                lambda connection: _write_once(connection, records, key), spent_seconds
-            )
+            found = run(lambda connection: _write_once(connection, records, key), spent_seconds)
+        except RecordError:
+            raise
         # Whatever it was: bytes that are not PostgreSQL's make pg8000 raise KeyError or struct.error.
         except Exception as error:
             reason = describe_error(error)
@@ -71,15 +72,36 @@ class RecordWriter:
 
 
 def _write_once(
-    connection: pg8000.native.Connection, records: Sequence[PredictionRecord], key: IdempotencyKey
+    connection: pg8000.native.Connection, records: Sequence[PredictionRecord], key: IdempotencyKey | None
 ) -> Written | None:
-    """Insert the records unless the key was used; None when what it was used for is another or gone."""
-    use = claim_key(connection, key)
-    if use is None:
-        insert_predictions(connection, records)
-        return Written(records, DATABASE)
-    if use.fingerprint != key.fingerprint:
-        return None
-    stored = find_request(connection, use.request_id)
+    """Insert the records unless their ids or their key were used, then find what is stored.
+
+    None when the key was used for another request, or its records are gone. Raises RecordError when the ids were used
+    for another request.
+    """
+    use = key and claim_key(connection, key)
+    if key is None or use is None:
+        if insert_predictions(connection, records) == len(records):
+            return Written(records, DATABASE)
+        # The answer to a COMMIT was lost, or Lambda runs the request again.
+        stored = _find_answer(connection, records[0].batch_id or records[0].request_id, records)
+        if stored is None:
+            # Raised, so that a key and a part of a batch are not kept.
+            raise RecordError("the id of this request is taken by another record")
+        return Written(stored, DATABASE)
+    stored = _find_answer(connection, use.request_id, records) if use.fingerprint == key.fingerprint else None
     # The same request finds its own key when the answer to its COMMIT was lost.
     return Written(stored, DATABASE, replayed=use.request_id != key.request_id) if stored else None
+
+
+def _find_answer(
+    connection: pg8000.native.Connection, request_id: UUID, records: Sequence[PredictionRecord]
+) -> list[PredictionRecord] | None:
+    """The stored records of a request, if they answer the same caller for the same patients, and in one answer."""
+    stored = {record.batch_index: record for record in find_request(connection, request_id)}
+    found = [stored[record.batch_index] for record in records if record.batch_index in stored]
+    asked = [(record.caller, record.features) for record in records]
+    # A batch is answered with one time and one model.
+    answers = {(record.created_at, record.model_version) for record in found}
+    is_same = [(record.caller, record.features) for record in found] == asked and len(answers) == 1
+    return found if is_same else None

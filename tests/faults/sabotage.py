@@ -48,8 +48,8 @@ def forget_keys() -> None:
 def store_under_new_ids() -> None:
     """Give a record a new id each time that it is replayed."""
 
-    def insert_anew(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> None:
-        insert_predictions(
+    def insert_anew(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> int:
+        return insert_predictions(
             connection, [PredictionRecord(**{**vars(record), "request_id": uuid4()}) for record in records]
         )
 
