@@ -79,10 +79,10 @@ def decode_message(body: str) -> list[PredictionRecord]:
 _Reader = Callable[[Any, str], Any]
 
 
-def _make_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any] | None:
+def _make_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any] | tuple[()]:
     # With a name twice nobody knows which of its values is meant.
     made = dict(pairs)
-    return made if len(made) == len(pairs) else None
+    return made if len(made) == len(pairs) else ()
 
 
 def _parse_integer(digits: str) -> float:

@@ -1,7 +1,9 @@
 """The replay function: everything of the queue ends in the table, once, or in the dead-letter queue with a reason."""
 
 import contextlib
+import dataclasses
 import json
+import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -37,6 +39,10 @@ def make_event(*bodies: str) -> dict[str, Any]:
 def encode(*records: PredictionRecord) -> str:
     [body] = encode_messages(records)
     return body
+
+
+# What compresses badly.
+random_text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000))
 
 
 def find_failures(replay: LambdaHandler, event: dict[str, Any]) -> list[str]:
@@ -88,21 +94,31 @@ def test_messages_that_were_stored_leave_the_queue(
     ("body", "reason"),
     [
         ("{", "the message cannot be read: JSONDecodeError"),
-        ("[1]", "the message cannot be read: TypeError"),
-        ('{"records": []}', "the message cannot be read: KeyError"),
+        ("[1]", "the message is no object with a version"),
+        ('{"records": []}', "the message is no object with a version"),
         ('{"version": 2, "records": []}', "the message is of a version that this code does not know"),
         ("[" * 100_000, "the message cannot be read: RecursionError"),
-        (encode(make_record()).replace("T", " ").replace("+00:00", ""), "the message cannot be read: ValueError"),
-        (encode(make_record()).replace('"bmi"', '"bni"'), "the message cannot be read: KeyError"),
+        (encode(make_record()).replace("+00:00", ""), "records[0].created_at must be a time such as 2026"),
+        (encode(make_record()).replace('"bmi"', '"bni"'), "records[0].features must be an object with age, sex, bmi"),
         # Python's JSON has it, and PostgreSQL would store it.
-        (encode(make_record()).replace("151.0", "NaN"), "the message cannot be read: ValueError"),
-        (encode(make_record()).replace('"bmi":', '"bmi":1e999,"bni":'), "the message cannot be read: ValueError"),
+        (encode(make_record()).replace("151.0", "NaN"), "records[0].prediction must be a finite number"),
+        (encode(make_record()).replace('"bmi":32.1', '"bmi":1e999'), "records[0].features.bmi must be a finite number"),
         (encode(make_record(interval_lower=900.0)), "the database refuses the record: DatabaseError 23514"),
         (
             encode(make_record(features={**make_record().features, "sex": 7.0})),
             "the database refuses the record: DatabaseError 23514",
         ),
-        (encode(make_record(features={**make_record().features, "sex": 1.5})), "the database refuses the record: Da"),
+        *(
+            (
+                encode(make_record(features={**make_record().features, "sex": sex})),
+                "the database refuses the record: DatabaseError 22",
+            )
+            for sex in (1.5, 1.0000001, 1e5, 1e300)
+        ),
+        (encode(make_record(batch_id=uuid4(), batch_index=-1)), "the database refuses the record: DatabaseError 23514"),
+        (encode(make_record(batch_id=uuid4(), batch_index=2**31)), "the database refuses the record: DatabaseError 22"),
+        # An index takes a third of a page.
+        (encode(make_record(model_version=random_text)), "the database refuses the record: DatabaseError 54000"),
         (encode(make_record(model_version="zero\x00")), "the database refuses the record: DatabaseError 22021"),
     ],
 )
@@ -154,6 +170,70 @@ def test_good_records_of_a_batch_are_stored_beside_a_bad_one(
     assert count_rows(query, *records) == 3
     [dead] = drain_queue(sqs, own_queues.dead_letter_url)
     assert [record.request_id for record in decode_message(dead["Body"])] == [records[2].request_id]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"prediction":1' + "0" * 400,
+        '"prediction":1' + "0" * 5000,
+        '"prediction":"\\ud800"',
+        '"prediction":true',
+        '"prediction":151.0,"prediction":152.0',
+        '"prediction":151.0,"other":1',
+    ],
+)
+def test_good_records_are_stored_beside_one_that_cannot_be_read(
+    text: str, replay: LambdaHandler, own_queues: QueuePair, sqs: "SQSClient", query: Query
+) -> None:
+    records = [make_record(), make_record(prediction=99.0), make_record()]
+    body = encode(*records).replace('"prediction":99.0', text)
+    assert find_failures(replay, make_event(body)) == []
+    assert count_rows(query, *records) == 2
+    # As it came: written anew it would not be the same.
+    [dead] = drain_queue(sqs, own_queues.dead_letter_url)
+    assert dead["Body"] == body
+
+
+@pytest.mark.parametrize(
+    "changed", [{"prediction": 152.0}, {"caller": "bo"}, {"warnings": [{"field": "", "message": ""}]}]
+)
+def test_another_record_of_a_stored_id_is_not_dropped(
+    changed: dict[str, Any], replay: LambdaHandler, own_queues: QueuePair, sqs: "SQSClient", query: Query
+) -> None:
+    first, second = make_record(caller="ada", warnings=[{"field": "bmi", "message": "ü"}]), make_record()
+    assert find_failures(replay, make_event(encode(first, second))) == []
+    other, new = dataclasses.replace(first, **changed), make_record()
+    assert find_failures(replay, make_event(encode(second, other, new), encode(other))) == []
+    assert [dead["Body"] for dead in drain_queue(sqs, own_queues.dead_letter_url)] == [encode(other)] * 2
+    assert count_rows(query, first, second, new) == 3
+    [[prediction, caller]] = query(
+        "SELECT prediction, caller FROM predictions WHERE request_id = :i", i=first.request_id
+    )
+    assert (prediction, caller) == (151.0, "ada")
+
+
+def test_two_records_for_one_place_in_a_batch_are_not_dropped(
+    replay: LambdaHandler, own_queues: QueuePair, sqs: "SQSClient", query: Query
+) -> None:
+    first = make_record(batch_id=uuid4(), batch_index=0)
+    second = dataclasses.replace(first, request_id=uuid4())
+    same_id = dataclasses.replace(first, prediction=1.0)
+    assert find_failures(replay, make_event(encode(first, second, same_id, first))) == []
+    assert count_rows(query, first, second) == 1
+    dead = [dead["Body"] for dead in drain_queue(sqs, own_queues.dead_letter_url)]
+    assert sorted(dead) == sorted([encode(second), encode(same_id)])
+
+
+def test_dead_letter_is_no_longer_than_the_message(
+    replay: LambdaHandler, own_queues: QueuePair, sqs: "SQSClient"
+) -> None:
+    # With escapes it has six characters for each of these, and SQS would refuse it for ever.
+    bad, body = make_record(latency_ms=-1.0, caller="東" * 60_000), encode(make_record())
+    body = body.replace("}]}", "}," + json.dumps(json.loads(encode(bad))["records"][0], ensure_ascii=False) + "]}")
+    assert find_failures(replay, make_event(body)) == []
+    [dead] = drain_queue(sqs, own_queues.dead_letter_url)
+    assert dead["Body"] == body
 
 
 def test_dead_database_leaves_every_message_in_the_queue(

@@ -20,6 +20,7 @@ INSUFFICIENT_PRIVILEGE = "42501"
         ("SELECT FROM predictions LIMIT 0", {"api"}),
         ("INSERT INTO idempotency_keys (idempotency_key) SELECT '' WHERE false", {"api"}),
         ("SELECT FROM idempotency_keys LIMIT 0", {"api"}),
+        ("SELECT unstored_predictions('[]')", {"replay"}),
         ("UPDATE predictions SET caller = NULL WHERE false", set()),
         ("DELETE FROM predictions WHERE false", set()),
         ("TRUNCATE predictions", set()),

@@ -1,15 +1,17 @@
 """The queue's messages: what goes in comes out, within the size that SQS takes."""
 
+import json
 import math
-from datetime import UTC
-from uuid import uuid4
+import re
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_app.features import FEATURE_NAMES
-from lambda_app.log.message import MAX_MESSAGE_BYTES, decode_message, encode_messages
+from lambda_app.log.message import MAX_MESSAGE_BYTES, MessageError, decode_message, encode_messages
 from lambda_app.log.record import PredictionRecord
 from tests.records import make_record
 
@@ -55,3 +57,125 @@ def test_messages_are_as_few_as_their_size_allows(count: int) -> None:
     assert max(map(len, bodies)) <= MAX_MESSAGE_BYTES + 100
     assert max(map(len, bodies)) > MAX_MESSAGE_BYTES - 2000 or count == 1
     assert all(body.isascii() for body in bodies)
+
+
+# As the first version wrote it. Never to be changed: it may lie in a queue.
+FIRST_VERSION = """
+{"version":1,"records":[{"request_id":"0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10","created_at":"2026-07-05 12:34:56+00:00",
+"features":{"age":59.0,"sex":2.0,"bmi":32.1,"bp":101.0,"s1":157.0,"s2":93.2,"s3":38.0,"s4":4.0,"s5":4.8598,"s6":87.0},
+"prediction":151.25,"interval_lower":null,"interval_upper":null,"interval_coverage":null,
+"model_version":"20260701T000000Z-0123abcd","latency_ms":1.5,"caller":null,
+"batch_id":"5c0e8a1d-96f5-4b39-8f0e-7f3f1d2a4b6c","batch_index":3,"warnings":[{"field":"bmi","message":"\\u00fc"}]}]}
+"""
+
+
+def test_what_was_written_before_stays_readable() -> None:
+    assert decode_message(FIRST_VERSION) == [
+        make_record(
+            request_id=UUID("0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10"),
+            created_at=datetime(2026, 7, 5, 12, 34, 56, tzinfo=UTC),
+            prediction=151.25,
+            interval_lower=None,
+            interval_upper=None,
+            interval_coverage=None,
+            model_version="20260701T000000Z-0123abcd",
+            batch_id=UUID("5c0e8a1d-96f5-4b39-8f0e-7f3f1d2a4b6c"),
+            batch_index=3,
+            warnings=[{"field": "bmi", "message": "ü"}],
+        )
+    ]
+
+
+ID = "0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[
+            (field, value)
+            for field in ("request_id", "batch_id")
+            for value in (
+                5,
+                ID.upper(),
+                ID.replace("-", ""),
+                f"{{{ID}}}",
+                f"urn:uuid:{ID}",
+                f" {ID}",
+                f"{ID}\n",
+                "",
+                [ID],
+            )
+        ],
+        *[
+            ("created_at", value)
+            for value in (
+                1783254896,
+                "2026-07-05",
+                "2026-07-05 12:34:56",
+                "2026-07-05T12:34:56+00:00",
+                "2026-07-05 12:34:56Z",
+                "2026-07-05 14:34:56+02:00",
+                "2026-07-05 12:34:56.5+00:00",
+                "20260705 123456+00:00",
+                "2026-W27-7 12:34:56+00:00",
+                "05/07/2026 12:34:56+00:00",
+                "0001-01-01 00:00:00+23:59",
+                "infinity",
+                "now",
+            )
+        ],
+        *[
+            (field, value)
+            for field in ("prediction", "latency_ms", "interval_lower")
+            for value in ("5", "", "1_0", True, [1], {}, math.nan, math.inf, 10**400)
+        ],
+        ("prediction", None),
+        *[("batch_index", value) for value in (1.0, "1", True, 1e999, 10**30, [])],
+        *[
+            (field, value)
+            for field in ("model_version", "caller")
+            for value in (5, 1.5, True, ["a"], {}, "\ud800", "a\udfff")
+        ],
+        ("model_version", None),
+        *[("warnings", value) for value in (None, "", {}, [None], ["bmi"], [{"field": "bmi"}])],
+        ("warnings", [{"field": "bmi", "message": 5}]),
+        ("warnings", [{"field": "bmi", "message": "", "more": ""}]),
+        ("warnings", [{"field": "\ud800", "message": ""}]),
+        *[("features", value) for value in (None, [], {}, "")],
+        *[("features", {**make_record().features, "bmi": value}) for value in ("32.1", None, True, math.nan)],
+        ("features", {**make_record().features, "more": 1.0}),
+        ("more", 1),
+    ],
+)
+def test_what_is_written_otherwise_is_not_guessed_at(field: str, value: object) -> None:
+    record = make_record(batch_id=uuid4(), batch_index=0)
+    [body] = encode_messages([record, make_record()])
+    document = json.loads(body)
+    document["records"][0][field] = value
+    with pytest.raises(MessageError, match=rf"^records\[0\]({re.escape('.' + field)}| must)") as caught:
+        decode_message(json.dumps(document))
+    assert len(caught.value.records) == 1
+
+
+@pytest.mark.parametrize("field", [*json.loads(next(encode_messages([make_record()])))["records"][0]])
+def test_nothing_is_missing_or_there_twice(field: str) -> None:
+    [body] = encode_messages([make_record()])
+    document = json.loads(body)
+    written = f"{json.dumps(field)}:{json.dumps(document['records'][0][field], separators=(',', ':'))}"
+    for changed in ("", f"{written},{written}", f'"caller":{{"a":1,"a":2}},{written}'):
+        damaged = body.replace(f"{written},", f"{changed},".lstrip(",")).replace(
+            f",{written}", f",{changed}".rstrip(",")
+        )
+        assert damaged != body
+        with pytest.raises(MessageError):
+            decode_message(damaged)
+
+
+@pytest.mark.parametrize(
+    "version", ["2", "0", "-1", "true", "1.0", '"1"', "null", "[]", "1e0", '1,"version":1', '1,"more":1']
+)
+def test_version_is_that_number(version: str) -> None:
+    [body] = encode_messages([make_record()])
+    with pytest.raises(MessageError, match=r"^the message "):
+        decode_message(body.replace('"version":1', f'"version":{version}'))
