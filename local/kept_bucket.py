@@ -1,7 +1,6 @@
 """A bucket of moto's S3 whose objects are files too, so that the registry outlives the server."""
 
 import os
-import threading
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,10 @@ from local.aws_services import ACCOUNT
 
 
 def keep_bucket(name: str, directory: Path) -> None:
-    """Make the bucket with the objects that lie in `directory`, and from now on write there what is put or deleted."""
+    """Make the bucket with the objects that lie in `directory`, and from now on write there what is put or deleted.
+
+    It needs the server's requests to come one at a time.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     backend: S3Backend = s3_backends[ACCOUNT]["aws"]
     # As a PUT that names no region would: there, one that comes later finds its bucket made.
@@ -22,22 +24,20 @@ def keep_bucket(name: str, directory: Path) -> None:
     for path in directory.glob("[!.]*"):
         if path.is_file():
             backend.put_object(name, unquote(path.name), path.read_bytes())
-    put, delete, lock = backend.put_object, backend.delete_object, threading.Lock()
+    put, delete = backend.put_object, backend.delete_object
 
     @wraps(put)
     def put_object(bucket_name: str, key_name: str, *arguments: Any, **named: Any) -> Any:
-        with lock:
-            key = put(bucket_name, key_name, *arguments, **named)
-            if bucket_name == name:
-                _write(directory / _name_file(key_name), key.value)
-            return key
+        key = put(bucket_name, key_name, *arguments, **named)
+        if bucket_name == name:
+            _write(directory / _name_file(key_name), key.value)
+        return key
 
     @wraps(delete)
     def delete_object(bucket_name: str, key_name: str, *arguments: Any, **named: Any) -> Any:
-        with lock:
-            if bucket_name == name:
-                (directory / _name_file(key_name)).unlink(missing_ok=True)
-            return delete(bucket_name, key_name, *arguments, **named)
+        if bucket_name == name:
+            (directory / _name_file(key_name)).unlink(missing_ok=True)
+        return delete(bucket_name, key_name, *arguments, **named)
 
     backend.put_object = put_object  # type: ignore[method-assign]
     backend.delete_object = delete_object  # type: ignore[method-assign]

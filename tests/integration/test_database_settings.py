@@ -84,7 +84,7 @@ RECORD = make_record(
 VALUES = {
     "date": datetime.date(2026, 7, 5),
     "time": datetime.time(1, 2, 3, 45),
-    "timestamp": datetime.datetime(2026, 7, 5, 1, 2, 3, 45),
+    "timestamp": datetime.datetime(2026, 7, 5, 1, 2, 3, 45),  # noqa: DTZ001 (a type without a zone)
     "timestamptz": RECORD.created_at,
     "interval": datetime.timedelta(days=40, seconds=3723, microseconds=5),
     "float8": 0.1 + 0.2,

@@ -15,10 +15,9 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.rds.models import DBInstance, DBParameterGroup
-from moto.server import main
 from moto.sqs.models import Queue
 
-from local.moto_server import end_with_parent
+from local.moto_server import serve
 
 
 def replace(changed: type, **attributes: object) -> None:
@@ -151,5 +150,4 @@ CHANGES = (
 if __name__ == "__main__":
     for change in CHANGES:
         change()
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    main(["--host", sys.argv[1], "--port", sys.argv[2]])
+    serve(sys.argv[1], sys.argv[2])

@@ -24,10 +24,9 @@ from moto.iam.access_control import (
 from moto.logs.responses import LogsResponse
 from moto.secretsmanager.models import SecretsManagerBackend
 from moto.secretsmanager.responses import SecretsManagerResponse
-from moto.server import main
 
 from local.aws_services import ACCOUNT, REGION
-from local.moto_server import end_with_parent
+from local.moto_server import serve
 from tests.terraform.emulated_aws import replace
 
 # What a condition may ask of the request that this thread is serving.
@@ -124,5 +123,4 @@ if __name__ == "__main__":
     decide_conditions()
     # Whether a function may be invoked is asked here, and not what it does.
     default_user_config["lambda"]["use_docker"] = False
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    main(["--host", sys.argv[1], "--port", sys.argv[2]])
+    serve(sys.argv[1], sys.argv[2])
