@@ -45,6 +45,8 @@ def main() -> int:
         report(f"{event}: {count}")
     for line in verdict.broken:
         print(f"BROKEN: {line}")
+    if verdict.broken:
+        print(f"The same requests and faults again: --seed {options.seed} --requests {options.requests}")
     print(verdict.figures, flush=True)
     return 1 if verdict.broken else 0
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.faults.ledger import Answer, Attempt, Row
+from tests.faults.witness import WitnessReport
 
 MAX_SECONDS = 10.0
 SHOWN_IDS = 5
@@ -18,8 +19,8 @@ class Evidence:
 
     `planted` are the ids of records that the drill itself put into the queue and that can be stored; `unstorable` is
     what it put there and cannot. `waiting` counts the messages still in the queue, `deaths` the functions that ended
-    by themselves. `shows` names for each fault the outcomes without which it proves nothing, and `events` counts what
-    else must have happened.
+    by themselves. `witness_report` is what the witness at SQS saw. `shows` names for each fault the outcomes without
+    which it proves nothing, and `events` counts what else must have happened.
     """
 
     attempts: Sequence[Attempt]
@@ -29,6 +30,7 @@ class Evidence:
     dead_letters: frozenset[str] = frozenset()
     waiting: int = 0
     deaths: int = 0
+    witness_report: WitnessReport = field(default_factory=WitnessReport)
     shows: Mapping[str, frozenset[str]] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
 
@@ -68,7 +70,11 @@ def check(evidence: Evidence) -> Verdict:
     lost = (facts.answered | evidence.planted) - facts.rows.keys()
     twice = set(_find_twice(facts))
     findings: list[tuple[str, Iterable[Any]]] = [
-        ("answered but not stored", lost),
+        *(
+            (f"answered but not stored, lost by {culprit}", ids)
+            for culprit, ids in _charge(lost, evidence.witness_report)
+        ),
+        ("deleted, but handed out again by the stand-in for SQS", evidence.witness_report.revived),
         ("stored twice", twice),
         ("stored but never asked for", facts.rows.keys() - facts.makers.keys() - evidence.planted),
         ("stored without an answer, though the client got no error", _find_hidden(facts)),
@@ -86,6 +92,22 @@ def check(evidence: Evidence) -> Verdict:
     ]
     broken = [line for what, items in findings if (line := _describe(what, list(items)))]
     return Verdict(_describe_figures(facts, lost, twice), broken)
+
+
+def _charge(lost: set[UUID], witness_report: WitnessReport) -> Iterator[tuple[str, list[UUID]]]:
+    """Each culprit with the records that it lost: a record was with whoever last had to keep it."""
+    messages = defaultdict(set)
+    for record_id, message_id in witness_report.accepted:
+        messages[record_id].add(message_id)
+    culprits = defaultdict(list)
+    for record_id in lost:
+        if not messages[record_id]:
+            culprits["the service"].append(record_id)
+        elif messages[record_id] & witness_report.deleted:
+            culprits["the replayer"].append(record_id)
+        else:
+            culprits["the stand-in for SQS"].append(record_id)
+    yield from culprits.items()
 
 
 def _find_twice(facts: _Facts) -> Iterator[UUID]:

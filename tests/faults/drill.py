@@ -62,6 +62,8 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
     with contextlib.closing(stage.connect()) as connection:
         rows = read_rows(connection)
     letters = drain_queue(stage.sqs, stage.queues.dead_letter_url)
+    witness_report = stage.witness.report()
+    counts = {"messages accepted by SQS": len(witness_report.accepted), "messages deleted": len(witness_report.deleted)}
     return Evidence(
         attempts=traffic.attempts,
         rows=rows,
@@ -69,9 +71,10 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
         unstorable=planted.unstorable,
         dead_letters=frozenset(describe_message(letter["Body"]) for letter in letters),
         waiting=waiting,
+        witness_report=witness_report,
         shows={fault.name: fault.shows for fault in faults},
         # Some of the faults alone may be over before all else has happened.
-        events={**stage.events, **({**events, **traffic.events} if len(faults) == len(FAULTS) else {})},
+        events={**stage.events, **({**events, **traffic.events, **counts} if len(faults) == len(FAULTS) else {})},
         deaths=sum(replayer.unexpected_deaths for replayer in replayers),
     )
 

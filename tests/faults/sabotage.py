@@ -1,4 +1,4 @@
-"""Services that break the promise, each in a way of its own: the drill must find every one of them out."""
+"""Services, and an SQS, that break the promise, each in a way of its own: the drill must find every one of them."""
 
 import contextlib
 import functools
@@ -66,6 +66,9 @@ def keep_token() -> None:
     vars(lambda_app.handler)["make_auth_token"] = functools.cache(make_auth_token)
 
 
+# Not a function's: the front of SQS does it.
+DROP_A_MESSAGE = "drop-a-message"
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "swallow-queue-errors": swallow_queue_errors,
     "drop-what-fails": drop_what_fails,
@@ -73,4 +76,5 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "store-under-new-ids": store_under_new_ids,
     "keep-token": keep_token,
     "wait-for-ever": wait_for_ever,
+    DROP_A_MESSAGE: lambda: None,
 }

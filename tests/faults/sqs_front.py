@@ -1,11 +1,14 @@
 """What stands between the functions and SQS: an HTTP proxy that forwards requests, or fails as networks and SQS do."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, Literal
+from uuid import uuid4
 
 from local.ports import LOOPBACK
+from tests.faults.witness import Witness
 from tests.standins.server import BackgroundServer
 
 # "lost": SQS takes the request, and its answer never arrives. "silent": nobody takes it, nor hangs up.
@@ -13,20 +16,23 @@ SqsMode = Literal["forward", "slow", "refuse", "silent", "error", "lost"]
 # Just within what the client waits for.
 SLOW_SECONDS = 0.8
 
+ANSWER = b"HTTP/1.1 %s\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n%s"
 ERROR_BODY = b'{"__type":"com.amazonaws.sqs#ServiceUnavailable","message":"try later"}'
-ERROR = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n%s"
-    % (len(ERROR_BODY), ERROR_BODY)
-)
+ERROR = ANSWER % (b"503 Service Unavailable", len(ERROR_BODY), ERROR_BODY)
 
 
 class SqsFront(BackgroundServer):
-    """Listens from `with` on, in a thread of its own; `seen` counts the requests that each mode has met."""
+    """Listens from `with` on, in a thread of its own; `seen` counts the requests that each mode has met.
 
-    def __init__(self, upstream_port: int) -> None:
+    With `drops_a_message` it is a bad SQS, which accepts one message and forgets it.
+    """
+
+    def __init__(self, upstream_port: int, witness: Witness, *, drops_a_message: bool = False) -> None:
         super().__init__("sqs-front")
         self.seen: Counter[str] = Counter()
         self._upstream_port = upstream_port
+        self._witness = witness
+        self._drops_a_message = drops_a_message
         self._mode: SqsMode = "forward"
 
     @property
@@ -73,6 +79,18 @@ class SqsFront(BackgroundServer):
             writer.transport.abort()
 
     async def _forward(self, request: bytes) -> bytes:
+        began_at = self._witness.note_moment()
+        # Not a dead letter: it is the api's that is to be missed.
+        if self._drops_a_message and b"AmazonSQS.SendMessage\r\n" in request and b'-dead"' not in request:
+            self._drops_a_message = False
+            body = json.dumps({"MessageId": str(uuid4())}).encode()
+            answer = ANSWER % (b"200 OK", len(body), body)
+        else:
+            answer = await self._ask_upstream(request)
+        self._witness.note_answer(began_at, request, answer)
+        return answer
+
+    async def _ask_upstream(self, request: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(LOOPBACK, self._upstream_port)
         try:
             writer.write(request)

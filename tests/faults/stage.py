@@ -22,7 +22,9 @@ from local.ports import find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
 from tests.faults.environment import Environment, Fleet, Plan
+from tests.faults.sabotage import DROP_A_MESSAGE
 from tests.faults.sqs_front import SqsFront
+from tests.faults.witness import Witness
 from tests.queues import QueuePair, create_queue_pair
 from tests.standins.certificates import make_certificates
 from tests.standins.iam import MAX_AGE_SECONDS, TokenCheck
@@ -48,6 +50,7 @@ class Stage:
     token_check: TokenCheck
     rds: RdsProxy
     sqs_front: SqsFront
+    witness: Witness
     sqs: "SQSClient"
     queues: QueuePair
     apis: list[Environment]
@@ -106,13 +109,15 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
         postgres = _start_empty(running, directory / "postgres", database_port)
         aws = running.enter_context(AwsServices(directory / "aws.log", aws_port))
         _furnish(Stack(0, postgres, aws), bundle)
-        sqs = boto3.client("sqs", config=Config(proxies={}))
+        witness = Witness()
+        front = running.enter_context(SqsFront(aws_port, witness, drops_a_message=sabotage == DROP_A_MESSAGE))
+        # For those who meet no fault at SQS, the poller and the drill itself: the witness is to see them too.
+        quiet_front = running.enter_context(SqsFront(aws_port, witness))
+        sqs = boto3.client("sqs", endpoint_url=quiet_front.endpoint_url, config=Config(proxies={}))
         running.callback(sqs.close)
         queues = create_queue_pair(sqs, VISIBILITY_SECONDS)
         rds = RdsProxy(upstream_port=database_port, certificate=certificates.server, token_check=check)
-        front = SqsFront(aws_port)
         running.enter_context(rds)
-        running.enter_context(front)
 
         def build_plan(function: Function, open_seconds: float) -> Plan:
             variables = {
@@ -131,6 +136,9 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
                 "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
                 "AWS_SESSION_TOKEN": SESSION_TOKEN,
             }
+            if function == "replay":
+                # The poller goes there; the function goes where its queue is said to be.
+                variables["AWS_ENDPOINT_URL"] = quiet_front.endpoint_url
             return Plan(function, variables, directory / f"{function}.log", open_seconds, sabotage)
 
         for name in ("api", "replay"):
@@ -142,7 +150,7 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
             running.callback(environment.stop)
         for environment in (*apis, *replays):
             environment.wait_until_ready()
-        yield Stage(postgres, check, rds, front, sqs, queues, apis, replays, Fleet(apis))
+        yield Stage(postgres, check, rds, front, witness, sqs, queues, apis, replays, Fleet(apis))
 
 
 def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:

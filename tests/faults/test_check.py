@@ -11,6 +11,7 @@ import pytest
 from lambda_app.schemas import EXAMPLE_REQUEST
 from tests.faults.check import Evidence, check
 from tests.faults.ledger import Answer, Asked, Attempt, Row
+from tests.faults.witness import WitnessReport
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ONE = Asked((EXAMPLE_REQUEST,), caller="somebody")
@@ -88,6 +89,25 @@ def lose_a_row_of_a_batch() -> Evidence:
 
 def lose_a_planted_record() -> Evidence:
     return make_evidence(planted=frozenset({uuid4()}))
+
+
+def lose_a_message(*, deleted: bool) -> Evidence:
+    attempt = make_attempt(record="queue")
+    accepted = frozenset({(attempt.request_id, "first"), (attempt.request_id, "second"), (uuid4(), "another")})
+    gone = frozenset({"second", "another"} if deleted else {"another"})
+    return make_evidence(attempt, rows=[], witness_report=WitnessReport(accepted, gone))
+
+
+def lose_in_the_replayer() -> Evidence:
+    return lose_a_message(deleted=True)
+
+
+def lose_in_the_queue() -> Evidence:
+    return lose_a_message(deleted=False)
+
+
+def revive_a_message() -> Evidence:
+    return make_evidence(witness_report=WitnessReport(revived=frozenset({"a message"})))
 
 
 def store_a_row_twice() -> Evidence:
@@ -203,9 +223,12 @@ def miss_an_event() -> Evidence:
 @pytest.mark.parametrize(
     ("make", "finding"),
     [
-        (lose_a_row, "1 answered but not stored"),
-        (lose_a_row_of_a_batch, "1 answered but not stored"),
-        (lose_a_planted_record, "1 answered but not stored"),
+        (lose_a_row, "1 answered but not stored, lost by the service: "),
+        (lose_a_row_of_a_batch, "1 answered but not stored, lost by the service: "),
+        (lose_a_planted_record, "1 answered but not stored, lost by the service: "),
+        (lose_in_the_replayer, "1 answered but not stored, lost by the replayer: "),
+        (lose_in_the_queue, "1 answered but not stored, lost by the stand-in for SQS: "),
+        (revive_a_message, "1 deleted, but handed out again by the stand-in for SQS: a message"),
         (store_a_row_twice, "1 stored twice"),
         (store_a_key_twice, "1 stored twice"),
         (store_a_place_twice, "1 stored twice"),

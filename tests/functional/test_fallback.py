@@ -17,6 +17,7 @@ from local.postgres import Postgres
 from tests.conftest import connect_database
 from tests.events import Context, invoke, load_event, read_body
 from tests.faults.sqs_front import SqsFront
+from tests.faults.witness import Witness
 from tests.queues import QueuePair, count_messages, drain_queue
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def test_silence_of_both_ends_within_ten_seconds(wire: Callable[..., LambdaHandl
 def test_silence_of_s3_as_well_ends_within_ten_seconds(
     wire: Callable[..., LambdaHandler], silent_port: str, environment: dict[str, str]
 ) -> None:
-    with SqsFront(int(environment["AWS_ENDPOINT_URL"].rpartition(":")[2])) as s3:
+    with SqsFront(int(environment["AWS_ENDPOINT_URL"].rpartition(":")[2]), Witness()) as s3:
         silent_queue = {"QUEUE_URL": f"http://127.0.0.1:{silent_port}/1/records"}
         fronts = {"AWS_ENDPOINT_URL": s3.endpoint_url, **silent_queue}
         api = wire(DATABASE_PORT=silent_port, MODEL_REFRESH_SECONDS="1", **fronts)

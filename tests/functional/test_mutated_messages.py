@@ -94,7 +94,7 @@ def test_each_record_is_stored_or_dead_lettered(
     dead = [message["Body"] for message in drain_queue(sqs, own_queues.dead_letter_url)]
     try:
         read: Sequence[PredictionRecord] = decode_message(body)
-        kept = [record for letter in dead for record in decode_message(letter)]
+        kept: Sequence[PredictionRecord] = [record for letter in dead for record in decode_message(letter)]
     except MessageError as error:
         read = kept = error.records
         assert dead == [body]
@@ -102,7 +102,7 @@ def test_each_record_is_stored_or_dead_lettered(
         one for record in read for one in database.run_statement(partial(find_request, request_id=record.request_id))
     ]
     ids = Counter(record.request_id for record in read)
-    places = Counter((record.batch_id, record.batch_index) for record in read if record.batch_id)
+    places: Counter[object] = Counter((record.batch_id, record.batch_index) for record in read if record.batch_id)
     for record in read:
         assert record in stored or record in kept
         # The good ones, unless the change gave their place to another.

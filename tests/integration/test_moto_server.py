@@ -5,6 +5,7 @@ import http.client
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,9 +34,9 @@ Connect = Callable[[str], Any]
 def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connect]:
     """A client of a server of these tests' own, for each thread another one."""
     with serve_aws("tests.standins.restless_aws", tmp_path_factory.mktemp("aws") / "aws.log") as url:
-        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
         # boto3's default session is not made for threads.
-        yield lambda service: boto3.Session().client(service, endpoint_url=url, region_name=REGION, **keys)
+        make_session: Callable[[], Any] = partial(boto3.Session, "local", "local", region_name=REGION)
+        yield lambda service: make_session().client(service, endpoint_url=url)
 
 
 def test_each_message_is_received_once_and_gone_when_it_was_deleted(connect: Connect) -> None:

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -89,65 +90,47 @@ def test_what_was_written_before_stays_readable() -> None:
 ID = "0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10"
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *[
-            (field, value)
-            for field in ("request_id", "batch_id")
-            for value in (
-                5,
-                ID.upper(),
-                ID.replace("-", ""),
-                f"{{{ID}}}",
-                f"urn:uuid:{ID}",
-                f" {ID}",
-                f"{ID}\n",
-                "",
-                [ID],
-            )
-        ],
-        *[
-            ("created_at", value)
-            for value in (
-                1783254896,
-                "2026-07-05",
-                "2026-07-05 12:34:56",
-                "2026-07-05T12:34:56+00:00",
-                "2026-07-05 12:34:56Z",
-                "2026-07-05 14:34:56+02:00",
-                "2026-07-05 12:34:56.5+00:00",
-                "20260705 123456+00:00",
-                "2026-W27-7 12:34:56+00:00",
-                "05/07/2026 12:34:56+00:00",
-                "0001-01-01 00:00:00+23:59",
-                "infinity",
-                "now",
-            )
-        ],
-        *[
-            (field, value)
-            for field in ("prediction", "latency_ms", "interval_lower")
-            for value in ("5", "", "1_0", True, [1], {}, math.nan, math.inf, 10**400)
-        ],
-        ("prediction", None),
-        *[("batch_index", value) for value in (1.0, "1", True, 1e999, 10**30, [])],
-        *[
-            (field, value)
-            for field in ("model_version", "caller")
-            for value in (5, 1.5, True, ["a"], {}, "\ud800", "a\udfff")
-        ],
-        ("model_version", None),
-        *[("warnings", value) for value in (None, "", {}, [None], ["bmi"], [{"field": "bmi"}])],
-        ("warnings", [{"field": "bmi", "message": 5}]),
-        ("warnings", [{"field": "bmi", "message": "", "more": ""}]),
-        ("warnings", [{"field": "\ud800", "message": ""}]),
-        *[("features", value) for value in (None, [], {}, "")],
-        *[("features", {**make_record().features, "bmi": value}) for value in ("32.1", None, True, math.nan)],
-        ("features", {**make_record().features, "more": 1.0}),
-        ("more", 1),
+WRONG_IDS = [5, ID.upper(), ID.replace("-", ""), f"{{{ID}}}", f"urn:uuid:{ID}", f" {ID}", f"{ID}\n", "", [ID]]
+WRONG_NUMBERS = ["5", "", "1_0", True, [1], {}, math.nan, math.inf, 10**400]
+WRONG_TEXTS = [5, 1.5, True, ["a"], {}, "\ud800", "a\udfff"]
+WRONG: dict[str, list[Any]] = {
+    "request_id": WRONG_IDS,
+    "batch_id": WRONG_IDS,
+    "created_at": [
+        1783254896,
+        "2026-07-05",
+        "2026-07-05 12:34:56",
+        "2026-07-05T12:34:56+00:00",
+        "2026-07-05 12:34:56Z",
+        "2026-07-05 14:34:56+02:00",
+        "2026-07-05 12:34:56.5+00:00",
+        "20260705 123456+00:00",
+        "2026-W27-7 12:34:56+00:00",
+        "05/07/2026 12:34:56+00:00",
+        "0001-01-01 00:00:00+23:59",
+        "infinity",
+        "now",
     ],
-)
+    "prediction": [*WRONG_NUMBERS, None],
+    "latency_ms": WRONG_NUMBERS,
+    "interval_lower": WRONG_NUMBERS,
+    "batch_index": [1.0, "1", True, 1e999, 10**30, []],
+    "model_version": [*WRONG_TEXTS, None],
+    "caller": WRONG_TEXTS,
+    "warnings": [
+        *[None, "", {}, [None], ["bmi"], [{"field": "bmi"}], [{"field": "bmi", "message": 5}]],
+        *[[{"field": "bmi", "message": "", "more": ""}], [{"field": "\ud800", "message": ""}]],
+    ],
+    "features": [
+        *[None, [], {}, ""],
+        *[{**make_record().features, "bmi": value} for value in ("32.1", None, True, math.nan)],
+        {**make_record().features, "more": 1.0},
+    ],
+    "more": [1],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
 def test_what_is_written_otherwise_is_not_guessed_at(field: str, value: object) -> None:
     record = make_record(batch_id=uuid4(), batch_index=0)
     [body] = encode_messages([record, make_record()])

@@ -1,0 +1,70 @@
+"""The witness at SQS: it believes SQS's answers alone, and knows a message again."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+from tests.faults.sqs_front import ANSWER, ERROR
+from tests.faults.witness import Witness, WitnessReport
+
+RECORDS = [uuid4(), uuid4()]
+BODY = json.dumps({"version": 1, "records": [{"request_id": str(record)} for record in RECORDS]})
+
+
+def write_request(action: str, **parameters: str) -> bytes:
+    head = f"POST / HTTP/1.1\r\nHost: sqs\r\nX-Amz-Target: AmazonSQS.{action}\r\n\r\n"
+    return head.encode() + json.dumps(parameters).encode()
+
+
+def write_answer(**members: object) -> bytes:
+    body = json.dumps(members).encode()
+    return ANSWER % (b"200 OK", len(body), body)
+
+
+SEND = write_request("SendMessage", MessageBody=BODY)
+RECEIVE = write_request("ReceiveMessage")
+DELETE = write_request("DeleteMessage", ReceiptHandle="receipt")
+DELIVERY = write_answer(Messages=[{"MessageId": "m", "ReceiptHandle": "receipt", "Body": BODY}])
+SENT = frozenset((record, "m") for record in RECORDS)
+
+
+@pytest.fixture
+def witness() -> Witness:
+    return Witness()
+
+
+def note(witness: Witness, request: bytes, answer: bytes, began_at: int | None = None) -> None:
+    witness.note_answer(witness.note_moment() if began_at is None else began_at, request, answer)
+
+
+def test_what_sqs_accepted_is_known(witness: Witness) -> None:
+    note(witness, SEND, write_answer(MessageId="m"))
+    note(witness, RECEIVE, DELIVERY)
+    note(witness, RECEIVE, write_answer())
+    assert witness.report() == WitnessReport(SENT)
+    note(witness, DELETE, write_answer())
+    assert witness.report() == WitnessReport(SENT, frozenset({"m"}))
+
+
+def test_what_sqs_refused_did_not_happen(witness: Witness) -> None:
+    note(witness, SEND, ERROR)
+    note(witness, RECEIVE, DELIVERY)
+    note(witness, DELETE, ERROR)
+    assert witness.report() == WitnessReport()
+
+
+def test_a_message_without_records_is_none_of_theirs(witness: Witness) -> None:
+    note(witness, write_request("SendMessage", MessageBody="not JSON"), write_answer(MessageId="m"))
+    assert witness.report() == WitnessReport()
+
+
+def test_a_message_that_comes_after_its_deletion_is_revived(witness: Witness) -> None:
+    before = witness.note_moment()
+    note(witness, RECEIVE, DELIVERY)
+    note(witness, DELETE, write_answer())
+    # This one may have been on its way when the other was deleted.
+    note(witness, RECEIVE, DELIVERY, before)
+    assert witness.report().revived == frozenset()
+    note(witness, RECEIVE, DELIVERY)
+    assert witness.report().revived == {"m"}

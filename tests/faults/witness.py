@@ -1,0 +1,77 @@
+"""The witness at SQS: which messages it accepted, and which of them somebody deleted."""
+
+import itertools
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class WitnessReport:
+    """`accepted` has the message that each record went into, once for each time that it was sent.
+
+    `deleted` are the messages whose deletion SQS accepted, and `revived` those of them that it handed out afterwards.
+    """
+
+    accepted: frozenset[tuple[UUID, str]] = frozenset()
+    deleted: frozenset[str] = frozenset()
+    revived: frozenset[str] = frozenset()
+
+
+class Witness:
+    """Reads the requests that pass through the fronts, and SQS's answers to them."""
+
+    def __init__(self) -> None:
+        self._accepted: set[tuple[UUID, str]] = set()
+        self._receivers: dict[str, str] = {}
+        self._deleted_at: dict[str, int] = {}
+        self._revived: set[str] = set()
+        # What two threads may use: each front has one of its own.
+        self._moments = itertools.count()
+
+    def note_moment(self) -> int:
+        """The moment that a request begins at: what is known by now came before it."""
+        return next(self._moments)
+
+    def note_answer(self, began_at: int, request: bytes, answer: bytes) -> None:
+        """Remember what the request has done, if SQS accepted it."""
+        action = _find_action(request)
+        if not action or not answer.startswith(b"HTTP/1.1 200 "):
+            return
+        asked, told = _read_body(request), _read_body(answer)
+        if action == "SendMessage":
+            self._accepted.update((record_id, told["MessageId"]) for record_id in find_records(asked["MessageBody"]))
+        elif action == "ReceiveMessage":
+            for message in told.get("Messages", []):
+                self._receivers[message["ReceiptHandle"]] = message["MessageId"]
+                # One that was received while it was deleted is not meant.
+                if self._deleted_at.get(message["MessageId"], began_at) < began_at:
+                    self._revived.add(message["MessageId"])
+        elif action == "DeleteMessage":
+            self._deleted_at.setdefault(self._receivers[asked["ReceiptHandle"]], self.note_moment())
+
+    def report(self) -> WitnessReport:
+        return WitnessReport(frozenset(self._accepted), frozenset(self._deleted_at), frozenset(self._revived))
+
+
+def find_records(body: str) -> list[UUID]:
+    """The ids of the records in a message; none where it is no message of the service."""
+    try:
+        return [UUID(record["request_id"]) for record in json.loads(body)["records"]]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _find_action(request: bytes) -> str:
+    """The action of SQS that a request asks for; empty for a request of another kind."""
+    for line in request.partition(b"\r\n\r\n")[0].split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"x-amz-target":
+            return value.decode().strip().removeprefix("AmazonSQS.")
+    return ""
+
+
+def _read_body(message: bytes) -> dict[str, Any]:
+    body = message.partition(b"\r\n\r\n")[2]
+    return json.loads(body) if body else {}
