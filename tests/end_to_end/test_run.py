@@ -1,66 +1,33 @@
-"""`make run` as a person uses it, but for the set-up of .venv: the printed curl line, Ctrl-C, the second start."""
+"""`make run` as a person uses it: what it prints is done, Ctrl-C, the next start, the registry."""
 
-import json
-import os
 import re
-import shlex
-import shutil
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import pg8000.native
 import pytest
 
 from local.ports import LOOPBACK
-from tests.machine import find_port_row, require
+from tests.bundles import copy_bundle
+from tests.end_to_end.runs import ROOT, Clone, Run, count_rows, find_registry_command, query, run_printed_curl
+from tests.machine import find_port_row
 
-ROOT = Path(__file__).parents[2]
-# The first start trains, on cores that others may need.
-START_SECONDS = 300
-
-
-class Run:
-    """`python -m local` in a directory, with its output in a file."""
-
-    def __init__(self, directory: Path, port: int) -> None:
-        self.log_path = directory / "output.txt"
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "local", "--port", str(port)],
-                cwd=directory,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    def read(self) -> str:
-        return self.log_path.read_text(encoding="utf-8")
-
-    def wait_until_ready(self) -> str:
-        deadline = time.monotonic() + START_SECONDS
-        while "Ctrl-C stops everything" not in self.read():
-            assert self.process.poll() is None, self.read()
-            assert time.monotonic() < deadline, self.read()
-            time.sleep(0.1)
-        return self.read()
-
-    def interrupt(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+# Worse than any ridge regression.
+BAD = {"metrics": {"held_out": {"rmse": 99.0, "coverage": 0.9}, "ridge": {"rmse": 55.0}}}
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[int], Run]]:
+def clone(tmp_path: Path) -> Clone:
+    return Clone(tmp_path)
+
+
+@pytest.fixture
+def start(clone: Clone) -> Iterator[Callable[[int], Run]]:
     runs: list[Run] = []
 
     def start_run(port: int) -> Run:
-        runs.append(Run(tmp_path, port))
+        runs.append(Run(clone, [".venv/bin/python", "-m", "local", "--port", str(port)]))
         return runs[-1]
 
     yield start_run
@@ -69,46 +36,27 @@ def start(tmp_path: Path) -> Iterator[Callable[[int], Run]]:
             run.interrupt()
 
 
-def run_printed_curl(output: str) -> dict[str, Any]:
-    """Do what the output says, once the server listens, and return the answer."""
-    require(shutil.which("curl"), "curl")
-    [line] = re.findall(r"^  (curl .*)$", output, re.MULTILINE)
-    command = [*shlex.split(line), "--retry", "20", "--retry-connrefused", "--retry-delay", "1"]
-    answer: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    return answer
-
-
-def query(output: str, statement: str) -> list[Any]:
-    """Ask the database by the address in the output."""
-    [(user, password, host, port, name)] = re.findall(r"postgresql://(\w+):(\w+)@([\d.]+):(\d+)/(\w+)", output)
-    connection = pg8000.native.Connection(user, password=password, host=host, port=int(port), database=name)
-    rows: list[Any] = connection.run(statement)
-    connection.close()
-    return rows
-
-
-def count_rows(output: str) -> int:
-    [[count]] = query(output, "SELECT count(*) FROM predictions")
-    return int(count)
-
-
 def shut_out_api(output: str) -> None:
     """To the api it is as if the database were away; to the replay function it isn't."""
     query(output, "ALTER ROLE diabetes_api NOLOGIN")
     query(output, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'diabetes_api'")
 
 
-def test_first_run_trains_and_the_second_keeps_the_predictions_also_by_the_queue(start: Callable[[int], Run]) -> None:
+def test_first_run_trains_and_the_second_keeps_the_predictions_also_by_the_queue(
+    clone: Clone, start: Callable[[int], Run], bundle: Path
+) -> None:
     port = find_port_row()
+    bad = copy_bundle(bundle, clone.models, "20260101T000000Z-00000001", **BAD)
     first = start(port)
     output = first.wait_until_ready()
     assert "INFO:" not in output, "what LiteRT prints by itself"
-    assert "There is no trained model yet: training one." in output
+    assert f"Passed over: {bad.name} was not published: its RMSE of 99.00" in output
+    assert "There is no such model yet: training one." in output
     assert re.search(r"^Trained in \d+ s\.$", output, re.MULTILINE)
     assert run_printed_curl(output)["prediction"] > 0
     assert count_rows(output) == 1
     assert first.interrupt() == 0
-    assert "Stopped. The predictions are kept for the next run." in first.read()
+    assert "Stopped. The predictions and the registry are kept for the next run." in first.read()
     assert "Traceback" not in first.read()
     second = start(port)
     output = second.wait_until_ready()
@@ -124,6 +72,36 @@ def test_first_run_trains_and_the_second_keeps_the_predictions_also_by_the_queue
     assert second.interrupt() == 0
     for each in (port, port + 1, port + 2):
         socket.create_server((LOOPBACK, each)).close()
+
+
+def test_the_registry_is_used_as_printed_and_documented_and_outlives_the_run(
+    clone: Clone, start: Callable[[int], Run], bundle: Path
+) -> None:
+    port = find_port_row()
+    old, new = "20260101T000000Z-00000001", "20260102T000000Z-00000002"
+    copy_bundle(bundle, clone.models, old)
+    run = start(port)
+    output = run.wait_until_ready()
+    assert f"Model {old}, which is current in bucket diabetes-models." in output
+    assert f"Port {port + 1}: the database, postgresql://" in output
+    assert f"Port {port + 2}: S3 and SQS, http://{LOOPBACK}:{port + 2}" in output
+    command = find_registry_command(output)
+    assert old in clone.do(command)
+    copy_bundle(bundle, clone.models, new)
+    text = (ROOT / "docs" / "model.md").read_text(encoding="utf-8").partition("## Trying that on this machine")[2]
+    script = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0].replace("8002", str(port + 2))
+    assert new in clone.do(script)
+    clone.do(command.replace("training list", f"training promote {new}"))
+    run.interrupt()
+    run = start(port)
+    assert f"Model {new}, which is current" in run.wait_until_ready()
+    clone.do(command.replace("training list", "training rollback"))
+    run.interrupt()
+    run = start(port)
+    output = run.wait_until_ready()
+    assert f"Model {old}, which is current" in output
+    assert run_printed_curl(output)["model_version"] == old
+    run.interrupt()
 
 
 def test_taken_port_is_one_line(start: Callable[[int], Run]) -> None:

@@ -37,6 +37,8 @@ class Machine:
         return copy_bundle(self._bundle, self.models, version, **changed)
 
     def start(self) -> "S3Client":
+        """S3 with what was kept, and nothing else."""
+        self.stop()
         self._aws.start()
         client: S3Client = connect_aws("s3", self._aws.endpoint_url)
         return client
@@ -47,7 +49,6 @@ class Machine:
 
     def run(self) -> str:
         """What the next `make run` serves."""
-        self.stop()
         self.start()
         return provide_model(self._aws.endpoint_url, self._aws.bucket, self.models)
 
@@ -91,12 +92,12 @@ def test_the_next_run_serves_what_is_current(machine: Machine, capsys: pytest.Ca
     client = machine.start()
     promote_version(client, machine.bucket, publish_bundle(client, machine.bucket, new))
     assert machine.run() == NEW
-    assert rollback_version(machine.start(), machine.bucket) == OLD
+    assert rollback_version(machine.start(), machine.bucket) == (OLD, NEW)
     assert machine.run() == OLD
     client = machine.start()
     assert {entry.version for entry in list_versions(client, machine.bucket)} == {OLD, NEW}
     # So that another rollback leads back.
-    assert rollback_version(client, machine.bucket) == NEW
+    assert rollback_version(client, machine.bucket) == (NEW, OLD)
     assert capsys.readouterr().out == f"Published the model {OLD}, and made it current.\n"
 
 
