@@ -77,7 +77,9 @@ def send_event(
         _sign(request, session, region)
     # Certificates and proxies as boto3 has them. The stub knows no path in place of True.
     verify: Any = os.environ.get("AWS_CA_BUNDLE") or True
-    client = URLLib3Session(verify=verify, proxies=get_environ_proxies(url), timeout=TIMEOUT_SECONDS)
+    # What may go without TLS stays on this machine: no proxy reads it.
+    proxies = get_environ_proxies(url) if urlsplit(url).scheme == "https" else {}
+    client = URLLib3Session(verify=verify, proxies=proxies, timeout=TIMEOUT_SECONDS)
     try:
         answer = client.send(request.prepare())
     except BotoCoreError as error:

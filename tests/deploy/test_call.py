@@ -3,8 +3,10 @@
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,6 +189,27 @@ def test_nobody_at_the_address_gets_one_line(call: Any) -> None:
     done = call(url, "events/predict.json")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"Error: the API can't be reached: nothing answers at {url.removeprefix('https://')}\n"
+
+
+def test_what_goes_without_tls_meets_no_proxy(call: Any) -> None:
+    here, proxy = (socket.create_server((LOOPBACK, 0)) for _ in range(2))
+    with here, proxy:
+        address = f"http://{LOOPBACK}:{proxy.getsockname()[1]}"
+        named = {"http_proxy": address, "HTTP_PROXY": address, "no_proxy": "", "NO_PROXY": ""}
+        url = f"http://{LOOPBACK}:{here.getsockname()[1]}"
+        asked = threading.Thread(target=answer_nothing, args=(here,))
+        asked.start()
+        done = call(url, "events/predict.json", **named)
+        asked.join()
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
+def answer_nothing(listener: socket.socket) -> None:
+    listener.settimeout(60)
+    listener.accept()[0].close()
 
 
 def test_a_certificate_that_is_not_the_apis_is_refused(gateway: Gateway, call: Any) -> None:

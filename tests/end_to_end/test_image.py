@@ -81,12 +81,11 @@ def sam(engine: str, sam_venv: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def sam_environment(sam_venv: Path) -> dict[str, str]:
     return {
-        **os.environ,
-        "SAM_CLI_TELEMETRY": "0",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-    }
+        name: os.environ[name]
+        # A shell in which nobody has set anything, but for where the engine is.
+        for name in ("PATH", "HOME", "DOCKER_HOST")
+        if name in os.environ
+    } | {"SAM_CLI_TELEMETRY": "0"}
 
 
 @pytest.fixture(scope="module")

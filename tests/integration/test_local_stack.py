@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 from pg8000.native import Connection
 
+from lambda_app.aws.client import AwsClient
+from lambda_app.aws.signature import Identity
+from local.aws_client import connect_aws
 from local.aws_services import AwsServices
 from local.cluster import find_binary
 from local.errors import StackError
@@ -225,6 +228,32 @@ def test_s3_and_sqs_come_back_after_a_stop(tmp_path: Path) -> None:
         assert not is_alive(stopped)
         aws.start()
         assert aws.pid != stopped
+
+
+def test_a_client_knows_nothing_of_the_shell(
+    aws: AwsServices, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = f"http://{LOOPBACK}:{find_free_ports(1)[0]}"
+    (tmp_path / "config").write_text("[default]\nuse_fips_endpoint = true\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "http_proxy", "HTTP_PROXY", "AWS_CA_BUNDLE"):
+        monkeypatch.setenv(name, nowhere)
+    for name in ("AWS_PROFILE", "AWS_RETRY_MODE", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "true")
+    before = dict(os.environ)
+    client = connect_aws("s3", aws.endpoint_url)
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    assert client.meta.endpoint_url == aws.endpoint_url
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "nowhere-1"])
+def test_the_queue_is_found_whatever_region_signs(aws: AwsServices, region: str) -> None:
+    identity = Identity(region, "local", "local", None)
+    client = AwsClient(identity, "sqs", aws.endpoint_url)
+    target = {"x-amz-target": "AmazonSQS.GetQueueAttributes", "content-type": "application/x-amz-json-1.0"}
+    answer = client.send("POST", "/", target, json.dumps({"QueueUrl": aws.queue_url}).encode())
+    assert answer.status == 200
 
 
 def test_the_queue_gives_up_on_a_message_only_after_many_receives(aws: AwsServices, sqs: "SQSClient") -> None:
