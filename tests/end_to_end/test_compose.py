@@ -271,7 +271,7 @@ def test_stack_comes_up_answers_keeps_its_records_and_leaves_nothing(containers:
         assert secret not in logs.replace(json.dumps(EXAMPLE_REQUEST), "")
 
     containers.compose("down")
-    assert [name for name in containers.list_rest() if not name.endswith(("_database", "_models"))] == []
+    assert [name for name in containers.list_rest() if not name.endswith(("_database", "_models", "_registry"))] == []
     containers.compose("up", "--detach")
     containers.wait_until_ready()
     containers.predict()

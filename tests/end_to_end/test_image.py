@@ -80,12 +80,9 @@ def sam(engine: str, sam_venv: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def sam_environment(sam_venv: Path) -> dict[str, str]:
-    return {
-        name: os.environ[name]
-        # A shell in which nobody has set anything, but for where the engine is.
-        for name in ("PATH", "HOME", "DOCKER_HOST")
-        if name in os.environ
-    } | {"SAM_CLI_TELEMETRY": "0"}
+    # A shell in which nobody has set anything, but for where the engine is.
+    shell = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
+    return {**shell, "SAM_CLI_TELEMETRY": "0"}
 
 
 @pytest.fixture(scope="module")
