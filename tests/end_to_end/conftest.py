@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from local.emulator import Emulator
 from local.environment import DATABASE_USERS, Function
 from local.ports import LOOPBACK, find_free_ports
+from local.process import build_environment
 from tests.end_to_end.browsing import OTHER_NAME, Visit, open_context, serve
 from tests.machine import require
 from tests.standins import debian
@@ -33,7 +34,7 @@ def start_emulator(
         emulator = Emulator(
             emulator_path,
             [sys.executable, "-m", "awslambdaric", f"lambda_app.handler.{function}"],
-            {**os.environ, **own, **changed, "PYTHONPATH": str(ROOT)},
+            build_environment(**{**own, **changed, "PYTHONPATH": str(ROOT)}),
             find_free_ports(2),
             tmp_path / f"emulator-{len(started)}.log",
         )
