@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import pg8000.native
 import pytest
 
-from lambda_app.log.database import Database
+from lambda_app.log.breaker import CLOSED
+from lambda_app.log.database import Database, is_refused
 from tests.records import insert, make_record
 
 WARNINGS = [{"field": "bmi", "message": 'is "outside", \\ {NULL} ü'}]
@@ -49,3 +51,11 @@ def test_the_first_row_of_an_id_stays(database: Database, query: Callable[..., l
     insert(database, again)
     insert(database, again, make_record())
     assert query("SELECT prediction FROM predictions WHERE request_id = :id", id=first.request_id) == [[151.0]]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_half_a_character_is_refused_and_says_nothing_against_the_database(count: int, database: Database) -> None:
+    with pytest.raises((UnicodeEncodeError, pg8000.native.DatabaseError)) as caught:
+        insert(database, *(make_record(caller="\ud83d") for _ in range(count)))
+    assert is_refused(caught.value)
+    assert database.breaker.state == CLOSED
