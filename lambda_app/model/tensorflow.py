@@ -30,13 +30,16 @@ LIBRARIES = {
     "tensorflow": tf.__version__,
 }
 
+# Of which the locks have one version for all Pythons. NumPy's differs, and its arrays are written alike.
+_COMPARED = LIBRARIES.keys() - {"numpy"}
+
 
 def require_libraries(trained: Mapping[str, str]) -> None:
-    """BundleError unless each library that is named has the version that the model was trained with."""
+    """BundleError unless each library that is named, NumPy aside, has the version that the model was trained with."""
     different = [
-        f"{name} {trained[name]}, here it is {here}"
-        for name, here in LIBRARIES.items()
-        if name in trained and trained[name] != here
+        f"{name} {trained[name]}, here it is {LIBRARIES[name]}"
+        for name in sorted(_COMPARED & trained.keys())
+        if trained[name] != LIBRARIES[name]
     ]
     if different:
         raise BundleError(f"the model was trained with {'; '.join(different)}: train it again with these versions")
