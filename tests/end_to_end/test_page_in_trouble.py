@@ -92,7 +92,7 @@ def test_nothing_is_recorded_where_nothing_takes_it_and_previews_go_on(
         page.page.get_by_role("button", name="Record this prediction").click()
         page.page.locator("#problem").wait_for()
         assert "The prediction could not be recorded" in page.text("#problem")
-        assert "You have no record yet: please try again in 10 seconds." in page.text("#problem")
+        assert "You have no record yet: please try again in " in page.text("#problem")
         assert re.search("tell whoever runs the service this id: [0-9a-f-]{36}", page.text("#problem"))
         assert not page.page.locator("#recorded").is_visible()
         assert page.text("#standing") == "Preview — not recorded"
