@@ -195,7 +195,9 @@ def test_parity_refuses_a_model_that_answers_nan(quick_fit: QuickFit, bundle: Pa
 
 def test_progress_off_a_terminal_is_plain_lines(bundle: Path, training_output: io.StringIO) -> None:
     assert training_output.getvalue().splitlines() == [
-        f"{stage}: {step} of 40" for stage in ("Training", "Validating") for step in (10, 20, 30, 40)
+        f"{stage}: epoch {epoch} of 40"
+        for stage in ("Training the model", "Validating on held-out patients")
+        for epoch in (10, 20, 30, 40)
     ]
 
 
