@@ -131,7 +131,7 @@ def test_after_a_lost_answer_it_can_be_tried_again(visit: Visiting) -> None:
     page.page.unroute("**/predict")
     page.page.get_by_role("button", name="Try now").click()
     page.page.locator("#recorded").wait_for()
-    assert not page.page.locator("#problem").is_visible()
+    expect(page.page.locator("#problem")).to_be_hidden()
     expect(page.page.locator("#record")).to_have_text("Already recorded")
 
 
