@@ -19,8 +19,8 @@ class Evidence:
 
     `planted` are the ids of records that the drill itself put into the queue and that can be stored; `unstorable` is
     what it put there and cannot. `waiting` counts the messages still in the queue, `deaths` the functions that ended
-    by themselves. `witness_report` is what the witness at SQS saw. `shows` names for each fault the outcomes without
-    which it proves nothing, and `events` counts what else must have happened.
+    by themselves. `witness_report` is what the witness at SQS saw, until all that was left had been taken out. `shows`
+    names for each fault the outcomes without which it proves nothing, and `events` counts what else must have happened.
     """
 
     attempts: Sequence[Attempt]
@@ -74,6 +74,7 @@ def check(evidence: Evidence) -> Verdict:
             (f"answered but not stored, lost by {culprit}", ids)
             for culprit, ids in _charge(lost, evidence.witness_report)
         ),
+        ("accepted, but forgotten by the stand-in for SQS", _find_forgotten(evidence.witness_report)),
         ("deleted, but handed out again by the stand-in for SQS", evidence.witness_report.revived),
         ("stored twice", twice),
         ("stored but never asked for", facts.rows.keys() - facts.makers.keys() - evidence.planted),
@@ -97,8 +98,9 @@ def check(evidence: Evidence) -> Verdict:
 def _charge(lost: set[UUID], witness_report: WitnessReport) -> Iterator[tuple[str, list[UUID]]]:
     """Each culprit with the records that it lost: a record was with whoever last had to keep it."""
     messages = defaultdict(set)
-    for record_id, message_id in witness_report.accepted:
-        messages[record_id].add(message_id)
+    for message_id, record_ids in witness_report.accepted.items():
+        for record_id in record_ids:
+            messages[record_id].add(message_id)
     culprits = defaultdict(list)
     for record_id in lost:
         if not messages[record_id]:
@@ -108,6 +110,10 @@ def _charge(lost: set[UUID], witness_report: WitnessReport) -> Iterator[tuple[st
         else:
             culprits["the stand-in for SQS"].append(record_id)
     yield from culprits.items()
+
+
+def _find_forgotten(witness_report: WitnessReport) -> set[str]:
+    return witness_report.accepted.keys() - witness_report.deleted
 
 
 def _find_twice(facts: _Facts) -> Iterator[UUID]:

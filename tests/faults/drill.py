@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from lambda_app.log.message import encode_messages
@@ -14,10 +15,13 @@ from tests.faults.check import Evidence
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.ledger import read_rows
 from tests.faults.replayers import running_replayers
-from tests.faults.stage import Stage
+from tests.faults.stage import VISIBILITY_SECONDS, Stage
 from tests.faults.traffic import Traffic
 from tests.queues import count_messages, drain_queue
 from tests.records import make_record
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.type_defs import MessageTypeDef
 
 # A fault with the rest after it takes so long on average.
 FAULT_SECONDS = 5.5
@@ -61,7 +65,7 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
         waiting = wait_for_queue(stage, 0, DRAIN_SECONDS)
     with contextlib.closing(stage.connect()) as connection:
         rows = read_rows(connection)
-    letters = drain_queue(stage.sqs, stage.queues.dead_letter_url)
+    letters = empty_queues(stage, waiting)
     witness_report = stage.witness.report()
     counts = {"messages accepted by SQS": len(witness_report.accepted), "messages deleted": len(witness_report.deleted)}
     return Evidence(
@@ -105,6 +109,19 @@ def plant_messages(stage: Stage) -> Planted:
         stage.sqs.send_message(QueueUrl=stage.queues.url, MessageBody=body)
     unstorable = {*garbage, *(str(record.request_id) for record in bad)}
     return Planted(frozenset({good.request_id}), frozenset(unstorable))
+
+
+def empty_queues(stage: Stage, waiting: int) -> "list[MessageTypeDef]":
+    """Take all that is left, so that whatever SQS still has was deleted before the witness's eyes; the dead letters."""
+    for environment in stage.replays:
+        environment.kill()
+    for front in (stage.sqs_front, stage.quiet_front):
+        front.settle()
+    if waiting:
+        # What the replay functions had in their hands comes back first.
+        time.sleep(VISIBILITY_SECONDS + 1)
+        drain_queue(stage.sqs, stage.queues.url)
+    return drain_queue(stage.sqs, stage.queues.dead_letter_url)
 
 
 def describe_message(body: str) -> str:

@@ -34,6 +34,7 @@ class SqsFront(BackgroundServer):
         self._witness = witness
         self._drops_a_message = drops_a_message
         self._mode: SqsMode = "forward"
+        self._exchanges: set[asyncio.Task[bytes]] = set()
 
     @property
     def endpoint_url(self) -> str:
@@ -47,6 +48,10 @@ class SqsFront(BackgroundServer):
     def mode(self, mode: SqsMode) -> None:
         self._call(self._change_mode(mode))
 
+    def settle(self) -> None:
+        """Return when the witness has heard the answer to each request that was forwarded."""
+        self._call(self._wait_for_exchanges())
+
     def _make_session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Coroutine[Any, Any, None]:
         return self._serve(reader, writer)
 
@@ -58,6 +63,9 @@ class SqsFront(BackgroundServer):
         self._mode = mode
         # Whoever was kept waiting must not be served later.
         await self._drop()
+
+    async def _wait_for_exchanges(self) -> None:
+        await asyncio.gather(*self._exchanges, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -79,6 +87,13 @@ class SqsFront(BackgroundServer):
             writer.transport.abort()
 
     async def _forward(self, request: bytes) -> bytes:
+        # To its end, whether or not its client is still there: SQS does what it was asked for.
+        exchange = asyncio.create_task(self._exchange(request))
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._exchanges.discard)
+        return await asyncio.shield(exchange)
+
+    async def _exchange(self, request: bytes) -> bytes:
         began_at = self._witness.note_moment()
         # Not a dead letter: it is the api's that is to be missed.
         if self._drops_a_message and b"AmazonSQS.SendMessage\r\n" in request and b'-dead"' not in request:

@@ -50,6 +50,8 @@ class Stage:
     token_check: TokenCheck
     rds: RdsProxy
     sqs_front: SqsFront
+    # For those who meet no fault at SQS, the pollers and the drill itself: the witness is to see them too.
+    quiet_front: SqsFront
     witness: Witness
     sqs: "SQSClient"
     queues: QueuePair
@@ -111,7 +113,6 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
         _furnish(Stack(0, postgres, aws), bundle)
         witness = Witness()
         front = running.enter_context(SqsFront(aws_port, witness, drops_a_message=sabotage == DROP_A_MESSAGE))
-        # For those who meet no fault at SQS, the poller and the drill itself: the witness is to see them too.
         quiet_front = running.enter_context(SqsFront(aws_port, witness))
         sqs = boto3.client("sqs", endpoint_url=quiet_front.endpoint_url, config=Config(proxies={}))
         running.callback(sqs.close)
@@ -150,7 +151,7 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
             running.callback(environment.stop)
         for environment in (*apis, *replays):
             environment.wait_until_ready()
-        yield Stage(postgres, check, rds, front, witness, sqs, queues, apis, replays, Fleet(apis))
+        yield Stage(postgres, check, rds, front, quiet_front, witness, sqs, queues, apis, replays, Fleet(apis))
 
 
 def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:

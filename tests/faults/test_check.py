@@ -93,7 +93,7 @@ def lose_a_planted_record() -> Evidence:
 
 def lose_a_message(*, deleted: bool) -> Evidence:
     attempt = make_attempt(record="queue")
-    accepted = frozenset({(attempt.request_id, "first"), (attempt.request_id, "second"), (uuid4(), "another")})
+    accepted = {"first": [attempt.request_id], "second": [attempt.request_id], "another": [uuid4()]}
     gone = frozenset({"second", "another"} if deleted else {"another"})
     return make_evidence(attempt, rows=[], witness_report=WitnessReport(accepted, gone))
 
@@ -104,6 +104,13 @@ def lose_in_the_replayer() -> Evidence:
 
 def lose_in_the_queue() -> Evidence:
     return lose_a_message(deleted=False)
+
+
+def forget_a_message() -> Evidence:
+    """One whose record was stored nevertheless, or was never answered for."""
+    return make_evidence(
+        make_attempt(), witness_report=WitnessReport({"kept": [], "a message": [uuid4()]}, frozenset({"kept"}))
+    )
 
 
 def revive_a_message() -> Evidence:
@@ -228,6 +235,7 @@ def miss_an_event() -> Evidence:
         (lose_a_planted_record, "1 answered but not stored, lost by the service: "),
         (lose_in_the_replayer, "1 answered but not stored, lost by the replayer: "),
         (lose_in_the_queue, "1 answered but not stored, lost by the stand-in for SQS: "),
+        (forget_a_message, "1 accepted, but forgotten by the stand-in for SQS: a message"),
         (revive_a_message, "1 deleted, but handed out again by the stand-in for SQS: a message"),
         (store_a_row_twice, "1 stored twice"),
         (store_a_key_twice, "1 stored twice"),

@@ -2,19 +2,23 @@
 
 import itertools
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+# They neither bring nor take messages.
+HARMLESS = {"CreateQueue", "GetQueueAttributes"}
 
 
 @dataclass(frozen=True)
 class WitnessReport:
-    """`accepted` has the message that each record went into, once for each time that it was sent.
+    """`accepted` are the messages that SQS accepted, each with the ids of the records in it.
 
-    `deleted` are the messages whose deletion SQS accepted, and `revived` those of them that it handed out afterwards.
+    `deleted` are those whose deletion SQS accepted, and `revived` those of them that it handed out afterwards.
     """
 
-    accepted: frozenset[tuple[UUID, str]] = frozenset()
+    accepted: Mapping[str, Sequence[UUID]] = field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
     revived: frozenset[str] = frozenset()
 
@@ -23,7 +27,7 @@ class Witness:
     """Reads the requests that pass through the fronts, and SQS's answers to them."""
 
     def __init__(self) -> None:
-        self._accepted: set[tuple[UUID, str]] = set()
+        self._accepted: dict[str, list[UUID]] = {}
         self._receivers: dict[str, str] = {}
         self._deleted_at: dict[str, int] = {}
         self._revived: set[str] = set()
@@ -41,7 +45,7 @@ class Witness:
             return
         asked, told = _read_body(request), _read_body(answer)
         if action == "SendMessage":
-            self._accepted.update((record_id, told["MessageId"]) for record_id in find_records(asked["MessageBody"]))
+            self._accepted[told["MessageId"]] = find_records(asked["MessageBody"])
         elif action == "ReceiveMessage":
             for message in told.get("Messages", []):
                 self._receivers[message["ReceiptHandle"]] = message["MessageId"]
@@ -50,9 +54,11 @@ class Witness:
                     self._revived.add(message["MessageId"])
         elif action == "DeleteMessage":
             self._deleted_at.setdefault(self._receivers[asked["ReceiptHandle"]], self.note_moment())
+        elif action not in HARMLESS:
+            raise NotImplementedError(f"The witness does not know what {action} does")
 
     def report(self) -> WitnessReport:
-        return WitnessReport(frozenset(self._accepted), frozenset(self._deleted_at), frozenset(self._revived))
+        return WitnessReport(dict(self._accepted), frozenset(self._deleted_at), frozenset(self._revived))
 
 
 def find_records(body: str) -> list[UUID]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 SENDERS, RECEIVERS = 4, 3
 MESSAGES_OF_A_SENDER = 125
 WRITERS = 8
-ROUNDS = 50
-CONTENT = bytes(100_000)
+ROUNDS = 150
+CONTENT = b"12"
 # Nobody checks the signature, which is missing.
 AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/s3/aws4_request"
 
