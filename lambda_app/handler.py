@@ -50,7 +50,7 @@ def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
         # What goes wrong here the first request finds out, and tells.
         ahead.submit(database.connect)
 
-        from lambda_app.app import create_app  # noqa: PLC0415
+        from lambda_app.http.application import create_app  # noqa: PLC0415
         from lambda_app.model.current import CurrentModel  # noqa: PLC0415
         from lambda_app.model.predictor import load_model  # noqa: PLC0415
         from lambda_app.service import PredictionService  # noqa: PLC0415
@@ -137,8 +137,8 @@ def _build_api(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
     from mangum import Mangum  # noqa: PLC0415
     from mangum.adapter import DEFAULT_TEXT_MIME_TYPES  # noqa: PLC0415
 
-    from lambda_app.event import GatewayEvent  # noqa: PLC0415
-    from lambda_app.problems import MEDIA_TYPE  # noqa: PLC0415
+    from lambda_app.http.event import GatewayEvent  # noqa: PLC0415
+    from lambda_app.http.problems import MEDIA_TYPE  # noqa: PLC0415
 
     app = build_app(settings, telemetry)
     # Mangum runs ASGI's lifespan at every invocation, and sends what it does not know as text in base64.

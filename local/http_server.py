@@ -5,7 +5,7 @@ from typing import Any
 
 import uvicorn
 
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 
 # One line for each request, and nothing of uvicorn's start and end, which the stack tells in its own words.
 LOG_CONFIG = {

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.log.database import Database
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.store import insert_predictions
-from lambda_app.schemas import EXAMPLE_REQUEST
 
 
 def make_record(**changed: Any) -> PredictionRecord:

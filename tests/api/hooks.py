@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import schemathesis
 
-from lambda_app.caller import KEY_PATTERN, MAX_KEY_LENGTH
+from lambda_app.http.caller import KEY_PATTERN, MAX_KEY_LENGTH
 
 
 @schemathesis.hook

@@ -21,7 +21,7 @@ from benchmarks.stage import load_event, running_stage
 from benchmarks.variant import BARE, KNOWN, SERVICE, VARIANTS, Variant
 from benchmarks.variants.bare import Patient
 from lambda_app.features import FEATURES, SEX
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
 from tests.conftest import connect_database
 from tests.machine import require

@@ -12,7 +12,7 @@ from benchmarks.measure import Samples, make_batch_event
 from benchmarks.report import print_report, write_report
 from benchmarks.summary import Goal, list_goals, summarise
 from benchmarks.variant import VARIANTS
-from lambda_app.schemas import BatchRequest
+from lambda_app.http.schemas import BatchRequest
 
 FIGURES = {"cold_ms", "warm_p50_ms", "warm_p99_ms", "cpu_s", "rss_mb", "packages_mb"}
 

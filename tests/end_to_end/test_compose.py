@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
 from local.aws_services import AwsServices
 from local.cluster import find_binary
@@ -162,7 +162,7 @@ class Containers:
     def check_page(self) -> None:
         """Its files come through the gateway as they are: text, compressed, and not again to whoever has them."""
         for path, name in (("/", "index.html"), ("/page.css", "page.css")):
-            content = (ROOT / "lambda_app" / "page" / name).read_bytes()
+            content = (ROOT / "lambda_app" / "http" / "page" / name).read_bytes()
             assert self.send("GET", path, None, {"accept-encoding": "identity"})[::2] == (200, content)
             status, headers, compressed = self.send("GET", path, None, {"accept-encoding": "gzip"})
             assert (status, headers["content-encoding"]) == (200, "gzip")
@@ -172,7 +172,7 @@ class Containers:
             status, told, nothing = self.send("HEAD", path, None, {"accept-encoding": "gzip"})
             assert (status, told["etag"], nothing) == (200, headers["etag"], b"")
         # To Mangum a picture is no text.
-        picture = (ROOT / "lambda_app" / "page" / "icon.svg").read_bytes()
+        picture = (ROOT / "lambda_app" / "http" / "page" / "icon.svg").read_bytes()
         assert self.send("GET", "/icon.svg", None, {})[::2] == (200, picture)
 
 

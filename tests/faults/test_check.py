@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from tests.faults.check import Evidence, check
 from tests.faults.ledger import Answer, Asked, Attempt, Row
 from tests.faults.witness import WitnessReport

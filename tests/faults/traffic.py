@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from lambda_app.features import FEATURES, SEX
-from lambda_app.middleware import BATCH_PATH
+from lambda_app.http.middleware import BATCH_PATH
 from tests.events import make_event
 from tests.faults.environment import Environment, Fleet
 from tests.faults.ledger import Asked, Attempt, make_attempt

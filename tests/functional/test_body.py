@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from tests.events import invoke, make_event
 

@@ -8,9 +8,10 @@ from uuid import uuid4
 import pytest
 from pydantic import BaseModel
 
-from lambda_app.explanation import EXAMPLE_EXPLANATION, ExplanationResponse, ModelResponse
-from lambda_app.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
-from lambda_app.schemas import (
+from lambda_app.http.explanations import EXAMPLE_EXPLANATION, ExplanationResponse
+from lambda_app.http.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
+from lambda_app.http.model import ModelResponse
+from lambda_app.http.schemas import (
     EXAMPLE_REQUEST,
     BatchResponse,
     HealthResponse,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from local.errors import FunctionError
 from local.function import ContainerFunction

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from tests.events import invoke, make_event
 from tests.queues import QueuePair, count_messages

@@ -20,10 +20,10 @@ from sklearn.preprocessing import StandardScaler
 import lambda_app.handler
 from lambda_app.errors import BundleError, SettingsError
 from lambda_app.features import FEATURE_NAMES
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.model.bundle import Bundle
 from lambda_app.model.predictor import LoadedModel, Predictor, load_model
 from lambda_app.model.tensorflow import LIBRARIES
-from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REPOSITORY
 from tests.bundles import Registry, load_predictor

@@ -10,7 +10,7 @@ import pytest
 
 from lambda_app import VERSION
 from lambda_app.features import FEATURES
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke, load_event, make_event

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import lambda_app
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from tests.events import invoke, load_event, make_event
 
-PAGE = Path(lambda_app.__file__).parent / "page"
+PAGE = Path(lambda_app.__file__).parent / "http" / "page"
 [SWAGGER] = (find_spec("fastapi_swagger") or pytest.fail("fastapi-swagger")).submodule_search_locations or []
 FILES = {
     "/": PAGE / "index.html",

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from aws_lambda_powertools.shared import constants
 
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from local.environment import DATABASE_USERS, Function
 from tests.events import Context, load_event, make_event

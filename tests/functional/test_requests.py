@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambda_app.middleware import MAX_BODY_BYTES
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.middleware import MAX_BODY_BYTES
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from tests.events import Context, invoke, make_event
 

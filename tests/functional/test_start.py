@@ -72,7 +72,7 @@ def test_nothing_heavy_is_imported(loaded: dict[str, Any]) -> None:
 
 def test_no_file_of_a_page_is_read_before_it_is_asked_for(loaded: dict[str, Any]) -> None:
     assert any(path.endswith("handler.py") or "handler.cpython" in path for path in loaded["opened"])
-    assert [path for path in loaded["opened"] if "/lambda_app/page/" in path or "/fastapi_swagger/" in path] == []
+    assert [path for path in loaded["opened"] if "/lambda_app/http/page/" in path or "/fastapi_swagger/" in path] == []
 
 
 def test_imports_stay_within_their_budget(loaded: dict[str, Any]) -> None:

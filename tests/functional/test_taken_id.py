@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from lambda_app.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from tests.events import Context, make_event, read_body
 from tests.functional.test_replay import find_failures

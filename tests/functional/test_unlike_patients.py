@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lambda_app.features import FEATURE_NAMES, TARGET
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.model.predictor import Prediction, Predictor
-from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from tests.bundles import Registry, load_predictor
 from tests.events import invoke, make_event

@@ -12,11 +12,11 @@ import pg8000.native
 import pytest
 
 from lambda_app.aws.signature import Identity
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.log.migrations import _read_scripts
 from lambda_app.log.store import ping
 from lambda_app.log.token import make_auth_token
-from lambda_app.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REGION

@@ -8,20 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# handler → app → service → {model, log} → {features, errors, settings}; a module may import its own layer and below.
+# handler → http → service → {model, log} → {features, errors, settings}; a module may import its own layer and below.
 LAYERS = {
     "lambda_app.handler": 4,
-    "lambda_app.app": 3,
-    "lambda_app.body": 3,
-    "lambda_app.caller": 3,
-    "lambda_app.event": 3,
-    "lambda_app.explanation": 3,
-    "lambda_app.middleware": 3,
-    "lambda_app.openapi": 3,
-    "lambda_app.pages": 3,
-    "lambda_app.problems": 3,
-    "lambda_app.responses": 3,
-    "lambda_app.schemas": 3,
+    "lambda_app.http": 3,
     "lambda_app.service": 2,
     "lambda_app.telemetry": 1,
     "lambda_app.aws": 0,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from lambda_app.caller import find_caller, parse_idempotency_key
 from lambda_app.errors import IdempotencyKeyError, UnknownCallerError
+from lambda_app.http.caller import find_caller, parse_idempotency_key
 
 # A claim or an ARN that is none.
 NO_NAMES: list[Any] = [None, "", " ", "\t\n", "\u00a0", "a\x00b", "\ud800", 5, True, [], ["ada"], {}, {"a": "ada"}]

@@ -4,8 +4,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from lambda_app.features import FEATURES, Feature
-from lambda_app.problems import MAX_UNKNOWN_FIELDS, list_field_errors
-from lambda_app.schemas import EXAMPLE_REQUEST, PredictionRequest
+from lambda_app.http.problems import MAX_UNKNOWN_FIELDS, list_field_errors
+from lambda_app.http.schemas import EXAMPLE_REQUEST, PredictionRequest
 
 
 def refuse(body: dict[str, object]) -> list[dict[str, str]]:

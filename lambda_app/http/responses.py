@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lambda_app.caller import MAX_KEY_LENGTH
 from lambda_app.errors import (
     BODY_TOO_LARGE,
     INTERNAL_ERROR,
@@ -19,8 +18,9 @@ from lambda_app.errors import (
     RecordNotFoundError,
     UnknownCallerError,
 )
-from lambda_app.problems import MEDIA_TYPE
-from lambda_app.schemas import EXAMPLE_ANSWER, EXAMPLE_MODEL_FAILURE, HealthResponse, ProblemResponse
+from lambda_app.http.caller import MAX_KEY_LENGTH
+from lambda_app.http.problems import MEDIA_TYPE
+from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_MODEL_FAILURE, HealthResponse, ProblemResponse
 
 ANSWER_HEADERS = {
     "X-Prediction-Record": {

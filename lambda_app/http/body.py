@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from lambda_app.errors import INVALID_INPUT, MALFORMED_JSON, UNSUPPORTED_ENCODING, Problem
-from lambda_app.problems import MAX_NAME_LENGTH, MAX_REFUSED_FIELDS
+from lambda_app.http.problems import MAX_NAME_LENGTH, MAX_REFUSED_FIELDS
 
 
 class BodyError(HTTPException):

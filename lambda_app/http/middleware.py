@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lambda_app.errors import INTERNAL_ERROR, EventError, ServiceError
-from lambda_app.problems import make_problem_response, make_service_problem
+from lambda_app.http.problems import make_problem_response, make_service_problem
 from lambda_app.telemetry import Telemetry
 
 MAX_BODY_BYTES = 64 * 1024

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Path, Request, Response
 from fastapi.responses import JSONResponse
 
-from lambda_app.caller import KEY_PATTERN
-from lambda_app.problems import MEDIA_TYPE
-from lambda_app.schemas import EXAMPLE_ANSWER, EXAMPLE_HEALTH, EXAMPLE_MODEL_FAILURE
+from lambda_app.http.caller import KEY_PATTERN
+from lambda_app.http.problems import MEDIA_TYPE
+from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_HEALTH, EXAMPLE_MODEL_FAILURE
 
 DESCRIPTION = """Predicts the progression of diabetes one year after ten clinical measurements were taken,
 from a model trained on the 442 patients of Efron et al. (2004). Every prediction is recorded before it is sent.

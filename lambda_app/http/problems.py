@@ -17,7 +17,7 @@ from lambda_app.errors import (
     ServiceError,
 )
 from lambda_app.features import FEATURES
-from lambda_app.schemas import MAX_BATCH
+from lambda_app.http.schemas import MAX_BATCH
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -1,0 +1,1 @@
+"""The HTTP interface: routes by resource, schemas, problem details, middleware, the page."""

@@ -1,0 +1,80 @@
+"""/explain: the contribution of each measurement to a prediction. It leaves no record."""
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from lambda_app.features import FEATURES
+from lambda_app.http.middleware import MAX_BODY_BYTES
+from lambda_app.http.openapi import EXPLANATION
+from lambda_app.http.responses import describe_explanation_responses
+from lambda_app.http.schemas import EXAMPLE_ANSWER, WARNINGS, FieldMessage, IntervalResponse, PredictionRequest
+from lambda_app.service import PredictionService
+
+EXAMPLE_EXPLANATION: dict[str, Any] = {
+    "prediction": EXAMPLE_ANSWER["prediction"],
+    "interval": EXAMPLE_ANSWER["interval"],
+    "base_value": 145.2,
+    "contributions": {
+        **{"age": 3.8, "sex": -8.7, "bmi": 37.6, "bp": 8.5, "s1": -16.1},
+        **{"s2": 15.2, "s3": 17.6, "s4": -0.1, "s5": 7.4, "s6": -2.0},
+    },
+    "model_version": EXAMPLE_ANSWER["model_version"],
+    "request_id": EXAMPLE_ANSWER["request_id"],
+    "warnings": [],
+}
+
+
+Contributions = create_model(  # type: ignore[call-overload] # it cannot see through **
+    "Contributions",
+    __doc__="What each measurement adds to the base value, in units of the prediction; below zero it takes away.",
+    **{feature.name: (float, Field(description=feature.meaning)) for feature in FEATURES},
+)
+
+
+class ExplanationResponse(BaseModel):
+    """The answer, and how it came about; there is no record of it."""
+
+    model_config = ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_EXPLANATION]})
+
+    prediction: float = Field(description="What /predict answers for the same measurements")
+    interval: IntervalResponse = Field(description="Where the true progression lies for most patients")
+    base_value: float = Field(description="What the model answers for the training mean of every measurement")
+    contributions: Contributions = Field(  # type: ignore[valid-type]
+        description="Exact Shapley values; the base value and they sum to the prediction"
+    )
+    model_version: str = Field(description="The version of the model that answered")
+    request_id: UUID = Field(description="The id of this request; no record has it")
+    warnings: list[FieldMessage] = Field(description=WARNINGS)
+
+
+def add_explanation_routes(app: FastAPI, service: PredictionService) -> None:
+    """Give the application /explain."""
+
+    @app.post(
+        "/explain",
+        summary="What moves a prediction, without a record",
+        tags=[EXPLANATION],
+        response_model=ExplanationResponse,
+        responses=describe_explanation_responses(MAX_BODY_BYTES),
+    )
+    async def explain(request: Request, response: Response, body: PredictionRequest) -> dict[str, Any]:
+        """A preview: the prediction, and what each measurement adds to it against the training mean.
+
+        It is neither recorded nor counted as a prediction: an answer that somebody relies on comes from /predict.
+        """
+        predictor = service.get_model()
+        explanation = predictor.explain(body.model_dump())
+        response.headers["x-prediction-record"] = "none"
+        return {
+            "prediction": explanation.prediction.value,
+            "interval": asdict(explanation.prediction.interval),
+            "base_value": explanation.base_value,
+            "contributions": explanation.contributions,
+            "model_version": predictor.version,
+            "request_id": request.state.request_id,
+            "warnings": [asdict(warning) for warning in explanation.prediction.warnings],
+        }

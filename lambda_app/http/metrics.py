@@ -1,0 +1,24 @@
+"""/metrics: the counts of this process in Prometheus text format."""
+
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+from lambda_app.http.openapi import OPERATIONS
+from lambda_app.http.responses import describe_metrics_responses
+from lambda_app.telemetry import Telemetry
+
+
+def add_metrics_routes(app: FastAPI, telemetry: Telemetry) -> None:
+    """Give the application /metrics."""
+
+    @app.get(
+        "/metrics",
+        summary="Counts of this instance",
+        tags=[OPERATIONS],
+        response_class=PlainTextResponse,
+        responses=describe_metrics_responses(),
+    )
+    async def metrics() -> PlainTextResponse:
+        """Prometheus text format. On Lambda each call reaches one instance of many: the fleet is in CloudWatch."""
+        text, content_type = telemetry.render_prometheus()
+        return PlainTextResponse(text, headers={"content-type": content_type})
