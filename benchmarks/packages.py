@@ -37,11 +37,12 @@ def make_packages(variant: Variant, python: Path) -> Path:
         shutil.rmtree(packages / "bin", ignore_errors=True)
         _compile(python, packages)
         _stamp(directory, lock)
-    code = packages / variant.code.name
-    # A function that runs meanwhile keeps what it has, unless it is to change.
-    if _read_code(code) != _read_code(variant.code):
-        _copy_code(variant.code, code)
-    _compile(python, code)
+    for source in variant.code:
+        code = packages / source.name
+        # A function that runs meanwhile keeps what it has, unless it is to change.
+        if _read_code(code) != _read_code(source):
+            _copy_code(source, code)
+        _compile(python, code)
     return packages
 
 

@@ -1,6 +1,6 @@
 """The functions that are compared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,14 +9,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Variant:
-    """`lock` in requirements/ names its packages; `code` is copied among them, as in the image.
+    """`lock` in requirements/ names its packages; `code`, files and packages, is copied among them, as in the image.
 
     `inference` is what predicts, as inference.py knows it; "" where nothing does.
     """
 
     name: str
     lock: str
-    code: Path
+    code: Sequence[Path]
     handler: str
     inference: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -24,11 +24,13 @@ class Variant:
     has_batches: bool = False
 
 
-BARE = Variant("bare", "bench-bare", ROOT / "benchmarks" / "variants" / "bare.py", "bare.handler")
+SERVICE_CODE = [ROOT / "problem", ROOT / "lambda_app"]
+
+BARE = Variant("bare", "bench-bare", [ROOT / "benchmarks" / "variants" / "bare.py"], "bare.handler")
 SERVICE = Variant(
     "service",
     "lambda-litert",
-    ROOT / "lambda_app",
+    SERVICE_CODE,
     "lambda_app.handler.api",
     "litert",
     {"MODEL_RUNTIME": "litert"},
@@ -38,11 +40,11 @@ SERVICE = Variant(
 SERVICE_TENSORFLOW = Variant(
     "service-tensorflow",
     "lambda-tensorflow",
-    ROOT / "lambda_app",
+    SERVICE_CODE,
     "lambda_app.handler.api",
     "tensorflow",
     {"MODEL_RUNTIME": "tensorflow"},
     is_service=True,
 )
-KNOWN = Variant("known", "bench-known", ROOT / "benchmarks" / "variants" / "known.py", "known.handler", "known")
+KNOWN = Variant("known", "bench-known", [ROOT / "benchmarks" / "variants" / "known.py"], "known.handler", "known")
 VARIANTS = (BARE, SERVICE, SERVICE_TENSORFLOW, KNOWN)

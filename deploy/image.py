@@ -11,7 +11,7 @@ from deploy.process import run_program
 REPOSITORY = "diabetes"
 DOCKERFILE = "Dockerfile.lambda"
 # All that is in the image. Whatever else a commit changes, the image stays the same.
-SOURCES = (DOCKERFILE, ".dockerignore", "lambda_app", "requirements")
+SOURCES = (DOCKERFILE, ".dockerignore", "problem", "lambda_app", "requirements")
 BOOTSTRAP = f"there is no repository {REPOSITORY} in ECR: apply terraform/bootstrap to this account first"
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from lambda_app.project import NAME
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -14,7 +16,7 @@ class Problem:
 
     @property
     def type(self) -> str:
-        return f"urn:diabetes-ml:problem:{self.slug}"
+        return f"urn:{NAME}:problem:{self.slug}"
 
 
 INVALID_INPUT = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", "The input was refused")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lambda_app.errors import SettingsError
+from lambda_app.project import METRICS_NAMESPACE, NAME
 
 RUNTIMES = ("litert", "tensorflow")
 TLS_MODES = ("verify", "off")
@@ -57,8 +58,8 @@ class Settings:
             queue_url=reader.text("QUEUE_URL"),
             dead_letter_queue_url=reader.text("DEAD_LETTER_QUEUE_URL"),
             pages=reader.choice("PAGES", SWITCH, default="on") == "on",
-            service_name=reader.text("SERVICE_NAME", default="diabetes-ml"),
-            metrics_namespace=reader.text("METRICS_NAMESPACE", default="DiabetesMl"),
+            service_name=reader.text("SERVICE_NAME", default=NAME),
+            metrics_namespace=reader.text("METRICS_NAMESPACE", default=METRICS_NAMESPACE),
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, default="INFO"),
             aws_endpoint_url=environment.get("AWS_ENDPOINT_URL") or None,
             aws_lambda_log_stream_name=reader.text("AWS_LAMBDA_LOG_STREAM_NAME", default="local"),

@@ -12,6 +12,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger, correlation_paths
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from lambda_app.project import PREFIX
 from lambda_app.settings import Settings
 
 LambdaHandler = Callable[[dict[str, Any], Any], Any]
@@ -148,25 +149,27 @@ class Telemetry:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415
 
         requests = CounterMetricFamily(
-            "diabetes_requests", "Requests answered.", labels=[_ENVIRONMENT_LABEL, "route", "status"]
+            f"{PREFIX}_requests", "Requests answered.", labels=[_ENVIRONMENT_LABEL, "route", "status"]
         )
         for (route, status), count in self._requests.items():
             requests.add_metric([self._instance, route, status], count)
         predictions = CounterMetricFamily(
-            "diabetes_predictions", "Predictions recorded.", labels=[_ENVIRONMENT_LABEL, "model_version", "destination"]
+            f"{PREFIX}_predictions",
+            "Predictions recorded.",
+            labels=[_ENVIRONMENT_LABEL, "model_version", "destination"],
         )
         for labels, count in self._predictions.items():
             predictions.add_metric([self._instance, *labels], count)
         model_failures = CounterMetricFamily(
-            "diabetes_model_load_failures", "Failed model loads.", labels=[_ENVIRONMENT_LABEL]
+            f"{PREFIX}_model_load_failures", "Failed model loads.", labels=[_ENVIRONMENT_LABEL]
         )
         model_failures.add_metric([self._instance], self._model_load_failures)
         database_failures = CounterMetricFamily(
-            "diabetes_database_failures", "Records the database did not take.", labels=[_ENVIRONMENT_LABEL]
+            f"{PREFIX}_database_failures", "Records the database did not take.", labels=[_ENVIRONMENT_LABEL]
         )
         database_failures.add_metric([self._instance], self._database_failures)
         latency = HistogramMetricFamily(
-            "diabetes_request_duration_seconds", "Time to answer a request.", labels=[_ENVIRONMENT_LABEL]
+            f"{PREFIX}_request_duration_seconds", "Time to answer a request.", labels=[_ENVIRONMENT_LABEL]
         )
         cumulative, buckets = 0, []
         for bound in (*_BUCKETS_SECONDS, float("inf")):

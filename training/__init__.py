@@ -1,4 +1,4 @@
-"""From the diabetes data to a published model: data, network, evaluation, export, registry, command line."""
+"""From the rows to a published model: data, network, evaluation, export, registry, command line."""
 
 import os
 

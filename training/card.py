@@ -5,9 +5,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lambda_app.features import FEATURES
+from problem import card, inputs
+from problem.table import TABLE
 from training.fit import BATCHES_PER_EPOCH, LEARNING_RATE, Schedule
-from training.network import DROPOUT, FOLDS, HIDDEN_UNITS, MEMBERS_PER_FOLD, OUTPUT_PENALTY, RATIO_SHARE, SCALE_PENALTY
+from training.network import DROPOUT, FOLDS, HIDDEN_UNITS, MEMBERS_PER_FOLD, OUTPUT_PENALTY, SCALE_PENALTY
 
 MODEL_CARD = "model_card.md"
 SCHEDULES = {
@@ -36,30 +37,25 @@ def describe_purpose(description: dict[str, Any]) -> str:
     created_at = datetime.fromisoformat(description["created_at"])
     return f"""# Model card: {description["version"]}
 
-An ensemble of {description["training"]["members"]} small neural networks that predicts a score of disease progression
-one year after ten clinical measurements of a person with diabetes, with an interval for every prediction.
+An ensemble of {description["training"]["members"]} small neural networks that {card.SUMMARY}, with an
+interval for every prediction.
 Version `{description["version"]}`, trained on {created_at:%Y-%m-%d at %H:%M} UTC from
 {_name_commit(description["commit"])}.
 
 ## Intended use
 
-- Study and teaching: a small regression problem, carried through with its uncertainty.
-- Engineering of machine learning services: something real to train, serve, log and roll back.
-
-It is **not** for diagnosis, **not** for treatment or any other decision about a person, and **not** a medical device.
-It is not for people unlike those of the study: patients with diabetes, within the ranges below."""
+{card.INTENDED_USE}"""
 
 
 def describe_data(description: dict[str, Any]) -> str:
     """Whom it learned from, and the ranges it has seen."""
     rows = (
         (f"`{feature.name}`", feature.meaning, feature.unit, f"{seen['minimum']:g} to {seen['maximum']:g}")
-        for feature, seen in zip(FEATURES, description["features"], strict=True)
+        for feature, seen in zip(TABLE.features, description["features"], strict=True)
     )
     return f"""## Data
 
-{description["training"]["rows"]} patients of one study, published by Efron, Hastie, Johnstone and Tibshirani, "Least
-Angle Regression", Annals of Statistics 32 (2004), and read by scikit-learn's `load_diabetes(scaled=False)`.
+{description["training"]["rows"]} {TABLE.cases} {card.DATA}.
 SHA-256 of the rows: `{description["data_sha256"]}`.
 
 {_table(("Name", "Meaning", "Unit", "Range seen"), rows)}
@@ -77,8 +73,7 @@ def describe_model(description: dict[str, Any]) -> str:
 - A member has {len(HIDDEN_UNITS)} hidden layers of {" and ".join(map(str, HIDDEN_UNITS))} units with ReLU, batch
   normalisation and dropout of {DROPOUT:g}, and a linear skip connection from its inputs to its output.
 - L2 penalties of {SCALE_PENALTY:g} on the scales of the normalisation and of {OUTPUT_PENALTY:g} on the last layer.
-- In place of total cholesterol the members get VLDL: s1 = s2 + s3 + VLDL in this data, so beside s2 and s3 both say the
-  same, and VLDL is easier to learn from. They get s4, which is s1 / s3, at {RATIO_SHARE:g} of its scale.
+- {inputs.DESCRIPTION}
 - Adam in {BATCHES_PER_EPOCH} batches an epoch, for at most {training["epochs"]} epochs, by the schedule
   {training["schedule"]}: the learning rate starts at {LEARNING_RATE:g} and {SCHEDULES[training["schedule"]]}.
   It took {training["seconds"]:.1f} seconds.

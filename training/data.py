@@ -1,14 +1,14 @@
-"""The diabetes data in real units, its digest, and the folds that are held out in turn."""
+"""The rows in real units, its digest, and the folds that are held out in turn."""
 
 import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_diabetes
 from sklearn.model_selection import KFold
 
-from lambda_app.features import FEATURE_NAMES
+from problem import rows
+from problem.table import TABLE
 from training.errors import DataError
 
 # Not the training seed: nobody can draw lucky folds by trying seeds, and any two versions are judged alike.
@@ -18,7 +18,7 @@ HELD_OUT_FOLDS = 5
 
 @dataclass(frozen=True)
 class Rows:
-    """Patients: `features` (n, 10) in the units of FEATURES, `targets` (n,) as disease progression after one year."""
+    """Rows: `features` (n, columns) in the units of TABLE.features, `targets` (n,) as the table's target."""
 
     features: NDArray[np.float64]
     targets: NDArray[np.float64]
@@ -32,12 +32,11 @@ class Rows:
 
 
 def load_rows() -> Rows:
-    """All 442 patients; DataError when scikit-learn's columns are not the service's features in their order."""
-    data = load_diabetes(scaled=False)
-    names = tuple(data.feature_names)
-    if names != FEATURE_NAMES:
-        raise DataError(f"the data has the columns {names}, the service has {FEATURE_NAMES}")
-    return Rows(np.asarray(data.data, dtype=np.float64), np.asarray(data.target, dtype=np.float64))
+    """All rows; DataError when their columns are not the table's features in their order."""
+    names, features, targets = rows.load_rows()
+    if names != TABLE.names:
+        raise DataError(f"the rows have the columns {names}, the table has {TABLE.names}")
+    return Rows(features, targets)
 
 
 def digest_rows(rows: Rows) -> str:

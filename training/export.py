@@ -11,9 +11,9 @@ import joblib
 import keras
 import tensorflow as tf
 
-from lambda_app.features import FEATURES
 from lambda_app.model.bundle import INTERVAL
 from lambda_app.model.interval import IntervalCalibration
+from problem.table import TABLE
 from training.card import write_model_card
 from training.fit import Ensemble
 from training.manifest import describe_version, name_version, write_manifest
@@ -73,7 +73,7 @@ def _convert_network(network: keras.Model) -> bytes:
     archive.track(merged)
     names = {rows: f"rows_{rows}" for rows in SIGNATURE_ROWS}
     for rows, name in names.items():
-        inputs = tf.TensorSpec((rows, len(FEATURES)), tf.float32, name="measurements")
+        inputs = tf.TensorSpec((rows, len(TABLE.features)), tf.float32, name="measurements")
         archive.add_endpoint(name, merged.call, input_signature=[inputs])
     with tempfile.TemporaryDirectory() as saved_model:
         # By way of a SavedModel: converted from a function of the live network, the variables are not

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from lambda_app.model.interval import IntervalCalibration
 from lambda_app.model.tensorflow import FoldAnswers
+from problem.inputs import find_input_map
 from training.calibrate import calibrate_intervals
 from training.data import Rows
 from training.network import (
@@ -22,7 +23,6 @@ from training.network import (
     build_ensemble,
     build_members,
     cut_members,
-    find_lipid_fractions,
 )
 
 LEARNING_RATE = 1e-2
@@ -164,9 +164,9 @@ class _Task:
         # members share it, so those who leave a fold out know its part in mean and spread, and nothing else of it.
         self.scaler = StandardScaler().fit(rows.features)
         scaled = self.scaler.transform(rows.features)
-        self.lipid_fractions = find_lipid_fractions(self.scaler, scaled)
+        self.input_map = find_input_map(self.scaler.scale_, scaled)
         self.target_mean, self.target_scale = float(rows.targets.mean()), float(rows.targets.std())
-        self.inputs = scaled @ self.lipid_fractions
+        self.inputs = scaled @ self.input_map
         self.standard_targets = (rows.targets - self.target_mean) / self.target_scale
         self.fold_of_row = generator.permutation(np.resize(np.arange(FOLDS), len(rows)))
         self._rows = rows
@@ -179,7 +179,7 @@ class _Task:
 
     def finish(self, weights: Sequence[NDArray[np.float32]]) -> Ensemble:
         """The ensemble of the trained members."""
-        network = build_ensemble(self.lipid_fractions, self.target_mean, self.target_scale, weights)
+        network = build_ensemble(self.input_map, self.target_mean, self.target_scale, weights)
         _, fold_means = FoldAnswers(network)(self.scaler.transform(self._rows.features))
         out_of_fold = fold_means[np.arange(len(self._rows)), self.fold_of_row]
         calibration = calibrate_intervals(out_of_fold, self._rows.targets, self.fold_of_row)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from lambda_app.features import FEATURES
 from lambda_app.model.bundle import INTERVAL, MANIFEST, parse_manifest, sha256_hex
 from lambda_app.model.tensorflow import LIBRARIES
+from problem.table import TABLE
 from training.data import Rows, digest_rows
 from training.gates import PARITY_TOLERANCE
 from training.joint import measure_joint
@@ -106,7 +106,7 @@ def _describe_features(rows: Rows) -> list[dict[str, Any]]:
             "maximum": float(highest[position]),
             "median": float(median[position]),
         }
-        for position, feature in enumerate(FEATURES)
+        for position, feature in enumerate(TABLE.features)
     ]
 
 

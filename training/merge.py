@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from lambda_app.features import FEATURES
+from problem.table import TABLE
 from training.network import FOLDS, HIDDEN_UNITS, MEMBERS, MEMBERS_PER_FOLD, assign_members
 
 Array = NDArray[np.float64]
@@ -20,12 +20,12 @@ def merge_network(network: keras.Model) -> keras.Model:
     They differ from the network's own by rounding alone.
     """
     first, second = HIDDEN_UNITS
-    [fractions] = _read(network, "lipid_fractions")
-    inputs = keras.Input((len(FEATURES),), name="measurements")
+    [fractions] = _read(network, "input_map")
+    inputs = keras.Input((len(TABLE.features),), name="measurements")
 
     # All members look at the same measurements: one layer as wide as theirs together.
     kernel, bias = _read(network, "hidden_1")
-    merged = np.einsum("ij,mjo->imo", fractions, kernel).reshape(len(FEATURES), -1)
+    merged = np.einsum("ij,mjo->imo", fractions, kernel).reshape(len(TABLE.features), -1)
     bent = _make_dense("hidden_1", merged, bias.ravel(), activation="relu")(inputs)
 
     scale, shift = _read_normalization(network, 1, first)

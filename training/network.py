@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
-from lambda_app.features import FEATURE_NAMES, FEATURES
+from problem.table import TABLE
 
 FOLDS = 10
 # Members that leave out the same fold.
@@ -27,18 +26,15 @@ OUTPUT_PENALTY = 0.1
 # A model learns in some hundred steps; Keras's 0.99 would still remember the beginning.
 NORMALIZATION_MOMENTUM = 0.9
 
-# The share of its scale at which members get s4, which is s1 / s3: what repeats others shall weigh little.
-RATIO_SHARE = 0.3
-
 
 def build_members(count: int) -> keras.Model:
     """`count` networks side by side: their inputs, (n, count, 10), to standardised progression, (n, count)."""
-    inputs = keras.Input((count, len(FEATURES)), name="members")
+    inputs = keras.Input((count, len(TABLE.features)), name="members")
     return keras.Model(inputs, _connect_members(inputs, count), name="members")
 
 
 def build_ensemble(
-    lipid_fractions: NDArray[np.float64],
+    input_map: NDArray[np.float64],
     target_mean: float,
     target_scale: float,
     weights: Sequence[NDArray[np.float32]],
@@ -48,16 +44,16 @@ def build_ensemble(
     `weights` are those of `build_members(MEMBERS)`, in the order of `assign_members`. The layer "folds" answers with
     the mean of each fold's members, (n, FOLDS).
     """
-    inputs = keras.Input((len(FEATURES),), name="measurements")
-    fractions = keras.layers.Dense(len(FEATURES), use_bias=False, trainable=False, name="lipid_fractions")
+    inputs = keras.Input((len(TABLE.features),), name="measurements")
+    fractions = keras.layers.Dense(len(TABLE.features), use_bias=False, trainable=False, name="input_map")
     repeated = keras.layers.RepeatVector(MEMBERS, name="to_each_member")(fractions(inputs))
     standardised = _connect_members(repeated, MEMBERS)
     by_fold = keras.layers.Reshape((MEMBERS_PER_FOLD, FOLDS), name="by_fold")(standardised)
     fold_means = keras.layers.GlobalAveragePooling1D(name="fold_means")(by_fold)
     folds = keras.layers.Rescaling(target_scale, offset=target_mean, name="folds")(fold_means)
     column = keras.layers.Reshape((FOLDS, 1), name="column")(folds)
-    network = keras.Model(inputs, keras.layers.GlobalAveragePooling1D(name="progression")(column), name="diabetes")
-    network.set_weights([lipid_fractions, *weights])
+    network = keras.Model(inputs, keras.layers.GlobalAveragePooling1D(name="progression")(column), name="ensemble")
+    network.set_weights([input_map, *weights])
     return network
 
 
@@ -72,26 +68,10 @@ def cut_members(weights: Sequence[NDArray[np.float32]], ensembles: int, position
     return [np.split(weight, ensembles)[position] for weight in weights]
 
 
-def find_lipid_fractions(scaler: StandardScaler, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The matrix, (10, 10), from scaled measurements to the members' inputs; `scaled` are the rows to standardise by.
-
-    Cholesterol is carried by LDL, HDL and VLDL, and the data's total (s1) is the sum of the three. Beside s2 and s3 the
-    total says only what VLDL is, in a direction of little variance that every penalty on weights shrinks. So VLDL, with
-    a variance of one, takes its place, and s4 steps back. The map can be inverted: no measurement is lost.
-    """
-    s1, s2, s3, s4 = (FEATURE_NAMES.index(name) for name in ("s1", "s2", "s3", "s4"))
-    vldl = np.zeros(len(FEATURES))
-    vldl[[s1, s2, s3]] = np.array([1, -1, -1]) * scaler.scale_[[s1, s2, s3]]
-    fractions = np.eye(len(FEATURES))
-    fractions[:, s1] = vldl / (scaled @ vldl).std()
-    fractions[s4, s4] = RATIO_SHARE
-    return fractions
-
-
 def _connect_members(inputs: keras.KerasTensor, count: int) -> keras.KerasTensor:
     outputs = inputs
     # Names of our own: Keras counts its names on within a process, and they end up in model.tflite.
-    fan_in = len(FEATURES)
+    fan_in = len(TABLE.features)
     for position, units in enumerate(HIDDEN_UNITS, start=1):
         outputs = keras.layers.EinsumDense(
             "nmi,mio->nmo",

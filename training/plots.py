@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lambda_app.features import FEATURES
+from problem.table import TABLE
 from training.coverage import draw_interval_coverage
 from training.figure import (
     BARE_LEGEND,
@@ -26,7 +26,7 @@ from training.fit import Curves
 from training.run import TrainingRun
 from training.validate import Validation, score, split_by_prediction
 
-TARGET = "disease progression after one year (score)"
+TARGET = f"{TABLE.target.meaning[0].lower()}{TABLE.target.meaning[1:]} ({TABLE.target.unit})"
 UNIT = "points of the score"
 BIN_WIDTH = 20
 
@@ -168,6 +168,6 @@ def draw_residuals(validation: Validation) -> Figure:
 
 
 def _label(position: int) -> str:
-    feature = FEATURES[position]
+    feature = TABLE.features[position]
     meaning = feature.meaning.split(",")[0]
     return f"{meaning} ({feature.name})"

@@ -11,9 +11,9 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bundle import Manifest, SeenFeature
 from lambda_app.model.predictor import Predictor
+from problem.table import TABLE
 from training.data import HELD_OUT_FOLDS, Rows, hold_out
 from training.fit import Ensemble, Schedule, fit_ensembles
 from training.joint import measure_joint
@@ -77,7 +77,7 @@ def validate_training(
     permuted = np.empty((rows.features.shape[1], PERMUTATIONS, len(rows)))
     for ensemble, (training, held_out) in zip(ensembles, folds, strict=True):
         features = rows.features[held_out]
-        patients = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in features.tolist()]
+        patients = [dict(zip(TABLE.names, row, strict=True)) for row in features.tolist()]
         predictions = _make_predictor(ensemble, rows.take(training)).predict(patients)
         predicted[held_out] = [prediction.value for prediction in predictions]
         intervals[held_out] = [(one.interval.lower, one.interval.upper) for one in predictions]
@@ -198,7 +198,7 @@ class _EnsembleRuntime:
 def _make_predictor(ensemble: Ensemble, training: Rows) -> Predictor:
     """The service's own, which knows of the ensemble's training rows what it knows of all rows in a version."""
     ends = zip(training.features.min(axis=0).tolist(), training.features.max(axis=0).tolist(), strict=True)
-    seen = {name: SeenFeature(*pair, median=None) for name, pair in zip(FEATURE_NAMES, ends, strict=True)}
+    seen = {name: SeenFeature(*pair, median=None) for name, pair in zip(TABLE.names, ends, strict=True)}
     manifest = Manifest("held-out", seen, outcomes=None, files={}, joint=measure_joint(training))
     return Predictor(manifest, _EnsembleRuntime(ensemble), ensemble.calibration)
 

@@ -15,13 +15,14 @@ from lambda_app.http.health import add_health_routes
 from lambda_app.http.metrics import add_metrics_routes
 from lambda_app.http.middleware import RequestMiddleware
 from lambda_app.http.model import add_model_routes
-from lambda_app.http.openapi import DESCRIPTION, SERVERS, TAGS, add_description
+from lambda_app.http.openapi import SERVERS, TAGS, add_description
 from lambda_app.http.pages import add_pages
 from lambda_app.http.predictions import add_prediction_routes
 from lambda_app.http.problems import list_field_errors, make_framework_problem, make_problem_response
 from lambda_app.http.responses import describe_failure
 from lambda_app.service import PredictionService
 from lambda_app.telemetry import Telemetry
+from problem.table import TABLE
 
 
 def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool) -> FastAPI:
@@ -31,9 +32,9 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
     thread pool would only add a thread to each request, and locks to the model and the connection.
     """
     app = FastAPI(
-        title="Diabetes progression",
+        title=TABLE.title,
         version=VERSION,
-        description=DESCRIPTION,
+        description=TABLE.description,
         # Of our own, in lambda_app.http.openapi: FastAPI's own is the same for every caller.
         openapi_url=None,
         # Of our own, in lambda_app.http.pages: FastAPI's own asks other hosts for its files.

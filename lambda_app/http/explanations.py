@@ -7,12 +7,12 @@ from uuid import UUID
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from lambda_app.features import FEATURES
 from lambda_app.http.middleware import MAX_BODY_BYTES
 from lambda_app.http.openapi import EXPLANATION
 from lambda_app.http.responses import describe_explanation_responses
 from lambda_app.http.schemas import EXAMPLE_ANSWER, WARNINGS, FieldMessage, IntervalResponse, PredictionRequest
 from lambda_app.service import PredictionService
+from problem.table import TABLE
 
 EXAMPLE_EXPLANATION: dict[str, Any] = {
     "prediction": EXAMPLE_ANSWER["prediction"],
@@ -31,7 +31,7 @@ EXAMPLE_EXPLANATION: dict[str, Any] = {
 Contributions = create_model(  # type: ignore[call-overload] # it cannot see through **
     "Contributions",
     __doc__="What each measurement adds to the base value, in units of the prediction; below zero it takes away.",
-    **{feature.name: (float, Field(description=feature.meaning)) for feature in FEATURES},
+    **{feature.name: (float, Field(description=feature.meaning)) for feature in TABLE.features},
 )
 
 

@@ -6,12 +6,13 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
-from lambda_app.features import FEATURES, Feature
 from lambda_app.http.openapi import EXPLANATION
 from lambda_app.http.responses import describe_model_responses
 from lambda_app.http.schemas import EXAMPLE_ANSWER
 from lambda_app.model.bundle import SeenFeature
 from lambda_app.service import PredictionService
+from lambda_app.table import Feature
+from problem.table import TABLE
 
 EXAMPLE_MODEL: dict[str, Any] = {
     "model_version": EXAMPLE_ANSWER["model_version"],
@@ -71,7 +72,7 @@ def add_model_routes(app: FastAPI, service: PredictionService) -> None:
     async def model() -> dict[str, Any]:
         """Its version, its measurements with what is accepted and what training saw, and the training's outcomes."""
         manifest = service.get_model().manifest
-        features = [_show_feature(feature, manifest.features[feature.name]) for feature in FEATURES]
+        features = [_show_feature(feature, manifest.features[feature.name]) for feature in TABLE.features]
         outcomes = None if manifest.outcomes is None else asdict(manifest.outcomes)
         return {"model_version": manifest.version, "features": features, "outcomes": outcomes}
 

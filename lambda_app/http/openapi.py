@@ -11,10 +11,6 @@ from lambda_app.http.caller import KEY_PATTERN
 from lambda_app.http.problems import MEDIA_TYPE
 from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_HEALTH, EXAMPLE_MODEL_FAILURE
 
-DESCRIPTION = """Predicts the progression of diabetes one year after ten clinical measurements were taken,
-from a model trained on the 442 patients of Efron et al. (2004). Every prediction is recorded before it is sent.
-For study and engineering; not a medical device."""
-
 PREDICTION, EXPLANATION, OPERATIONS = "prediction", "explanation", "operations"
 TAGS = [
     {"name": PREDICTION, "description": "Answers to rely on: each has a record, which is durable before it is sent."},

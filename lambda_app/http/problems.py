@@ -16,8 +16,8 @@ from lambda_app.errors import (
     Problem,
     ServiceError,
 )
-from lambda_app.features import FEATURES
 from lambda_app.http.schemas import MAX_BATCH
+from problem.table import TABLE
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -34,7 +34,7 @@ _FRAMEWORK_PROBLEMS = {
 _NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
 _NO_PATIENT = "must be a JSON object with the ten features"
 
-_LIMITS = {feature.name: feature.limits for feature in FEATURES}
+_LIMITS = {feature.name: feature.limits for feature in TABLE.features}
 
 
 class ProblemJSONResponse(JSONResponse):

@@ -21,6 +21,7 @@ from lambda_app.errors import (
 from lambda_app.http.caller import MAX_KEY_LENGTH
 from lambda_app.http.problems import MEDIA_TYPE
 from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_MODEL_FAILURE, HealthResponse, ProblemResponse
+from lambda_app.project import PREFIX
 
 ANSWER_HEADERS = {
     "X-Prediction-Record": {
@@ -116,7 +117,7 @@ def describe_health_responses() -> Responses:
 
 
 def describe_metrics_responses() -> Responses:
-    example = 'diabetes_requests_total{execution_environment="local",route="/predict",status="200"} 1.0\n'
+    example = f'{PREFIX}_requests_total{{execution_environment="local",route="/predict",status="200"}} 1.0\n'
     return {200: {"description": "Prometheus text format", "content": {"text/plain": {"example": example}}}}
 
 

@@ -7,9 +7,11 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
 from lambda_app import VERSION
-from lambda_app.features import FEATURES, SEX, Feature
+from lambda_app.errors import INVALID_INPUT
+from lambda_app.table import Feature, Kind
+from problem.table import TABLE
 
-EXAMPLE_REQUEST: dict[str, Any] = {feature.name: feature.example for feature in FEATURES}
+EXAMPLE_REQUEST: dict[str, Any] = TABLE.example
 EXAMPLE_ANSWER: dict[str, Any] = {
     "prediction": 208.4,
     "interval": {"lower": 107.0, "upper": 311.5, "coverage": 0.9},
@@ -31,27 +33,33 @@ EXAMPLE_HEALTH: dict[str, Any] = {
 }
 
 
-def _require_sex_code(value: float) -> float:
-    if value not in (1, 2):
-        raise ValueError("must be 1 or 2")
-    return value
-
-
 def _describe_field(feature: Feature) -> tuple[Any, Any]:
     description = f"{feature.meaning}: {feature.limits}"
-    if feature.name == SEX:
-        # A float that must be 1 or 2, not a Literal: 1.0 is how data frames write it, and JSON knows one number type.
-        schema = {"type": "integer", "enum": [1, 2], "description": description, "examples": [int(feature.example)]}
-        return Annotated[float, Field(strict=True), AfterValidator(_require_sex_code), WithJsonSchema(schema)], ...
-    field = Field(
-        strict=True,
-        allow_inf_nan=False,
-        ge=feature.minimum,
-        le=feature.maximum,
-        description=description,
-        examples=[feature.example],
-    )
-    return Annotated[float, field], ...
+    if feature.kind is Kind.REAL:
+        return Annotated[
+            float,
+            Field(
+                strict=True,
+                allow_inf_nan=False,
+                ge=feature.minimum,
+                le=feature.maximum,
+                description=description,
+                examples=[feature.example],
+            ),
+        ], ...
+    schema: dict[str, Any] = {"type": "integer", "description": description, "examples": [int(feature.example)]}
+    if feature.kind is Kind.CHOICES:
+        schema["enum"] = list(feature.choices)
+    else:
+        schema |= {"minimum": feature.minimum, "maximum": feature.maximum}
+
+    def require_accepted(value: float) -> float:
+        if not feature.accepts(value):
+            raise ValueError(f"must be {feature.limits}")
+        return value
+
+    # A float that must be whole, not an int or a Literal: data frames write 1.0, and JSON has one number type.
+    return Annotated[float, Field(strict=True), AfterValidator(require_accepted), WithJsonSchema(schema)], ...
 
 
 # Strict: no string, boolean or null passes for a number; forbid: a misspelt name is an error, not a default.
@@ -59,7 +67,7 @@ PredictionRequest = create_model(  # type: ignore[call-overload] # it cannot see
     "PredictionRequest",
     __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE_REQUEST]}),
     __doc__="The ten measurements of one patient, in clinical units.",
-    **{feature.name: _describe_field(feature) for feature in FEATURES},
+    **{feature.name: _describe_field(feature) for feature in TABLE.features},
 )
 
 
@@ -212,7 +220,7 @@ class ProblemResponse(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "type": "urn:diabetes-ml:problem:invalid-input",
+                    "type": INVALID_INPUT.type,
                     "title": "The input was refused",
                     "status": 422,
                     "detail": "sex must be 1 or 2",

@@ -9,8 +9,8 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.log.record import PredictionRecord
+from problem.table import TABLE
 
 FORMAT_VERSION = 1
 
@@ -142,7 +142,7 @@ _read_id = _canonical(UUID, "a UUID in its canonical form")
 _read_time = _canonical(
     lambda text: datetime.fromisoformat(text).astimezone(UTC), "a time such as 2026-01-31 23:59:59.999999+00:00"
 )
-_FEATURES: Mapping[str, _Reader] = dict.fromkeys(FEATURE_NAMES, _read_number)
+_FEATURES: Mapping[str, _Reader] = dict.fromkeys(TABLE.names, _read_number)
 _WARNING: Mapping[str, _Reader] = {"field": _read_text, "message": _read_text}
 _RECORD: Mapping[str, _Reader] = {
     "request_id": _read_id,

@@ -9,14 +9,15 @@ from uuid import UUID
 
 import pg8000.native
 
-from lambda_app.features import FEATURE_NAMES, SEX
 from lambda_app.log.record import IdempotencyKey, PredictionRecord
+from lambda_app.table import Kind
+from problem.table import TABLE
 
+_FEATURE_TYPES = {Kind.REAL: "float8", Kind.INTEGER: "int8", Kind.CHOICES: "int2"}
 _TYPES = {
     "request_id": "uuid",
     "created_at": "timestamptz",
-    **dict.fromkeys(FEATURE_NAMES, "float8"),
-    SEX: "int2",
+    **{feature.name: _FEATURE_TYPES[feature.kind] for feature in TABLE.features},
     "prediction": "float8",
     "interval_lower": "float8",
     "interval_upper": "float8",
@@ -28,6 +29,7 @@ _TYPES = {
     "batch_index": "int4",
     "warnings": "jsonb",
 }
+_WHOLE = {feature.name for feature in TABLE.features if feature.kind is not Kind.REAL}
 _COLUMNS = ", ".join(_TYPES)
 _DEFINITIONS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
 
@@ -122,14 +124,11 @@ def ping(connection: pg8000.native.Connection) -> None:
 
 
 def _to_row(record: PredictionRecord) -> dict[str, Any]:
-    sex = float(record.features[SEX])
     row = {
         **vars(record),
-        **record.features,
+        **{name: _to_column(value) if name in _WHOLE else value for name, value in record.features.items()},
         "request_id": str(record.request_id),
         "created_at": record.created_at.isoformat(),
-        # 2.0 is no smallint; nor shall 1.5 become one.
-        SEX: int(sex) if sex.is_integer() else sex,
         "batch_id": record.batch_id and str(record.batch_id),
         "warnings": list(record.warnings),
     }
@@ -137,9 +136,14 @@ def _to_row(record: PredictionRecord) -> dict[str, Any]:
     return row
 
 
+def _to_column(value: float) -> float:
+    """2.0 is no integer for PostgreSQL; nor shall 1.5 become one."""
+    return int(value) if float(value).is_integer() else value
+
+
 def _from_row(row: Sequence[Any]) -> PredictionRecord:
     values = dict(zip(_TYPES, row, strict=True))
-    features = {name: values.pop(name) for name in FEATURE_NAMES}
+    features = {name: values.pop(name) for name in TABLE.names}
     values["created_at"] = values["created_at"].astimezone(UTC)
     values["warnings"] = values["warnings"] or []
     return PredictionRecord(features=features, **values)

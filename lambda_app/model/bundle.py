@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambda_app.errors import BundleError
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bucket import ModelBucket
 from lambda_app.model.joint import JointLimit, parse_joint
 from lambda_app.model.json_numbers import read_count, read_number, read_numbers
+from problem.table import TABLE
 
 POINTER_KEY = "models/current.json"
 MANIFEST = "manifest.json"
@@ -123,8 +123,8 @@ def parse_manifest(content: bytes) -> Manifest:
             raise ValueError("version is not a version name")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleError(f"{MANIFEST} is not a manifest: {error!r}") from error
-    if names != FEATURE_NAMES:
-        raise BundleError(f"{MANIFEST} was trained on the features {names}, this service has {FEATURE_NAMES}")
+    if names != TABLE.names:
+        raise BundleError(f"{MANIFEST} was trained on the features {names}, this service has {TABLE.names}")
     return manifest
 
 

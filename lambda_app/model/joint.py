@@ -9,8 +9,8 @@ from math import hypot
 from operator import mul
 from typing import Any
 
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.json_numbers import read_number, read_numbers
+from problem.table import TABLE
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class JointLimit:
 
 def parse_joint(entry: Mapping[str, Any]) -> JointLimit:
     """Read the manifest's `joint`; ValueError, KeyError or TypeError when it is not one."""
-    count = len(FEATURE_NAMES)
+    count = len(TABLE.names)
     joint = JointLimit(
         quantile=read_number(entry["quantile"]),
         limit=read_number(entry["limit"]),

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bundle import RUNTIME_FILES
 from lambda_app.model.compiled_model import CompiledModel
 from lambda_app.model.json_numbers import read_numbers
+from problem.table import TABLE
 
 
 class LiteRtRuntime:
@@ -21,7 +21,7 @@ class LiteRtRuntime:
         self.training_mean, self._scale = _read_scaler(files["scaler.json"])
         # By their width: the converter names and orders the outputs as it likes.
         self._network = CompiledModel(files["model.tflite"], outputs=2)
-        if (self._network.input_width, self._network.output_widths[0]) != (len(FEATURE_NAMES), 1):
+        if (self._network.input_width, self._network.output_widths[0]) != (len(TABLE.names), 1):
             raise ValueError("the network of model.tflite does not map rows of the measurements to one number each")
 
     def predict(self, rows: Sequence[Sequence[float]]) -> tuple[list[float], list[list[float]]]:
@@ -38,7 +38,7 @@ def _read_scaler(content: bytes) -> tuple[Sequence[float], Sequence[float]]:
     """Mean and scale of each measurement; ValueError says what is wrong with the file."""
     try:
         scaler = json.loads(content)
-        mean, scale = (read_numbers(scaler[name], len(FEATURE_NAMES)) for name in ("mean", "scale"))
+        mean, scale = (read_numbers(scaler[name], len(TABLE.names)) for name in ("mean", "scale"))
         if min(scale) <= 0:
             raise ValueError("a scale is not above zero")
     except (KeyError, TypeError, ValueError, RecursionError) as error:

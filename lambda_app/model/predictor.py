@@ -6,11 +6,11 @@ from math import isfinite
 from typing import Protocol
 
 from lambda_app.errors import BundleError, PredictionError
-from lambda_app.features import FEATURE_NAMES, FEATURES, RELATIONS, TARGET
 from lambda_app.model.bundle import INTERVAL, Bundle, Manifest
 from lambda_app.model.interval import IntervalCalibration, parse_calibration
 from lambda_app.model.native_log import silence_native_log
 from lambda_app.model.shapley import explain_prediction
+from problem.table import TABLE
 
 
 class Runtime(Protocol):
@@ -92,12 +92,12 @@ class Predictor:
         base_value, contributions = explain_prediction(
             self._predict_possible, _make_row(patient), self._runtime.training_mean
         )
-        return Explanation(prediction, base_value, dict(zip(FEATURE_NAMES, contributions, strict=True)))
+        return Explanation(prediction, base_value, dict(zip(TABLE.names, contributions, strict=True)))
 
     def _predict_possible(self, rows: Sequence[Sequence[float]]) -> list[float]:
         values, _ = self._runtime.predict(rows)
         _require_finite(*values)
-        return [TARGET.cut(value) for value in values]
+        return [TABLE.target.cut(value) for value in values]
 
     def _answer(
         self, patient: Mapping[str, float], row: Sequence[float], value: float, fold_means: Sequence[float]
@@ -112,17 +112,21 @@ class Predictor:
             lower, upper = self._calibration.predict(fold_means)
             coverage = self._calibration.coverage
         _require_finite(lower, upper)
-        return Prediction(TARGET.cut(value), Interval(TARGET.cut(lower), TARGET.cut(upper), coverage), warnings)
+        return Prediction(
+            TABLE.target.cut(value), Interval(TABLE.target.cut(lower), TABLE.target.cut(upper), coverage), warnings
+        )
 
     def _find_warnings(self, patient: Mapping[str, float], distance: float) -> list[PatientWarning]:
         warnings = []
-        for feature in FEATURES:
+        for feature in TABLE.features:
             seen = self.manifest.features[feature.name]
             if not seen.minimum <= patient[feature.name] <= seen.maximum:
                 message = f"is outside what training saw: {seen.minimum:g} to {seen.maximum:g} ({feature.unit})"
                 warnings.append(PatientWarning(feature.name, message))
         warnings += [
-            PatientWarning(relation.field, relation.message) for relation in RELATIONS if not relation.holds(patient)
+            PatientWarning(relation.field, relation.message)
+            for relation in TABLE.relations
+            if not relation.holds(patient)
         ]
         if self.manifest.joint and distance > 1:
             share = 100 * self.manifest.joint.quantile
@@ -132,7 +136,7 @@ class Predictor:
 
 
 def _make_row(patient: Mapping[str, float]) -> list[float]:
-    return [patient[name] for name in FEATURE_NAMES]
+    return [patient[name] for name in TABLE.names]
 
 
 def _require_finite(*numbers: float) -> None:
@@ -165,7 +169,7 @@ def load_model(bundle: Bundle, pointer_etag: str, runtime_name: str) -> LoadedMo
 def _load_predictor(selected: type, bundle: Bundle) -> Predictor:
     try:
         runtime, calibration = selected(bundle.files), parse_calibration(bundle.files[INTERVAL])
-        example = {feature.name: feature.example for feature in FEATURES}
+        example = {feature.name: feature.example for feature in TABLE.features}
         _, [fold_means] = runtime.predict([_make_row(example)])
         if len(fold_means) != len(calibration.folds):
             raise ValueError(f"the network has {len(fold_means)} folds, {INTERVAL} has {len(calibration.folds)}")

@@ -20,13 +20,13 @@ from benchmarks.packages import has_packages
 from benchmarks.stage import load_event, running_stage
 from benchmarks.variant import BARE, KNOWN, SERVICE, VARIANTS, Variant
 from benchmarks.variants.bare import Patient
-from lambda_app.features import FEATURES, SEX
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
+from problem.table import TABLE
 from tests.conftest import connect_database
 from tests.machine import require
 
-FIELDS = [feature for feature in FEATURES if feature.name != SEX]
+FIELDS = [feature for feature in TABLE.features if feature.name != "sex"]
 
 
 def is_available(variant: Variant) -> bool:
@@ -102,21 +102,21 @@ def test_function_sees_its_own_packages_alone_with_accepted_bytecode(sites: dict
 
 def test_request_models_have_the_bounds_of_the_service() -> None:
     properties = Patient.model_json_schema()["properties"]
-    assert list(properties) == [feature.name for feature in FEATURES]
+    assert list(properties) == [feature.name for feature in TABLE.features]
     for feature in FIELDS:
         assert (properties[feature.name]["minimum"], properties[feature.name]["maximum"]) == (
             feature.minimum,
             feature.maximum,
         )
     Patient.model_validate(EXAMPLE_REQUEST)
-    for wrong in ({SEX: 1.5}, {"age": "59"}, {"bmi": float("nan")}, {"colour": 1}):
+    for wrong in ({"sex": 1.5}, {"age": "59"}, {"bmi": float("nan")}, {"colour": 1}):
         with pytest.raises(ValidationError):
             Patient.model_validate({**EXAMPLE_REQUEST, **wrong})
 
 
 def test_both_request_models_are_one() -> None:
     def read_model(variant: Variant) -> list[str]:
-        body = ast.parse(variant.code.read_text(encoding="utf-8")).body
+        body = ast.parse(variant.code[0].read_text(encoding="utf-8")).body
         wanted = {"require_sex_code", "Patient"}
         return [
             ast.dump(node) for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in wanted

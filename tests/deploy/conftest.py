@@ -131,7 +131,7 @@ def clone(tmp_path: Path, cloud: AwsServices, certificates: Certificates) -> Clo
     require(shutil.which("git"), "git")
     path = tmp_path / "clone"
     leftovers = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*", "terraform.tfvars*")
-    for name in ("deploy", "events", "lambda_app", "local", "requirements", "terraform", "training"):
+    for name in ("deploy", "events", "lambda_app", "local", "problem", "requirements", "terraform", "training"):
         shutil.copytree(REPOSITORY / name, path / name, ignore=leftovers)
     for name in ("Dockerfile.lambda", ".dockerignore", ".gitignore", "Makefile"):
         shutil.copy(REPOSITORY / name, path)

@@ -12,17 +12,17 @@ from uuid import uuid4
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
 
-from lambda_app.features import FEATURES
 from lambda_app.handler import build_app
 from lambda_app.settings import Settings
 from lambda_app.telemetry import Telemetry
 from local.ports import LOOPBACK, find_free_ports
+from problem.table import TABLE
 
 START_SECONDS = 30
 # The same server to the browser, as if it were another machine.
 OTHER_NAME = "page.test"
 # The study's first patient as a person types it: the laboratory reports triglycerides, and not their logarithm.
-FIRST_PATIENT = {feature.name: feature.example for feature in FEATURES}
+FIRST_PATIENT = {feature.name: feature.example for feature in TABLE.features}
 TYPED_FIRST_PATIENT = {**FIRST_PATIENT, "s5": 129}
 # What Chromium writes for every status from 400 on, and for a network that is away.
 FAILED_REQUEST = "Failed to load resource"

@@ -27,7 +27,7 @@ class Clone:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         require((ROOT / ".venv" / "bin" / "python").exists(), ".venv: run make test")
-        for name in (".venv", "Makefile", "local", "lambda_app", "training"):
+        for name in (".venv", "Makefile", "local", "lambda_app", "problem", "training"):
             (directory / name).symlink_to(ROOT / name)
         self.models = directory / "build" / "models"
         self.models.mkdir(parents=True)

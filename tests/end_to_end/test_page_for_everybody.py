@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambda_app.features import FEATURES
+from problem.table import TABLE
 from tests.end_to_end.browsing import Visit
 
 Visiting = Callable[..., Visit]
@@ -160,7 +160,8 @@ def test_tab_reaches_everything_in_order(visit: Visiting) -> None:
         assert outline != "none", f"{name} does not show that it has the focus"
         reached.append(name)
     fields = [
-        [feature.name] if feature.name == "sex" else [feature.name, f"{feature.name}-slider"] for feature in FEATURES
+        [feature.name] if feature.name == "sex" else [feature.name, f"{feature.name}-slider"]
+        for feature in TABLE.features
     ]
     # From where the last click was.
     first = reached.index("typical")

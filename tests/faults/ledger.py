@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 import pg8000.native
 
-from lambda_app.features import FEATURE_NAMES
+from problem.table import TABLE
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,12 @@ def make_attempt(
 def read_rows(connection: pg8000.native.Connection) -> list[Row]:
     """The whole table."""
     columns = ["request_id", "prediction", "interval_lower", "interval_upper", "interval_coverage", "model_version"]
-    columns += ["created_at", "warnings", "caller", "batch_id", "batch_index", *FEATURE_NAMES]
+    columns += ["created_at", "warnings", "caller", "batch_id", "batch_index", *TABLE.names]
     found = connection.run(f"SELECT {', '.join(columns)} FROM predictions") or []
     return [
         Row(
             Answer(row[0], row[1], (row[2], row[3], row[4]), row[5], row[6].astimezone(UTC), _read_warnings(row[7])),
-            dict(zip(FEATURE_NAMES, row[11:], strict=True)),
+            dict(zip(TABLE.names, row[11:], strict=True)),
             *row[8:11],
         )
         for row in found

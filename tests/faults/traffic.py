@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from lambda_app.features import FEATURES, SEX
 from lambda_app.http.middleware import BATCH_PATH
+from problem.table import TABLE
 from tests.events import make_event
 from tests.faults.environment import Environment, Fleet
 from tests.faults.ledger import Asked, Attempt, make_attempt
@@ -131,9 +131,9 @@ class Traffic:
     def _invent_patient(self) -> dict[str, float]:
         return {
             feature.name: float(self._random.choice((1, 2)))
-            if feature.name == SEX
+            if feature.name == "sex"
             else round(self._random.uniform(feature.minimum, feature.maximum), 2)
-            for feature in FEATURES
+            for feature in TABLE.features
         }
 
     def _perform(self, operation: Operation) -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambda_app.features import FEATURES, SEX
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from local.ports import find_free_ports
+from problem.table import TABLE
 from tests.bundles import Registry
 from tests.events import invoke, make_event
 from tests.queues import QueuePair, count_messages
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 patients = st.fixed_dictionaries(
     {
-        feature.name: st.sampled_from([1, 2]) if feature.name == SEX else st.floats(feature.minimum, feature.maximum)
-        for feature in FEATURES
+        feature.name: st.sampled_from([1, 2]) if feature.name == "sex" else st.floats(feature.minimum, feature.maximum)
+        for feature in TABLE.features
     }
 )
 
@@ -31,7 +31,7 @@ patients = st.fixed_dictionaries(
 def training_mean(registry: Registry) -> dict[str, float]:
     """Of each measurement, as the scaler has it; the mean of the codes of sex is none that a patient can have."""
     mean = json.loads(registry.read(registry.key("scaler.json")))["mean"]
-    return {feature.name: value for feature, value in zip(FEATURES, mean, strict=True) if feature.name != SEX}
+    return {feature.name: value for feature, value in zip(TABLE.features, mean, strict=True) if feature.name != "sex"}
 
 
 def explain(api: LambdaHandler, patient: Mapping[str, float], **headers: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def explain(api: LambdaHandler, patient: Mapping[str, float], **headers: str) ->
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(patient=patients, at_mean=st.sets(st.sampled_from([f.name for f in FEATURES if f.name != SEX])))
+@given(patient=patients, at_mean=st.sets(st.sampled_from([f.name for f in TABLE.features if f.name != "sex"])))
 def test_any_patient_is_explained_alike_and_in_full(
     patient: dict[str, float], at_mean: set[str], api: LambdaHandler, training_mean: dict[str, float]
 ) -> None:
@@ -48,7 +48,7 @@ def test_any_patient_is_explained_alike_and_in_full(
     assert answer["statusCode"] == 200, answer["body"]
     body = answer["body"]
     contributions = body["contributions"]
-    assert list(contributions) == [feature.name for feature in FEATURES]
+    assert list(contributions) == [feature.name for feature in TABLE.features]
     assert body["base_value"] + sum(contributions.values()) == pytest.approx(body["prediction"], abs=1e-3)
     assert {name: contributions[name] for name in at_mean} == pytest.approx(dict.fromkeys(at_mean, 0), abs=1e-3)
     again = explain(api, patient)["body"]

@@ -19,13 +19,13 @@ from sklearn.preprocessing import StandardScaler
 
 import lambda_app.handler
 from lambda_app.errors import BundleError, SettingsError
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.model.bundle import Bundle
 from lambda_app.model.predictor import LoadedModel, Predictor, load_model
 from lambda_app.model.tensorflow import LIBRARIES
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REPOSITORY
+from problem.table import TABLE
 from tests.bundles import Registry, load_predictor
 from tests.events import Context, invoke, load_event, make_event
 from training.registry import promote_version, publish_bundle
@@ -73,7 +73,7 @@ def test_function_without_bundle_says_so_and_serves_once_there_is_one(
 def test_both_runtimes_agree_on_every_patient(client: "S3Client", environment: dict[str, str]) -> None:
     bucket = environment["MODEL_BUCKET"]
     litert, tensorflow = (load_predictor(client, bucket, name) for name in ("litert", "tensorflow"))
-    patients = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in load_diabetes(scaled=False).data]
+    patients = [dict(zip(TABLE.names, row, strict=True)) for row in load_diabetes(scaled=False).data]
     assert len(patients) == 442
 
     def predict(predictor: Predictor) -> NDArray[np.float64]:
@@ -90,7 +90,7 @@ def test_patient_gets_the_same_alone_as_among_others(
     runtime: str, client: "S3Client", environment: dict[str, str]
 ) -> None:
     predictor = load_predictor(client, environment["MODEL_BUCKET"], runtime)
-    patients = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in load_diabetes(scaled=False).data[:20]]
+    patients = [dict(zip(TABLE.names, row, strict=True)) for row in load_diabetes(scaled=False).data[:20]]
     for patient, among in zip(patients, predictor.predict(patients), strict=True):
         [alone] = predictor.predict([patient])
         assert alone.value == pytest.approx(among.value, abs=1e-3)
@@ -153,14 +153,14 @@ def test_pickle_of_another_scikit_learn_is_refused_whatever_the_manifest_says(
 LOAD = """
 import sys
 from pathlib import Path
-from lambda_app.features import FEATURES
+from problem.table import TABLE
 from lambda_app.model.bundle import INTERVAL, RUNTIME_FILES, Bundle, parse_manifest
 from lambda_app.model.predictor import load_model
 directory, runtime = Path(sys.argv[1]), sys.argv[2]
 files = {name: (directory / name).read_bytes() for name in (*RUNTIME_FILES[runtime], INTERVAL)}
 manifest = parse_manifest((directory / "manifest.json").read_bytes())
 predictor = load_model(Bundle(manifest, files), "etag", runtime).predictor
-[prediction] = predictor.predict([{feature.name: feature.example for feature in FEATURES}])
+[prediction] = predictor.predict([{feature.name: feature.example for feature in TABLE.features}])
 print(prediction.value)
 """
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from lambda_app import VERSION
-from lambda_app.features import FEATURES
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
+from problem.table import TABLE
 from tests.events import Context, invoke, load_event, make_event
 
 # Six digits that no clock, duration or identifier shows by chance: a search for them finds only a leak.
@@ -203,9 +203,9 @@ def test_health_with_one_of_database_and_queue_is_degraded_and_without_both_503(
 def test_openapi_tells_bounds_units_examples_and_problems(api: LambdaHandler) -> None:
     document = invoke(api, make_event("GET", "/openapi.json"))["body"]
     properties = document["components"]["schemas"]["PredictionRequest"]["properties"]
-    assert list(properties) == [feature.name for feature in FEATURES]
+    assert list(properties) == [feature.name for feature in TABLE.features]
     assert properties["sex"]["enum"] == [1, 2]
-    for feature in FEATURES:
+    for feature in TABLE.features:
         assert feature.meaning in properties[feature.name]["description"]
         assert properties[feature.name]["examples"] == [feature.example]
         if feature.name != "sex":

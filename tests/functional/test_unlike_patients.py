@@ -8,10 +8,10 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from lambda_app.features import FEATURE_NAMES, TARGET
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.model.predictor import Prediction, Predictor
 from lambda_app.telemetry import LambdaHandler
+from problem.table import TABLE
 from tests.bundles import Registry, load_predictor
 from tests.events import invoke, make_event
 from training.data import load_rows
@@ -47,7 +47,7 @@ def test_patient_who_cannot_exist_is_warned_of_and_never_below_zero(api: LambdaH
         {"field": "s4", "message": "is more than 0.75 away from s1 / s3, which defines it"},
         {"field": "features", "message": TOGETHER},
     ]
-    assert body["prediction"] == body["interval"]["lower"] == TARGET.minimum == 0
+    assert body["prediction"] == body["interval"]["lower"] == TABLE.target.minimum == 0
     assert body["interval"]["upper"] > 346
     assert body["interval"]["coverage"] is None
 
@@ -73,7 +73,7 @@ def test_an_interval_is_as_wide_as_any_known_at_once_and_grows_with_the_distance
 
 
 def list_patients() -> list[dict[str, float]]:
-    return [dict(zip(FEATURE_NAMES, row, strict=True)) for row in load_rows().features.tolist()]
+    return [dict(zip(TABLE.names, row, strict=True)) for row in load_rows().features.tolist()]
 
 
 def test_of_the_studys_own_patients_one_in_a_hundred_is_unlike_the_others(predictor: Predictor) -> None:
@@ -86,8 +86,8 @@ def test_of_patients_drawn_measurement_by_measurement_none_is_below_zero_or_unno
     rows = load_rows().features
     generator = np.random.default_rng(12)
     drawn = generator.uniform(rows.min(axis=0), rows.max(axis=0), (10_000, 10))
-    drawn[:, FEATURE_NAMES.index("sex")] = generator.integers(1, 3, 10_000)
-    predictions = predictor.predict([dict(zip(FEATURE_NAMES, row, strict=True)) for row in drawn.tolist()])
+    drawn[:, TABLE.names.index("sex")] = generator.integers(1, 3, 10_000)
+    predictions = predictor.predict([dict(zip(TABLE.names, row, strict=True)) for row in drawn.tolist()])
     assert min(min(prediction.value, prediction.interval.lower) for prediction in predictions) == 0
     together = sum(prediction.warnings[-1].field == "features" for prediction in predictions if prediction.warnings)
     assert 9_000 < together < 10_000

@@ -11,7 +11,6 @@ from uuid import uuid4
 import pg8000.native
 import pytest
 
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.log.database import Database
 from lambda_app.log.message import encode_messages
 from lambda_app.log.migrations import apply_migrations
@@ -20,6 +19,7 @@ from lambda_app.log.store import KeyUse, claim_key, find_prediction, find_reques
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.postgres import API_USER, REPLAY_USER, USER, Postgres
+from problem.table import TABLE
 from tests.conftest import connect_database
 from tests.functional.test_replay import find_failures, make_event
 from tests.queues import QueuePair, count_messages
@@ -67,7 +67,7 @@ UNUSUAL = {
 RECORD = make_record(
     created_at=datetime.datetime(2026, 7, 5, 1, 2, 3, 45, tzinfo=datetime.UTC),
     features=dict(
-        zip(FEATURE_NAMES, [59.0, 2.0, 0.1 + 0.2, 1 / 3, 5e-324, 1e23, 2**53 - 1.0, 1e-300, 4.1, 87.0], strict=True)
+        zip(TABLE.names, [59.0, 2.0, 0.1 + 0.2, 1 / 3, 5e-324, 1e23, 2**53 - 1.0, 1e-300, 4.1, 87.0], strict=True)
     ),
     prediction=151.00000000000003,
     interval_lower=-1.7976931348623157e308,

@@ -11,12 +11,12 @@ from uuid import uuid4
 import pg8000.native
 import pytest
 
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import MigrationError, _read_scripts, apply_migrations
 from lambda_app.settings import Settings
 from local.ports import find_free_ports
 from local.postgres import Postgres
+from problem.table import TABLE
 from tests.conftest import connect_database
 from tests.records import insert, make_record
 
@@ -32,7 +32,7 @@ def empty_database(admin_settings: Settings, query: Callable[..., list[Any]]) ->
 def test_table_has_a_column_for_each_feature(query: Callable[..., list[Any]]) -> None:
     rows = query("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'predictions'")
     types = dict(rows)
-    assert {name: types[name] for name in FEATURE_NAMES} == dict.fromkeys(FEATURE_NAMES, "double precision") | {
+    assert {name: types[name] for name in TABLE.names} == dict.fromkeys(TABLE.names, "double precision") | {
         "sex": "smallint"
     }
     assert types["request_id"] == "uuid"
@@ -65,7 +65,7 @@ def test_rows_from_before_the_intervals_are_kept_without_one(
         assert database.run_transaction(apply_migrations) == ["0001_predictions.sql"]
     old, older_code = uuid4(), uuid4()
     statement = (
-        f"INSERT INTO predictions (request_id, created_at, {', '.join(FEATURE_NAMES)}, prediction, model_version,"
+        f"INSERT INTO predictions (request_id, created_at, {', '.join(TABLE.names)}, prediction, model_version,"
         " latency_ms) VALUES (:id, now(), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 151, 'v', 0)"
     )
     database.run_transaction(lambda c: c.run(statement, id=old))

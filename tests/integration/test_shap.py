@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from lambda_app.features import FEATURE_NAMES, FEATURES, TARGET
 from lambda_app.model.predictor import Predictor
 from local.aws_services import REPOSITORY
+from problem.table import TABLE
 from tests.bundles import Registry, load_predictor
 from tests.machine import require
 from training.data import load_rows
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 PATIENTS = [
     *load_rows().features[[0, 1, 100, 441]].tolist(),
-    [feature.minimum for feature in FEATURES],
-    [feature.maximum for feature in FEATURES],
+    [feature.minimum for feature in TABLE.features],
+    [feature.maximum for feature in TABLE.features],
     # From one end of what is accepted to the other and back.
-    [(feature.minimum, feature.maximum)[position % 2] for position, feature in enumerate(FEATURES)],
-    [(feature.maximum, feature.minimum)[position % 2] for position, feature in enumerate(FEATURES)],
+    [(feature.minimum, feature.maximum)[position % 2] for position, feature in enumerate(TABLE.features)],
+    [(feature.maximum, feature.minimum)[position % 2] for position, feature in enumerate(TABLE.features)],
 ]
 
 
@@ -34,7 +34,7 @@ def reference(bundle: Path) -> dict[str, Any]:
     made = subprocess.run(["make", "shap"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     require(made.returncode == 0, f"SHAP ({made.stderr.strip()})")
     command = [REPOSITORY / "build" / "shap" / "bin" / "python", Path(__file__).with_name("shap_reference.py")]
-    bounds = [TARGET.minimum, TARGET.maximum]
+    bounds = [TABLE.target.minimum, TABLE.target.maximum]
     asked = json.dumps({"bundle": str(bundle), "patients": PATIENTS, "bounds": bounds})
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -43,8 +43,8 @@ def reference(bundle: Path) -> dict[str, Any]:
 
 
 def explain(predictor: Predictor) -> tuple[list[float], list[list[float]]]:
-    explanations = [predictor.explain(dict(zip(FEATURE_NAMES, patient, strict=True))) for patient in PATIENTS]
-    contributions = [[explanation.contributions[name] for name in FEATURE_NAMES] for explanation in explanations]
+    explanations = [predictor.explain(dict(zip(TABLE.names, patient, strict=True))) for patient in PATIENTS]
+    contributions = [[explanation.contributions[name] for name in TABLE.names] for explanation in explanations]
     return [explanation.base_value for explanation in explanations], contributions
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from lambda_app.features import FEATURES
 from lambda_app.model.interval import IntervalCalibration
+from problem.table import TABLE
 from training.card import MODEL_CARD, judge_difference, write_model_card
 from training.data import load_rows
 from training.fit import Curves, Ensemble, Schedule
@@ -138,7 +138,7 @@ def test_every_schedule_is_told(schedule: Schedule, read_card: Callable[..., str
 
 def test_every_feature_has_its_row_with_the_range_seen(read_card: Callable[..., str], made: dict[str, Any]) -> None:
     card = read_card()
-    for feature, seen in zip(FEATURES, made["features"], strict=True):
+    for feature, seen in zip(TABLE.features, made["features"], strict=True):
         limits = f"{seen['minimum']:g} to {seen['maximum']:g}"
         assert f"| `{feature.name}` | {feature.meaning} | {feature.unit} | {limits} |" in card
 

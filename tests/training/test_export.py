@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lambda_app.features import FEATURES
 from lambda_app.model.bundle import parse_manifest, sha256_hex
 from lambda_app.model.interval import parse_calibration
 from lambda_app.model.litert import LiteRtRuntime
 from lambda_app.model.tensorflow import LIBRARIES, FoldAnswers, TensorFlowRuntime
+from problem.table import TABLE
 from tests.training.conftest import QuickFit
 from training.data import Rows, digest_rows
 from training.errors import ParityError
@@ -80,7 +80,7 @@ def test_manifest_tells_the_whole_story(bundle: Path, rows: Rows) -> None:
             **{"name": feature.name, "unit": feature.unit, "minimum": column.min(), "maximum": column.max()},
             "median": sorted(column)[220] / 2 + sorted(column)[221] / 2,
         }
-        for feature, column in zip(FEATURES, rows.features.T, strict=True)
+        for feature, column in zip(TABLE.features, rows.features.T, strict=True)
     ]
     assert manifest["joint"] == dataclasses.asdict(measure_joint(rows))
     outcomes = manifest["outcomes"]

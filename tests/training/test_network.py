@@ -1,4 +1,4 @@
-"""The network: members that see nothing of each other, the layers that each has, lipid fractions that lose nothing."""
+"""The network: members that see nothing of each other, the layers that each has, an input map that loses nothing."""
 
 import keras
 import numpy as np
@@ -6,6 +6,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from lambda_app.model.tensorflow import FoldAnswers
+from problem.inputs import RATIO_SHARE, find_input_map
 from training.data import Rows
 from training.network import (
     DROPOUT,
@@ -13,12 +14,10 @@ from training.network import (
     HIDDEN_UNITS,
     MEMBERS,
     MEMBERS_PER_FOLD,
-    RATIO_SHARE,
     assign_members,
     build_ensemble,
     build_members,
     cut_members,
-    find_lipid_fractions,
 )
 
 
@@ -86,7 +85,7 @@ def test_as_many_members_leave_out_each_fold() -> None:
 def test_lipid_fractions_put_standardised_vldl_in_the_place_of_total_cholesterol(rows: Rows) -> None:
     scaler = StandardScaler().fit(rows.features)
     scaled = scaler.transform(rows.features)
-    fractions = find_lipid_fractions(scaler, scaled)
+    fractions = find_input_map(scaler.scale_, scaled)
     answered = scaled @ fractions
 
     total, ldl, hdl = rows.features[:, 4:7].T

@@ -14,8 +14,8 @@ from matplotlib.patches import Rectangle, StepPatch
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from lambda_app.features import FEATURE_NAMES, FEATURES
 from lambda_app.model.interval import IntervalCalibration
+from problem.table import TABLE
 from training.coverage import draw_interval_coverage, estimate_share, measure_constant_margin
 from training.data import load_rows
 from training.fit import Curves, Ensemble, Schedule
@@ -49,8 +49,8 @@ def validation() -> Validation:
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
     """Not trained, with lipid fractions that mix s2 into the members' place of s1."""
-    fractions = np.eye(len(FEATURES))
-    fractions[FEATURE_NAMES.index("s2"), FEATURE_NAMES.index("s1")] = -3
+    fractions = np.eye(len(TABLE.features))
+    fractions[TABLE.names.index("s2"), TABLE.names.index("s1")] = -3
     return build_ensemble(fractions, 150.0, 77.0, build_members(MEMBERS).get_weights())
 
 
@@ -104,7 +104,7 @@ def test_importance_is_the_mean_over_the_permutations_in_order(validation: Valid
     assert _read_legend(axes.get_legend()) == [f"Each of {PERMUTATIONS} shuffles among held-out patients", "Mean"]
     assert figure.get_supxlabel().count(".") == 1, "the footnote is one sentence"
     names = [label.get_text().rsplit("(", 1)[1].rstrip(")") for label in axes.get_yticklabels()]
-    assert names == [FEATURE_NAMES[position] for position in np.argsort(means)]
+    assert names == [TABLE.names[position] for position in np.argsort(means)]
 
 
 def test_every_permutation_is_a_dot_beside_its_bar(validation: Validation) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bundle import sha256_hex
+from problem.table import TABLE
 from tests.bundles import copy_bundle, load_predictor
 from tests.training.conftest import MakeVersion
 from training.data import Rows
@@ -134,7 +134,7 @@ def test_promoted_model_is_the_one_that_the_service_loads(
     }
     served = load_predictor(client, bucket, "litert")
     assert served.version == bundle.name
-    [prediction] = served.predict([dict(zip(FEATURE_NAMES, rows.features[0], strict=True))])
+    [prediction] = served.predict([dict(zip(TABLE.names, rows.features[0], strict=True))])
     assert 25 < prediction.value < 346
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lambda_app.features import FEATURE_NAMES, FEATURES
+from problem.table import TABLE
 from training.data import Rows, digest_rows, load_rows
 from training.errors import DataError
 
@@ -11,12 +11,12 @@ from training.errors import DataError
 def test_holds_every_patient_in_real_units(rows: Rows) -> None:
     assert rows.features.shape == (442, 10)
     assert rows.targets.shape == (442,)
-    assert rows.features[0].tolist() == [feature.example for feature in FEATURES]
+    assert rows.features[0].tolist() == [feature.example for feature in TABLE.features]
     assert rows.targets[0] == 151
 
 
 def test_refuses_columns_that_the_service_has_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.data.FEATURE_NAMES", FEATURE_NAMES[::-1])
+    monkeypatch.setattr("training.data.FEATURE_NAMES", TABLE.names[::-1])
     with pytest.raises(DataError, match="the data has the columns"):
         load_rows()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import RidgeCV
 
-from lambda_app.features import FEATURE_NAMES
+from problem.table import TABLE
 from tests.training.conftest import ignore
 from training.data import Rows, hold_out
 from training.fit import Schedule
@@ -48,7 +48,7 @@ def test_ridge_is_fitted_on_the_same_folds(validation: Validation, rows: Rows) -
 
 
 def test_importance_tells_what_matters_from_what_does_not(validation: Validation) -> None:
-    importance = dict(zip(FEATURE_NAMES, validation.importance.mean(axis=1), strict=True))
+    importance = dict(zip(TABLE.names, validation.importance.mean(axis=1), strict=True))
     assert validation.importance.shape == (10, 20)
     assert max(importance, key=lambda name: importance[name]) == "bmi"
     assert importance["bmi"] > 5

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from lambda_app.errors import BundleError
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.bundle import FileEntry, Manifest, Outcomes, Pointer, SeenFeature, parse_manifest, parse_pointer
 from lambda_app.model.joint import JointLimit
+from problem.table import TABLE
 
-FEATURES = [{"name": name, "unit": "u", "minimum": 1, "maximum": 2.5, "median": 2} for name in FEATURE_NAMES]
+FEATURES = [{"name": name, "unit": "u", "minimum": 1, "maximum": 2.5, "median": 2} for name in TABLE.names]
 JOINT: dict[str, Any] = {"quantile": 0.99, "limit": 6.25, "mean": [2] * 10, "whitening": [[1] * 10]}
 OUTCOMES = {"minimum": 25, "maximum": 59, "mean": 40.5, "bin_edges": [20, 40, 60], "counts": [1, 2]}
 MANIFEST = {
@@ -53,7 +53,7 @@ def test_a_broken_pointer_is_refused(content: bytes) -> None:
 def test_a_manifest_is_read() -> None:
     assert parse_manifest(json.dumps(MANIFEST).encode()) == Manifest(
         "20261123T100000Z-0f3a9c1e",
-        dict.fromkeys(FEATURE_NAMES, SeenFeature(1.0, 2.5, 2.0)),
+        dict.fromkeys(TABLE.names, SeenFeature(1.0, 2.5, 2.0)),
         Outcomes(25.0, 59.0, 40.5, [20.0, 40.0, 60.0], [1, 2]),
         {"model.tflite": FileEntry(3, "ab")},
         JointLimit(0.99, 6.25, [2.0] * 10, [[1.0] * 10]),
@@ -65,7 +65,7 @@ def test_a_manifest_of_before_is_read_without_what_it_lacks() -> None:
     features = [{name: value for name, value in feature.items() if name != "median"} for feature in FEATURES]
     known = {name: value for name, value in MANIFEST.items() if name not in {"outcomes", "joint", "libraries"}}
     manifest = parse_manifest(json.dumps(known | {"features": features}).encode())
-    assert manifest.features == dict.fromkeys(FEATURE_NAMES, SeenFeature(1.0, 2.5, None))
+    assert manifest.features == dict.fromkeys(TABLE.names, SeenFeature(1.0, 2.5, None))
     assert (manifest.outcomes, manifest.joint, manifest.libraries) == (None, None, {})
 
 

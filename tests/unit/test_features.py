@@ -5,15 +5,15 @@ import math
 
 import pytest
 
-from lambda_app.features import FEATURES, RELATIONS, TARGET
+from problem.table import TABLE
 from training.data import load_rows
 
-EXAMPLE = {feature.name: feature.example for feature in FEATURES}
+EXAMPLE = {feature.name: feature.example for feature in TABLE.features}
 NAMES = list(EXAMPLE)
 
 
 def find_broken(patient: dict[str, float]) -> list[str]:
-    return [relation.field for relation in RELATIONS if not relation.holds(patient)]
+    return [relation.field for relation in TABLE.relations if not relation.holds(patient)]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_no_patient_of_the_study_breaks_a_relation() -> None:
 
 
 def test_a_message_names_the_limit_and_no_value() -> None:
-    messages = {relation.field: relation.message for relation in RELATIONS}
+    messages = {relation.field: relation.message for relation in TABLE.relations}
     assert messages == {
         "s1": "is below s2 + s3, and total cholesterol is at least LDL and HDL together",
         "s4": "is more than 0.75 away from s1 / s3, which defines it",
@@ -50,10 +50,10 @@ def test_a_message_names_the_limit_and_no_value() -> None:
 
 @pytest.mark.parametrize(("value", "possible"), [(-125.0, 0.0), (-0.0, 0.0), (0.0, 0.0), (151.0, 151.0), (9e9, 9e9)])
 def test_the_score_is_cut_at_zero_and_nowhere_else(value: float, possible: float) -> None:
-    assert TARGET.cut(value) == possible
+    assert TABLE.target.cut(value) == possible
 
 
 def test_a_target_may_have_either_bound_or_none() -> None:
-    assert dataclasses.replace(TARGET, minimum=None).cut(-125.0) == -125
-    assert dataclasses.replace(TARGET, maximum=300.0).cut(1e9) == 300
-    assert math.isnan(TARGET.cut(math.nan))
+    assert dataclasses.replace(TABLE.target, minimum=None).cut(-125.0) == -125
+    assert dataclasses.replace(TABLE.target, maximum=300.0).cut(1e9) == 300
+    assert math.isnan(TABLE.target.cut(math.nan))

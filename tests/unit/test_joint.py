@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.model.joint import JointLimit, parse_joint
+from problem.table import TABLE
 
-COUNT = len(FEATURE_NAMES)
+COUNT = len(TABLE.names)
 ENTRY: dict[str, Any] = {
     "quantile": 0.99,
     "limit": 5,

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_app.features import FEATURE_NAMES
 from lambda_app.log.message import MAX_MESSAGE_BYTES, MessageError, decode_message, encode_messages
 from lambda_app.log.record import PredictionRecord
+from problem.table import TABLE
 from tests.records import make_record
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -21,7 +21,7 @@ records = st.builds(
     PredictionRecord,
     request_id=st.uuids(),
     created_at=st.datetimes(timezones=st.just(UTC)),
-    features=st.fixed_dictionaries(dict.fromkeys(FEATURE_NAMES, numbers)),
+    features=st.fixed_dictionaries(dict.fromkeys(TABLE.names, numbers)),
     prediction=numbers,
     interval_lower=st.none() | numbers,
     interval_upper=st.none() | numbers,

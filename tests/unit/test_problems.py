@@ -3,9 +3,10 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from lambda_app.features import FEATURES, Feature
 from lambda_app.http.problems import MAX_UNKNOWN_FIELDS, list_field_errors
 from lambda_app.http.schemas import EXAMPLE_REQUEST, PredictionRequest
+from lambda_app.table import Feature
+from problem.table import TABLE
 
 
 def refuse(body: dict[str, object]) -> list[dict[str, str]]:
@@ -16,7 +17,7 @@ def refuse(body: dict[str, object]) -> list[dict[str, str]]:
     return list_field_errors({**error, "loc": ("body", *error["loc"])} for error in caught.value.errors())
 
 
-@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+@pytest.mark.parametrize("feature", TABLE.features, ids=lambda feature: feature.name)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "1", None, [1], {}, -1, 10**400])
 def test_every_feature_refuses_what_is_not_a_number_in_range(feature: Feature, value: object) -> None:
     name = feature.name
@@ -24,7 +25,7 @@ def test_every_feature_refuses_what_is_not_a_number_in_range(feature: Feature, v
     assert error == {"field": name, "message": f"must be {feature.limits}"}
 
 
-@pytest.mark.parametrize("feature", [f for f in FEATURES if f.name != "sex"], ids=lambda feature: feature.name)
+@pytest.mark.parametrize("feature", [f for f in TABLE.features if f.name != "sex"], ids=lambda feature: feature.name)
 def test_limits_are_inclusive(feature: Feature) -> None:
     for bound in (feature.minimum, feature.maximum):
         PredictionRequest.model_validate({**EXAMPLE_REQUEST, feature.name: bound})

@@ -4,8 +4,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from lambda_app.features import FEATURES
 from lambda_app.settings import Settings
+from problem.table import TABLE
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
@@ -23,9 +23,10 @@ def test_settings_table_names_every_variable() -> None:
 def test_feature_table_has_every_feature_with_its_bounds() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+) \| (?:(\S+) to (\S+).*|1 or 2) \|$", API, re.MULTILINE)
     expected = [
-        (f.name, f.meaning, *(("", "") if f.name == "sex" else (f"{f.minimum:g}", f"{f.maximum:g}"))) for f in FEATURES
+        (f.name, f.meaning, *(("", "") if f.name == "sex" else (f"{f.minimum:g}", f"{f.maximum:g}")))
+        for f in TABLE.features
     ]
-    assert [row for row in rows if row[0] in {f.name for f in FEATURES}] == expected
+    assert [row for row in rows if row[0] in {f.name for f in TABLE.features}] == expected
 
 
 def test_picture_of_the_architecture_has_every_edge_of_the_network() -> None:

@@ -1,0 +1,12 @@
+"""Loads the rows that the model learns from."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_diabetes
+
+
+def load_rows() -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """The columns' names, the features (n, columns) in the units of the table, and the target (n,)."""
+    data = load_diabetes(scaled=False)
+    features, targets = np.asarray(data.data, dtype=np.float64), np.asarray(data.target, dtype=np.float64)
+    return tuple(data.feature_names), features, targets
