@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from problem import rows as source
 from problem.table import TABLE
 from training.data import Rows, digest_rows, load_rows
 from training.errors import DataError
@@ -16,8 +17,9 @@ def test_holds_every_patient_in_real_units(rows: Rows) -> None:
 
 
 def test_refuses_columns_that_the_service_has_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.data.FEATURE_NAMES", TABLE.names[::-1])
-    with pytest.raises(DataError, match="the data has the columns"):
+    names, features, targets = source.load_rows()
+    monkeypatch.setattr(source, "load_rows", lambda: (names[::-1], features, targets))
+    with pytest.raises(DataError, match="the rows have the columns"):
         load_rows()
 
 
