@@ -16,7 +16,7 @@ def test_settings_table_names_every_variable() -> None:
     table = re.findall(r"^\| `([A-Z_]+)` \|", SETTINGS, re.MULTILINE)
     names = [field.name.upper() for field in fields(Settings)]
     assert table == names[: len(table)]
-    [told] = re.findall(r"^Lambda itself sets (.+?)\n\n", SETTINGS, re.MULTILINE | re.DOTALL)
+    [told] = re.findall(r"^Lambda sets (.+?)\n\n", SETTINGS, re.MULTILINE | re.DOTALL)
     assert set(names[len(table) :]) == {name for name in names if f"`{name}`" in told}
 
 
