@@ -104,7 +104,7 @@ def plan_destruction(environment: Environment) -> Path | None:
         path.unlink()
         raise DeployError(
             f"nothing was destroyed, because {environment.name} is protected: {'; '.join(protections)}. Turn that "
-            f"off in {environment.root}/environment.tf, deploy, and then destroy"
+            f"off in {environment.root}/main.tf, deploy, and then destroy"
         )
     return path
 

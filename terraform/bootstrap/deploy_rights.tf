@@ -1,13 +1,13 @@
 locals {
-  # What a deployment to an environment may do. All that it makes is called <project>-<environment>…, and where AWS lets
-  # a right be bound to names, it is.
+  # Permissions of a deployment to an environment. All resource names begin with <prefix>-<environment>, and permissions
+  # are restricted to these names where AWS allows it.
   #
-  # The limit of this: who may write the policies of the functions' roles can give these roles any right. Environments
-  # that must not trust each other belong in accounts of their own.
+  # A deployment writes the policies of the functions' roles, so it can grant these roles any permission. Environments
+  # that must not trust each other belong in separate accounts.
   deploy_statements = {
     for environment in var.environments : environment => [
       {
-        # `terraform init` also looks for workspaces, under another prefix. The names of the states are no secret.
+        # `terraform init` also lists workspaces under another prefix. The names of the states are not secret.
         Sid      = "FindState"
         Effect   = "Allow"
         Action   = ["s3:ListBucket"]
@@ -48,7 +48,7 @@ locals {
         Resource = local.named_resources[environment]
       },
       {
-        # These name what they make only afterwards, or not at all.
+        # These create resources without a name that could be known before.
         Sid       = "Unnamed"
         Effect    = "Allow"
         Action    = local.unnamed_actions
@@ -56,14 +56,14 @@ locals {
         Condition = { StringEquals = { "aws:RequestedRegion" = var.region } }
       },
       {
-        # The smoke test is a caller like others: it sees the records of its own predictions alone.
+        # Like any caller, the smoke test can read only the records of its own predictions.
         Sid      = "SmokeTest"
         Effect   = "Allow"
         Action   = ["execute-api:Invoke"]
         Resource = ["${local.arn}:execute-api:${local.arn_tail}:*"]
       },
       {
-        # Of the zones by which AWS makes an interface endpoint known in its VPC. Route 53 is in no region.
+        # AWS associates a private hosted zone with the VPC for each interface endpoint. Route 53 is global.
         Sid      = "PrivateNames"
         Effect   = "Allow"
         Action   = ["route53:AssociateVPCWithHostedZone"]
@@ -77,13 +77,13 @@ locals {
           "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:PutRolePolicy",
           "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription",
         ]
-        Resource = ["${local.arn}:iam::${var.account_id}:role/${var.name}-${environment}-*"]
+        Resource = ["${local.arn}:iam::${var.account_id}:role/${local.prefix}-${environment}-*"]
       },
       {
         Sid      = "PassRoles"
         Effect   = "Allow"
         Action   = ["iam:PassRole"]
-        Resource = ["${local.arn}:iam::${var.account_id}:role/${var.name}-${environment}-*"]
+        Resource = ["${local.arn}:iam::${var.account_id}:role/${local.prefix}-${environment}-*"]
         Condition = {
           StringEquals = {
             "iam:PassedToService" = ["lambda.amazonaws.com", "rds.amazonaws.com"]
@@ -91,7 +91,7 @@ locals {
         }
       },
       {
-        # RDS and API Gateway make these when an account first uses them.
+        # RDS and API Gateway create these when an account first uses them.
         Sid      = "ServiceLinkedRoles"
         Effect   = "Allow"
         Action   = ["iam:CreateServiceLinkedRole"]
@@ -105,7 +105,7 @@ locals {
     ]
   }
 
-  # As in the backend of terraform/environments.
+  # The keys of the backends in terraform/environments.
   state_keys = { for environment in var.environments : environment => "${environment}.tfstate" }
 
   named_actions = [
@@ -117,23 +117,23 @@ locals {
   named_resources = {
     for environment in var.environments : environment => [
       for resource in [
-        "cloudwatch:${local.arn_tail}:alarm:${var.name}-${environment}-*",
-        "cloudwatch::${var.account_id}:dashboard/${var.name}-${environment}*",
-        "events:${local.arn_tail}:rule/${var.name}-${environment}-*",
-        "lambda:${local.arn_tail}:function:${var.name}-${environment}-*",
-        # Has an id in place of a name, and is tagged when it is made.
+        "cloudwatch:${local.arn_tail}:alarm:${local.prefix}-${environment}-*",
+        "cloudwatch::${var.account_id}:dashboard/${local.prefix}-${environment}*",
+        "events:${local.arn_tail}:rule/${local.prefix}-${environment}-*",
+        "lambda:${local.arn_tail}:function:${local.prefix}-${environment}-*",
+        # Has an id instead of a name, and is tagged when created.
         "lambda:${local.arn_tail}:event-source-mapping:*",
-        "logs:${local.arn_tail}:log-group:/aws/*/${var.name}-${environment}*",
-        "rds:${local.arn_tail}:*:${var.name}-${environment}*",
-        # An instance without an option group of its own is made in the one that RDS keeps.
+        "logs:${local.arn_tail}:log-group:/aws/*/${local.prefix}-${environment}*",
+        "rds:${local.arn_tail}:*:${local.prefix}-${environment}*",
+        # RDS puts the instance into a default option group.
         "rds:${local.arn_tail}:og:default:*",
-        # The proxy and its target group have ids in place of names.
+        # The proxy and its target group have ids instead of names.
         "rds:${local.arn_tail}:db-proxy:*",
         "rds:${local.arn_tail}:target-group:*",
-        "s3:::${var.name}-${environment}-*",
-        "secretsmanager:${local.arn_tail}:secret:${var.name}-${environment}-*",
-        "sns:${local.arn_tail}:${var.name}-${environment}-*",
-        "sqs:${local.arn_tail}:${var.name}-${environment}-*",
+        "s3:::${local.prefix}-${environment}-*",
+        "secretsmanager:${local.arn_tail}:secret:${local.prefix}-${environment}-*",
+        "sns:${local.arn_tail}:${local.prefix}-${environment}-*",
+        "sqs:${local.arn_tail}:${local.prefix}-${environment}-*",
       ] : "${local.arn}:${resource}"
     ]
   }

@@ -1,4 +1,4 @@
-# An account has one provider for GitHub; another project may have made it.
+# An account can have only one provider for GitHub. Another project may have created it.
 resource "aws_iam_openid_connect_provider" "github" {
   count = var.github_oidc_provider_arn == null ? 1 : 0
 
@@ -10,13 +10,13 @@ locals {
   oidc_provider_arn = var.github_oidc_provider_arn == null ? one(aws_iam_openid_connect_provider.github[*].arn) : var.github_oidc_provider_arn
 }
 
-# A role for each environment, which a job gets only when GitHub runs it in the environment of that name; who may do so,
-# and from which branch, is decided by the environment's protection rules.
+# A role for each environment. GitHub Actions can assume it only in a job of the GitHub environment with that name. The
+# environment's protection rules decide who may run such a job, and from which branch.
 resource "aws_iam_role" "deploy" {
   for_each = var.environments
 
-  name                 = "deploy-${var.name}-${each.key}"
-  description          = "GitHub Actions deploys ${var.name} to ${each.key}"
+  name                 = "deploy-${local.prefix}-${each.key}"
+  description          = "GitHub Actions deploys ${local.project.name} to ${each.key}"
   max_session_duration = 3600
 
   assume_role_policy = jsonencode({
@@ -26,7 +26,7 @@ resource "aws_iam_role" "deploy" {
       Principal = { Federated = local.oidc_provider_arn }
       Action    = "sts:AssumeRoleWithWebIdentity"
       Condition = {
-        # Equal, not like: a pattern would let in a branch or a repository whose name somebody else chooses.
+        # StringEquals, because a pattern could match a branch or a repository that somebody else names.
         StringEquals = {
           "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
           "token.actions.githubusercontent.com:sub" = "repo:${var.github_repository}:environment:${each.key}"

@@ -1,6 +1,6 @@
-# What has to be there before an environment can be: the bucket of the states, the repository of the image, and the
-# roles by which GitHub Actions deploys without a key. Applied once an account, by a person with rights to do so:
-# first without a backend, since the bucket is not there yet; state.tf says how the state then moves into it.
+# The resources that environments need first: the state bucket, the image repository, and the roles with which GitHub
+# Actions deploys without keys. An administrator applies it once per account, first without a backend, because the
+# bucket does not exist yet. state.tf explains how to move the state into the bucket.
 
 provider "aws" {
   region              = var.region
@@ -8,7 +8,7 @@ provider "aws" {
 
   default_tags {
     tags = {
-      project    = var.name
+      project    = local.project.name
       managed_by = "terraform/bootstrap"
     }
   }
@@ -17,7 +17,10 @@ provider "aws" {
 data "aws_partition" "current" {}
 
 locals {
-  # Before an ARN's last part.
+  project = jsondecode(file("${path.module}/../../problem/project.json"))
+  prefix  = local.project.prefix
+
+  # Region and account, as in ARNs.
   arn_tail = "${var.region}:${var.account_id}"
   arn      = "arn:${data.aws_partition.current.partition}"
 }

@@ -1,7 +1,7 @@
-# One repository for all environments of the account: what was tested in one is what runs in the next.
+# One repository for all environments of the account, so that the image tested in one runs in the next.
 resource "aws_ecr_repository" "this" {
-  #checkov:skip=CKV_AWS_136:ECR's own key is enough: the image is the public source with public packages.
-  name                 = var.name
+  #checkov:skip=CKV_AWS_136:ECR's own key is enough for public source code and packages.
+  name                 = local.prefix
   image_tag_mutability = "IMMUTABLE"
 
   image_scanning_configuration {
@@ -20,14 +20,14 @@ resource "aws_ecr_lifecycle_policy" "this" {
     rules = [
       {
         rulePriority = 1
-        description  = "What has no tag was pushed by mistake"
+        description  = "Expire untagged images"
         selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 14 }
         action       = { type = "expire" }
       },
       {
         rulePriority = 2
-        # A function whose image is gone stops working once Lambda has put it to sleep: keep more than ever run at once.
-        description = "The newest images stay"
+        # An idle function whose image is gone cannot start again. Keep more images than ever run at the same time.
+        description = "Keep the newest images"
         selection   = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.images_kept }
         action      = { type = "expire" }
       },
@@ -35,7 +35,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
   })
 }
 
-# Lambda fetches the image itself. It would write such a policy on its own, if deployments were allowed to change it.
+# Lambda pulls the image itself. It would add this policy on its own if deployments could change the policy.
 resource "aws_ecr_repository_policy" "this" {
   repository = aws_ecr_repository.this.name
 
@@ -48,7 +48,7 @@ resource "aws_ecr_repository_policy" "this" {
       Action    = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
       Condition = {
         StringEquals = { "aws:SourceAccount" = var.account_id }
-        ArnLike      = { "aws:SourceArn" = "${local.arn}:lambda:${local.arn_tail}:function:${var.name}-*" }
+        ArnLike      = { "aws:SourceArn" = "${local.arn}:lambda:${local.arn_tail}:function:${local.prefix}-*" }
       }
     }]
   })

@@ -1,16 +1,21 @@
-# The states of all environments of the account, and afterwards this one's too: give it a backend "s3" with the key
-# bootstrap.tfstate and use_lockfile, and run
+# The states of all environments of the account. To store the state of bootstrap here too, give it a backend "s3" with
+# the key bootstrap.tfstate and use_lockfile, and run
 #   terraform init -migrate-state -backend-config=bucket=… -backend-config=region=…
 resource "aws_s3_bucket" "state" {
-  #checkov:skip=CKV_AWS_18:CloudTrail tells who touched a state; a second bucket for logs would need the same care.
-  #checkov:skip=CKV_AWS_144:Versions protect against mistakes; a region that is gone takes the environments along.
-  #checkov:skip=CKV_AWS_145:States hold no secrets here, and who may read them is decided by the roles.
-  #checkov:skip=CKV2_AWS_62:Nothing waits for a state to change.
-  # What deployments expect. Names of buckets are shared by all accounts of the world.
-  bucket = "${var.name}-states-${var.account_id}"
+  #checkov:skip=CKV_AWS_18:CloudTrail can record access. A bucket for logs would need the same protection.
+  #checkov:skip=CKV_AWS_144:Versions protect from mistakes, and the environments are in the same region.
+  #checkov:skip=CKV_AWS_145:The states contain no secrets, and the roles restrict who can read them.
+  #checkov:skip=CKV2_AWS_62:Nothing reacts to changes of a state.
+  # deploy/ composes the same name. Bucket names are unique across all AWS accounts.
+  bucket = "${local.prefix}-states-${var.account_id}"
 
   lifecycle {
     prevent_destroy = true
+
+    precondition {
+      condition     = can(regex("^[a-z][a-z0-9]{1,19}$", local.prefix))
+      error_message = "The prefix in problem/project.json must be 2 to 20 lower-case letters and digits, with a letter first."
+    }
   }
 }
 
@@ -64,7 +69,7 @@ resource "aws_s3_bucket_policy" "state" {
     }]
   })
 
-  # S3 refuses two changes of a bucket's access at once.
+  # S3 rejects concurrent changes of a bucket's access.
   depends_on = [aws_s3_bucket_public_access_block.state]
 }
 
@@ -77,7 +82,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
 
     filter {}
 
-    # Long enough to notice a broken state. Lock files leave old versions too, one for each run.
+    # Long enough to notice a broken state. Each run also leaves an old version of the lock file.
     noncurrent_version_expiration {
       noncurrent_days = 90
     }
@@ -91,6 +96,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
     }
   }
 
-  # Rules about old versions presuppose them.
+  # Rules about old versions need versioning.
   depends_on = [aws_s3_bucket_versioning.state]
 }

@@ -1,16 +1,5 @@
-variable "name" {
-  description = "Name of the project: of the repository in ECR, and the beginning of every name of an environment."
-  type        = string
-  default     = "diabetes"
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]{1,19}$", var.name))
-    error_message = "name must be 2 to 20 lower-case letters and digits, with a letter first."
-  }
-}
-
 variable "account_id" {
-  description = "The AWS account; a provider with keys of another one refuses to work."
+  description = "AWS account. The provider refuses credentials of any other."
   type        = string
 
   validation {
@@ -20,28 +9,28 @@ variable "account_id" {
 }
 
 variable "region" {
-  description = "Region of the bucket, the repository and the environments."
+  description = "AWS region of the bucket, the repository and the environments."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z]{2,3}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region must be a region of AWS, such as eu-west-1."
+    error_message = "region must be an AWS region, such as eu-west-1."
   }
 }
 
 variable "images_kept" {
-  description = "How many images the repository keeps, the newest first."
+  description = "Number of newest images that the repository keeps."
   type        = number
   default     = 100
 
   validation {
     condition     = var.images_kept >= 10 && var.images_kept <= 1000 && floor(var.images_kept) == var.images_kept
-    error_message = "images_kept must be a whole number from 10 to 1000: those that run, and some to go back to."
+    error_message = "images_kept must be a whole number from 10 to 1000."
   }
 }
 
 variable "github_repository" {
-  description = "The repository on GitHub whose workflows may deploy, as owner/name."
+  description = "GitHub repository whose workflows may deploy, as owner/name."
   type        = string
 
   validation {
@@ -51,7 +40,7 @@ variable "github_repository" {
 }
 
 variable "github_oidc_provider_arn" {
-  description = "The account's OIDC provider for GitHub, where it has one already; null to make it."
+  description = "ARN of the account's OIDC provider for GitHub. Null to create it."
   type        = string
   default     = null
 
@@ -64,7 +53,7 @@ variable "github_oidc_provider_arn" {
 }
 
 variable "environments" {
-  description = "Environments that live in this account, called the same on GitHub; each gets a role to deploy with."
+  description = "Environments in this account, named as on GitHub. Each gets a role for deployments."
   type        = set(string)
 
   validation {
@@ -73,8 +62,8 @@ variable "environments" {
   }
 
   validation {
-    # The bucket of the states begins like this environment's names would, and its deployment could change every state.
+    # Its names would begin like the state bucket's, so its deployment could change all states.
     condition     = !contains(var.environments, "states")
-    error_message = "environments must not have one that is called states."
+    error_message = "environments must not contain states."
   }
 }

@@ -7,6 +7,7 @@ import pytest
 
 from deploy.environment import Environment
 from deploy.image import REPOSITORY as IMAGE_REPOSITORY
+from lambda_app.project import PREFIX
 from local.aws_services import ACCOUNT, REGION
 from tests.deploy.conftest import REPOSITORY, Clone
 
@@ -73,14 +74,13 @@ def test_an_environment_that_is_none_is_refused_with_those_that_are(clone: Clone
 
 
 def test_names_are_those_that_terraform_gives() -> None:
-    bootstrap = REPOSITORY / "terraform" / "bootstrap"
-    variables, registry = (bootstrap / "variables.tf").read_text(), (bootstrap / "registry.tf").read_text()
-    [name] = re.findall(r'variable "name" {.*?default += "(.+?)"', variables, re.DOTALL)
+    terraform = REPOSITORY / "terraform"
+    registry, state = ((terraform / "bootstrap" / f"{name}.tf").read_text() for name in ("registry", "state"))
     [repository] = re.findall(r'"aws_ecr_repository" "this" {.*?name += (\S+)', registry, re.DOTALL)
-    assert (repository, name) == ("var.name", IMAGE_REPOSITORY)
-    [bucket] = re.findall(r'bucket += "(\$.+)"', (bootstrap / "state.tf").read_text())
+    assert (repository, PREFIX) == ("local.prefix", IMAGE_REPOSITORY)
+    [bucket] = re.findall(r'bucket += "(\$.+)"', state)
     for environment in ("dev", "staging", "prod"):
-        root = REPOSITORY / "terraform" / "environments" / environment
+        root = (terraform / "environments" / environment / "main.tf").read_text()
         here = Environment(environment, ACCOUNT, REGION, boto3.Session())
-        assert bucket.replace("${var.name}", name).replace("${var.account_id}", ACCOUNT) == here.state_bucket_name
-        assert re.findall(r'key += "(.+)"', (root / "environment.tf").read_text()) == [here.state_key]
+        assert bucket.replace("${local.prefix}", PREFIX).replace("${var.account_id}", ACCOUNT) == here.state_bucket_name
+        assert re.findall(r'key += "(.+)"', root) == [here.state_key]

@@ -1,11 +1,12 @@
 """An environment from nothing to a prediction, to the next release, and to nothing again.
 
 Terraform, its provider, the state in S3, the migrate and api functions, PostgreSQL, TLS and the signature are real; the
-root is small, since the whole one is applied elsewhere, and `docker` only writes down what it is told.
+module environment is small, since tests/terraform applies the real one, and `docker` only writes down what it is told.
 """
 
 import os
 import pty
+import re
 import shutil
 import signal
 import sys
@@ -78,12 +79,12 @@ def gateway(wire: Wire, cloud: AwsServices, postgres: Postgres, certificates: Ce
 
 @pytest.fixture
 def site(clone: Clone, functions: Functions, gateway: Gateway, bundle: Path, bootstrap: None) -> Clone:
-    """A clone whose dev is small, and is served by the functions and the gateway."""
+    """A clone whose module environment is small, and whose API is served by the functions and the gateway."""
     require_terraform()
-    root = clone.path / "terraform" / "environments" / "dev"
-    (root / "outputs.tf").unlink()
-    small = (REPOSITORY / "tests" / "deploy" / "root.tf").read_text()
-    (root / "main.tf").write_text(small.replace("API_URL", gateway.url))
+    module = clone.path / "terraform" / "modules" / "environment"
+    (module / "outputs.tf").unlink()
+    small = (REPOSITORY / "tests" / "deploy" / "small_environment.tf").read_text()
+    (module / "main.tf").write_text(small.replace("API_URL", gateway.url))
     clone.environment["AWS_ENDPOINT_URL_LAMBDA"] = functions.url
     shutil.copytree(bundle, clone.path / "build" / "models" / bundle.name)
     return clone
@@ -168,15 +169,15 @@ def test_a_migration_that_fails_stops_the_rest(site: Clone, functions: Functions
 
 
 def test_what_is_protected_is_not_destroyed_in_part(site: Clone, connect_service: Connect) -> None:
-    settings = site.path / "terraform" / "environments" / "dev" / "environment.tf"
-    protected = settings.read_text().replace("deletion_protection      = false", "deletion_protection = true")
-    settings.write_text(protected.replace("force_destroy           = true", "force_destroy = false"))
+    root = site.path / "terraform" / "environments" / "dev" / "main.tf"
+    protected = re.sub(r"(deletion_protection +)= false", r"\1= true", root.read_text())
+    root.write_text(re.sub(r"(force_destroy +)= true", r"\1= false", protected))
     _apply(site)
 
     assert site.refuse("destroy", "--env", "dev", "--yes") == (
-        "nothing was destroyed, because dev is protected: aws_rds_global_cluster.this has deletion_protection; "
-        "aws_s3_bucket.models has no force_destroy, and may hold models. Turn that off in "
-        "terraform/environments/dev/environment.tf, deploy, and then destroy"
+        "nothing was destroyed, because dev is protected: module.environment.aws_rds_global_cluster.this has "
+        "deletion_protection; module.environment.aws_s3_bucket.models has no force_destroy, and may hold models. Turn "
+        "that off in terraform/environments/dev/main.tf, deploy, and then destroy"
     )
     assert BUCKET in _list_buckets(connect_service)
 

@@ -13,9 +13,10 @@ from urllib.request import Request, urlopen
 import boto3
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
+from lambda_app.project import API_ROLE, REPLAY_ROLE
 from local.aws_services import ACCOUNT, REGION
 from local.cluster import PASSWORD
-from tests.terraform.policies import Atom, Document, build_policy, split_statement
+from tests.terraform.policies import Document, Permission, build_policy, split_statement
 
 FUNCTIONS = ("api", "replay", "migrate")
 ADMIN = "admin"
@@ -67,7 +68,9 @@ class Account:
 
     def variables(self, function: str) -> dict[str, str]:
         """The function's environment, at the copy."""
-        [environment] = self._resources[f'module.service.aws_lambda_function.this["{function}"]']["environment"]
+        [environment] = self._resources[f'module.environment.module.service.aws_lambda_function.this["{function}"]'][
+            "environment"
+        ]
         variables = dict(environment["variables"])
         for name in ("QUEUE_URL", "DEAD_LETTER_QUEUE_URL"):
             variables[name] = self.queue_url(variables[name].rpartition("/")[2])
@@ -78,23 +81,23 @@ class Account:
     def queue_url(self, name: str) -> str:
         return f"{self.endpoint_url}/{ACCOUNT}/{name}"
 
-    def atoms(self, role: str) -> list[Atom]:
-        return [atom for statement in self._statements[role] for atom, _ in split_statement(statement)]
+    def permissions(self, role: str) -> list[Permission]:
+        return [permission for statement in self._statements[role] for permission, _ in split_statement(statement)]
 
-    def take(self, role: str, atom: Atom) -> None:
-        """Leave everything in the role's policy but this."""
+    def revoke(self, role: str, permission: Permission) -> None:
+        """Remove this permission alone from the role's policy."""
         pairs = [pair for statement in self._statements[role] for pair in split_statement(statement)]
-        self._put_policy(role, [statement for other, statement in pairs if other != atom])
+        self._put_policy(role, [statement for other, statement in pairs if other != permission])
 
-    def give_back(self, role: str) -> None:
+    def restore(self, role: str) -> None:
         self._put_policy(role, self._statements[role])
 
     def may_connect(self, role: str, user: str) -> bool:
-        """Whether the role's present policy allows rds-db:connect as this user of the database.
+        """Return True if the role's present policy allows rds-db:connect as this user of the database.
 
         RDS Proxy asks IAM for it, and no call of an API does: so this is decided by moto's own reading of a policy.
         """
-        proxy_id = self._resources["module.database.aws_db_proxy.this"]["arn"].rpartition(":")[2]
+        proxy_id = self._resources["module.environment.module.database.aws_db_proxy.this"]["arn"].rpartition(":")[2]
         arn = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:{proxy_id}/{user}"
         answer = self.client(ADMIN, "iam").get_role_policy(RoleName=self._name(role), PolicyName="this")
         policy = IAMPolicy(json.dumps(answer["PolicyDocument"]))
@@ -105,7 +108,9 @@ class Account:
         return dict(self._secret_arns)
 
     def log_group(self, function: str) -> str:
-        name: str = self._resources[f'module.service.aws_cloudwatch_log_group.function["{function}"]']["name"]
+        name: str = self._resources[
+            f'module.environment.module.service.aws_cloudwatch_log_group.function["{function}"]'
+        ]["name"]
         return name
 
     def role_arn(self, role: str) -> str:
@@ -124,20 +129,23 @@ class Account:
 
     def _copy_stores(self) -> None:
         s3, sqs, logs, secrets = (self.client(ADMIN, name) for name in ("s3", "sqs", "logs", "secretsmanager"))
-        bucket = self._resources["module.model_store.aws_s3_bucket.this"]["bucket"]
-        policy = self._resources["module.model_store.aws_s3_bucket_policy.this"]["policy"]
+        bucket = self._resources["module.environment.module.model_store.aws_s3_bucket.this"]["bucket"]
+        policy = self._resources["module.environment.module.model_store.aws_s3_bucket_policy.this"]["policy"]
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_policy(Bucket=bucket, Policy=policy)
         for queue in ("records", "dead_letters"):
-            policy = self._resources[f'module.service.aws_sqs_queue_policy.tls_only["{queue}"]']["policy"]
-            name = self._resources[f"module.service.aws_sqs_queue.{queue}"]["name"]
+            policy = self._resources[f'module.environment.module.service.aws_sqs_queue_policy.tls_only["{queue}"]'][
+                "policy"
+            ]
+            name = self._resources[f"module.environment.module.service.aws_sqs_queue.{queue}"]["name"]
             sqs.create_queue(QueueName=name, Attributes={"Policy": policy})
         for function in FUNCTIONS:
             logs.create_log_group(logGroupName=self.log_group(function))
-        instance = self._resources["module.database.aws_db_instance.this"]
+        instance = self._resources["module.environment.module.database.aws_db_instance.this"]
         arns = {instance["username"]: instance["master_user_secret"][0]["secret_arn"]}
-        for user in ("diabetes_api", "diabetes_replay"):
-            arns[user] = self._resources[f'module.database.aws_secretsmanager_secret.role["{user}"]']["arn"]
+        for function, user in (("api", API_ROLE), ("replay", REPLAY_ROLE)):
+            address = f'module.environment.module.database.aws_secretsmanager_secret.role["{function}"]'
+            arns[user] = self._resources[address]["arn"]
         self._secret_arns = {}
         for user, arn in arns.items():
             content = json.dumps({"username": user, "password": PASSWORD})
@@ -147,8 +155,8 @@ class Account:
 
     def _copy_role(self, role: str) -> list[Document]:
         module, key = ("database", "proxy") if role == "proxy" else ("service", f'function["{role}"]')
-        trust = self._resources[f"module.{module}.aws_iam_role.{key}"]["assume_role_policy"]
-        text = self._resources[f"module.{module}.aws_iam_role_policy.{key}"]["policy"]
+        trust = self._resources[f"module.environment.module.{module}.aws_iam_role.{key}"]["assume_role_policy"]
+        text = self._resources[f"module.environment.module.{module}.aws_iam_role_policy.{key}"]["policy"]
         statements: list[Document] = json.loads(self._rename(text))["Statement"]
         self.client(ADMIN, "iam").create_role(RoleName=self._name(role), AssumeRolePolicyDocument=trust)
         self._put_policy(role, statements)
@@ -163,7 +171,7 @@ class Account:
 
     def _copy_functions(self) -> None:
         for function in FUNCTIONS:
-            values = self._resources[f'module.service.aws_lambda_function.this["{function}"]']
+            values = self._resources[f'module.environment.module.service.aws_lambda_function.this["{function}"]']
             self.client(ADMIN, "lambda").create_function(
                 FunctionName=values["function_name"],
                 Role=values["role"],
@@ -172,7 +180,7 @@ class Account:
             )
 
     def _make_surroundings(self) -> None:
-        """What else an account has, for the roles to be kept from."""
+        """Add resources that the roles must not reach."""
         self.client(ADMIN, "s3").create_bucket(
             Bucket=ELSEWHERE, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
@@ -204,7 +212,7 @@ class Account:
 
     def _name(self, role: str) -> str:
         module, key = ("database", "proxy") if role == "proxy" else ("service", f'function["{role}"]')
-        name: str = self._resources[f"module.{module}.aws_iam_role.{key}"]["name"]
+        name: str = self._resources[f"module.environment.module.{module}.aws_iam_role.{key}"]["name"]
         return name
 
     def _rename(self, text: str) -> str:

@@ -8,16 +8,17 @@ from typing import Any
 
 import boto3
 
+from lambda_app.project import PREFIX
 from local.aws_services import ACCOUNT, REGION
 from tests.terraform.program import Root
 
 # As terraform/bootstrap calls it.
-STATE_BUCKET = f"diabetes-states-{ACCOUNT}"
+STATE_BUCKET = f"{PREFIX}-states-{ACCOUNT}"
 INPUTS = {
     "account_id": ACCOUNT,
-    # Nobody pulls it: what runs in its place is the code beside the tests.
-    "image_uri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/diabetes@sha256:{'0' * 64}",
-    "alarm_email": "alarms@example.com",
+    "region": REGION,
+    # Never pulled. The tests run the code of the repository instead.
+    "image_uri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{PREFIX}@sha256:{'0' * 64}",
 }
 
 
@@ -70,18 +71,18 @@ def connect(endpoint_url: str, service: str) -> Any:
     )
 
 
-def apply_environment(root: Root, endpoint_url: str) -> Applied:
-    """Init, plan, apply, and plan again."""
-    plan_text = plan_environment(root, "first.tfplan")
+def plan_environment(root: Root) -> str:
+    """Init with the bucket that bootstrap made, and plan into first.tfplan; return the plan as JSON."""
+    backend = (f"-backend-config=bucket={STATE_BUCKET}", f"-backend-config=region={REGION}")
+    root.run("init", "-input=false", "-no-color", *backend)
+    return _plan(root, "first.tfplan")
+
+
+def apply_environment(root: Root, endpoint_url: str, plan_text: str) -> Applied:
+    """Apply first.tfplan, whose JSON `plan_text` is, and plan again."""
     changes = root.change("apply", "first.tfplan")
     state_text = root.run("show", "-json").stdout
     return Applied(root, endpoint_url, plan_text, state_text, _plan(root, "second.tfplan"), changes)
-
-
-def plan_environment(root: Root, file: str) -> str:
-    """Init with the bucket that bootstrap made, and plan; returns the plan as JSON."""
-    root.run("init", "-input=false", "-no-color", f"-backend-config=bucket={STATE_BUCKET}")
-    return _plan(root, file)
 
 
 def _plan(root: Root, file: str) -> str:

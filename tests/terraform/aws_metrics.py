@@ -1,4 +1,4 @@
-"""The metrics of AWS's services that alarms and dashboard may name, as AWS documents them."""
+"""The metrics of AWS services that alarms and dashboard may name, as AWS documents them."""
 
 # The names of the metrics, by namespace and the dimensions that they all have.
 DOCUMENTED: dict[tuple[str, frozenset[str]], set[str]] = {

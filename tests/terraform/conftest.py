@@ -1,54 +1,57 @@
-"""Terraform itself, a copy of the sources for it to run in, and an environment that it has really made."""
+"""Terraform's module tests, the environments' plans, and an environment applied to an emulated AWS, each made once."""
 
+import json
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from local.aws_services import ACCOUNT, REGION
-from tests.terraform.applied import STATE_BUCKET, Applied, apply_environment, connect
-from tests.terraform.made import Resources, read_resources
-from tests.terraform.program import Root, build_environment, copy_sources, require_terraform
+from tests.terraform.applied import STATE_BUCKET, Applied, apply_environment, connect, plan_environment
+from tests.terraform.program import MODULES, Root, build_environment, copy_sources, require_terraform
+from tests.terraform.rendered import Message, Resources, read_resources, run_tests
 from tests.terraform.server import serve_aws
+
+ENVIRONMENTS = ("dev", "staging", "prod")
+# Each needs a core and a gigabyte.
+SIDE_BY_SIDE = 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What destroys the environment comes after everything that looks at it."""
+    """Destroy the environment after all tests that read it."""
     items.sort(key=lambda item: item.path.name == "test_destroyed.py")
 
 
 @pytest.fixture(scope="session")
-def terraform() -> None:
-    """Terraform can be run."""
-    require_terraform()
-
-
-@pytest.fixture(scope="session")
 def terraform_environment() -> dict[str, str]:
-    """What Terraform runs with; the provider comes from where the user's Terraform gets it."""
+    """The environment variables of Terraform, or a skip without Terraform."""
+    require_terraform()
     return build_environment()
 
 
 @pytest.fixture(scope="session")
-def modules(
-    terraform: None, terraform_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Root]:
-    """A copy of a module, so that neither the tree nor another test's provider directory is touched."""
+def module_tests(
+    terraform_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[list[Message]]]]:
+    """The messages of each directory's own tests, which run side by side."""
     sources = copy_sources(tmp_path_factory.mktemp("modules"))
-    return lambda name: Root(sources / "modules" / name, terraform_environment)
+    pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+    yield {name: pool.submit(run_tests, Root(sources / name, terraform_environment)) for name in MODULES}
+    pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="session")
-def observability(modules: Callable[[str], Root]) -> Resources:
-    """What the module observability makes."""
-    return read_resources(modules("observability"), "observability", "alarms")
+def observability(module_tests: dict[str, Future[list[Message]]]) -> Resources:
+    """The resources of the module observability with its defaults."""
+    return read_resources(module_tests["modules/observability"].result(), "alarms")
 
 
 @pytest.fixture(scope="session")
 def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an AWS without anything in it."""
+    """The URL of an empty emulated AWS."""
     log_path = tmp_path_factory.mktemp("emulated_aws") / "server.log"
     with serve_aws("tests.terraform.emulated_aws", log_path) as endpoint_url:
         yield endpoint_url
@@ -56,12 +59,9 @@ def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def roots(
-    terraform: None,
-    terraform_environment: dict[str, str],
-    emulated_aws: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    terraform_environment: dict[str, str], emulated_aws: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Root]]:
-    """Each environment's root by its name, in an AWS where terraform/bootstrap was applied."""
+    """Each environment's root by name, in an AWS to which terraform/bootstrap is applied."""
     sources = copy_sources(tmp_path_factory.mktemp("applied"))
     environment = terraform_environment | {
         "AWS_ENDPOINT_URL": emulated_aws,
@@ -73,17 +73,19 @@ def roots(
     inputs = {
         "account_id": ACCOUNT,
         "region": REGION,
-        "github_repository": "example/diabetes",
-        "environments": '["dev","staging","prod"]',
+        "github_repository": "owner/name",
+        "environments": json.dumps(ENVIRONMENTS),
     }
     arguments = [f"-var={name}={value}" for name, value in inputs.items()]
+    main = sources / "environments" / "dev" / "main.tf"
+    main.write_text(main.read_text().replace("settings = {", 'settings = {\n alarm_email = "alarms@example.com"'))
     with ThreadPoolExecutor() as pool:
-        # The provider watches a bucket's lifecycle for most of a minute: an environment is made meanwhile.
+        # The provider waits most of a minute for the bucket's lifecycle. The environments need only the bucket.
         applying = pool.submit(bootstrap.change, "apply", *arguments)
         client = connect(emulated_aws, "s3")
         while not applying.done() and not _has_bucket(client):
             time.sleep(0.2)
-        yield {path.name: Root(path, environment) for path in (sources / "environments").iterdir()}
+        yield {name: Root(sources / "environments" / name, environment) for name in ENVIRONMENTS}
         assert applying.result()["add"] > 0
 
 
@@ -96,6 +98,20 @@ def _has_bucket(client: object) -> bool:
 
 
 @pytest.fixture(scope="session")
-def applied(roots: dict[str, Root], emulated_aws: str) -> Applied:
-    """The environment dev, made by Terraform in the emulated AWS."""
-    return apply_environment(roots["dev"], emulated_aws)
+def plans(roots: dict[str, Root]) -> Iterator[dict[str, Future[str]]]:
+    """The first plan of each environment as JSON text, made side by side."""
+    pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+    yield {name: pool.submit(plan_environment, roots[name]) for name in ENVIRONMENTS}
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def applied(roots: dict[str, Root], plans: dict[str, Future[str]], emulated_aws: str) -> Applied:
+    """The environment dev, applied by Terraform to the emulated AWS."""
+    return apply_environment(roots["dev"], emulated_aws, plans["dev"].result())
+
+
+@pytest.fixture(scope="session", params=ENVIRONMENTS)
+def plan(request: pytest.FixtureRequest, plans: dict[str, Future[str]]) -> dict[str, Any]:
+    """The first plan of an environment, with its name."""
+    return {"environment": request.param, **json.loads(plans[request.param].result())}

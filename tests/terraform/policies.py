@@ -1,4 +1,4 @@
-"""IAM's policies, and the parts they can be taken apart into."""
+"""IAM policies, and how to split them into single permissions."""
 
 import json
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 Document = dict[str, Any]
 
 
-class Atom(NamedTuple):
+class Permission(NamedTuple):
     """The smallest part of a policy: one action on one resource."""
 
     sid: str
@@ -14,11 +14,11 @@ class Atom(NamedTuple):
     resource: str
 
 
-def split_statement(statement: Document) -> list[tuple[Atom, Document]]:
-    """Its atoms, and each as a statement of its own, without the name, which may be there once."""
+def split_statement(statement: Document) -> list[tuple[Permission, Document]]:
+    """Return its permissions, each with a statement of its own, without the name, which must be unique."""
     rest = {name: value for name, value in statement.items() if name != "Sid"}
     return [
-        (Atom(statement["Sid"], action, resource), {**rest, "Action": [action], "Resource": [resource]})
+        (Permission(statement["Sid"], action, resource), {**rest, "Action": [action], "Resource": [resource]})
         for action in _as_list(statement["Action"])
         for resource in _as_list(statement["Resource"])
     ]

@@ -1,4 +1,4 @@
-"""Terraform's program: whether it can be run, with what, and in which directory."""
+"""Terraform: its version, its provider, and a directory to run it in."""
 
 import json
 import os
@@ -15,6 +15,8 @@ from local.aws_services import REPOSITORY
 from tests.machine import require
 
 SOURCES = REPOSITORY / "terraform"
+# Directories with tests of their own. The environments' roots are planned instead.
+MODULES = ["bootstrap", *sorted(f"modules/{path.name}" for path in (SOURCES / "modules").iterdir())]
 # Write-only arguments came with it.
 MINIMUM = (1, 11)
 
@@ -52,8 +54,10 @@ class Root:
 
 
 def copy_sources(directory: Path) -> Path:
-    """The sources, whole, since roots name modules by relative paths; Terraform leaves its files in there."""
+    """Copy terraform/ and problem/project.json, so that Terraform leaves no files in the repository."""
     leftovers = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*")
+    (directory / "problem").mkdir()
+    shutil.copy(REPOSITORY / "problem" / "project.json", directory / "problem")
     return Path(shutil.copytree(SOURCES, directory / "terraform", ignore=leftovers))
 
 

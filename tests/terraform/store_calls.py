@@ -83,7 +83,7 @@ def ask_attributes(queue: Callable[[Stage], str]) -> Call:
 
 def purge(stage: Stage, role: str) -> object:
     # One of the test's own, since a queue may be purged once a minute.
-    url = stage.client(ADMIN, "sqs").create_queue(QueueName=f"diabetes-{uuid4()}")["QueueUrl"]
+    url = stage.client(ADMIN, "sqs").create_queue(QueueName=f"own-{uuid4()}")["QueueUrl"]
     return stage.client(role, "sqs").purge_queue(QueueUrl=url)
 
 

@@ -17,7 +17,9 @@ from tests.events import Context, invoke, load_event
 from tests.queues import QueuePair
 from tests.records import make_record
 from tests.standins.cloudwatch import CloudWatch
-from tests.terraform.made import Resources, list_own_alarms
+from tests.terraform.rendered import Resources, list_own_alarms
+
+pytestmark = pytest.mark.xdist_group("terraform-modules")
 
 AWAY = {"DATABASE_PORT": "1"}
 NO_QUEUE = {"QUEUE_URL": "http://127.0.0.1:1/1/records"}

@@ -12,7 +12,9 @@ import pytest
 from local.aws_services import AwsServices
 from tests.standins.cloudwatch import CloudWatch
 from tests.terraform.aws_metrics import DOCUMENTED
-from tests.terraform.made import Resources, list_alarms
+from tests.terraform.rendered import Resources, list_alarms
+
+pytestmark = pytest.mark.xdist_group("terraform-modules")
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PERIOD_MINUTES = 5

@@ -1,10 +1,10 @@
-"""Where Terraform and the code must say the same: environment variables, metrics, runbooks, the request that keeps
-warm."""
+"""Facts on which Terraform and the code must agree: environment variables, metrics, runbooks, the keep-warm request."""
 
 import dataclasses
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,21 +14,29 @@ import pytest
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke
-from tests.terraform.made import NOT_SET, OF_LAMBDA, Resources, list_alarms, list_own_alarms, read_resources
-from tests.terraform.program import SOURCES, Root
+from tests.terraform.program import SOURCES
+from tests.terraform.rendered import (
+    NOT_SET,
+    OF_LAMBDA,
+    Message,
+    Resources,
+    list_alarms,
+    list_own_alarms,
+    read_resources,
+)
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENTS = sorted(path for path in (ROOT / "terraform" / "environments").iterdir() if path.is_dir())
 
+pytestmark = pytest.mark.xdist_group("terraform-modules")
 
 # Of a metric of the service: its name, and the names of its dimensions.
 Metric = tuple[str, frozenset[str]]
 
 
 @pytest.fixture(scope="session")
-def service(modules: Callable[[str], Root]) -> Resources:
-    """What the module service makes, every option at its default."""
-    return read_resources(modules("service"), "functions", "environment")
+def service(module_tests: dict[str, Future[list[Message]]]) -> Resources:
+    """The resources of the module service."""
+    return read_resources(module_tests["modules/service"].result(), "functions")
 
 
 @pytest.fixture
@@ -86,17 +94,6 @@ def test_each_command_is_a_function_of_the_handler(service: Resources, function:
     assert name in lambda_app.handler._BUILDERS
 
 
-def test_the_functions_connect_as_the_roles_that_migrations_make(service: Resources) -> None:
-    migrations = (ROOT / "lambda_app" / "log" / "migrations").glob("*.sql")
-    made = re.findall(r"FOREACH name IN ARRAY ARRAY\[(.+?)\]", "".join(path.read_text() for path in migrations))
-    roles = {
-        service[f'aws_lambda_function.this["{name}"]']["environment"][0]["variables"]["DATABASE_USER"]
-        for name in ("api", "replay")
-    }
-    # The migration that makes them, and those that set something for them.
-    assert {frozenset(re.findall(r"'(\w+)'", names)) for names in made} == {frozenset(roles)}
-
-
 def test_every_alarm_on_the_service_is_on_a_metric_that_it_emits(
     observability: Resources, emitted: set[Metric]
 ) -> None:
@@ -135,16 +132,3 @@ def test_every_alarm_has_a_section_of_the_operations_manual(observability: Resou
 def test_the_request_that_keeps_warm_is_answered(wire: Callable[..., LambdaHandler]) -> None:
     event = json.loads((SOURCES / "modules" / "service" / "keep_warm.json").read_text(encoding="utf-8"))
     assert invoke(wire(), event)["statusCode"] == 200
-
-
-@pytest.mark.parametrize("file", ["main.tf", "outputs.tf", "variables.tf", "versions.tf"])
-def test_environments_differ_in_one_file_alone(file: str) -> None:
-    assert [path.name for path in ENVIRONMENTS] == ["dev", "prod", "staging"]
-    assert len({(environment / file).read_bytes() for environment in ENVIRONMENTS}) == 1
-
-
-def test_environments_give_the_same_inputs() -> None:
-    files = [(environment / "environment.tf").read_text(encoding="utf-8") for environment in ENVIRONMENTS]
-    names = [set(re.findall(r"^  (\w+) *=", file.partition("\nlocals {")[2], re.MULTILINE)) for file in files]
-    assert names[0]
-    assert all(others == names[0] for others in names)

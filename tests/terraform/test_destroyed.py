@@ -3,7 +3,12 @@
 import json
 import re
 
+import pytest
+
+from lambda_app.project import PREFIX
 from tests.terraform.applied import Applied, list_inputs
+
+pytestmark = pytest.mark.xdist_group("terraform-applied")
 
 # Of each service, what lists the things that an environment is made of.
 LISTS = {
@@ -31,7 +36,7 @@ LISTS = {
     "sqs": ["list_queues"],
 }
 # Not the role by which it is deployed, which outlives it.
-OURS = re.compile(r"(?<!deploy-)diabetes-dev\b")
+OURS = re.compile(rf"(?<!deploy-){PREFIX}-dev\b")
 
 
 def find_ours(applied: Applied) -> set[str]:
@@ -55,7 +60,7 @@ def list_keys(applied: Applied) -> list[str]:
     """The states of the KMS keys that Terraform made: a deleted one is still there for days."""
     kms = applied.client("kms")
     keys = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
-    return [key["KeyState"] for key in keys if "diabetes-dev" in key["Description"]]
+    return [key["KeyState"] for key in keys if f"{PREFIX}-dev" in key["Description"]]
 
 
 def test_destroy_leaves_nothing(applied: Applied) -> None:

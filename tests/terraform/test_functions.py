@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from lambda_app.project import API_ROLE, METRICS_NAMESPACE, PREFIX, REPLAY_ROLE
 from lambda_app.settings import Settings
 from local.aws_services import REGION, REPOSITORY
 from local.emulator import Emulator
@@ -19,10 +20,13 @@ from local.ports import find_free_ports
 from tests.events import NAMES, check_answer, load_event
 from tests.queues import count_messages
 from tests.terraform.applied import Applied, list_resources
-from tests.terraform.made import NOT_SET, OF_LAMBDA
+from tests.terraform.rendered import NOT_SET, OF_LAMBDA
 from training.registry import promote_version, publish_bundle
 
-FUNCTIONS = ("api", "replay", "migrate")
+pytestmark = pytest.mark.xdist_group("terraform-applied")
+
+DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": f"{PREFIX}_owner"}
+FUNCTIONS = tuple(DATABASE_USERS)
 # The database of these tests is another one, without a proxy that takes tokens and without TLS.
 DATABASE = ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_PASSWORD", "DATABASE_TLS")
 # What the function takes from the machine: without these not even Python starts.
@@ -96,12 +100,14 @@ def test_deployed_environment_names_what_was_made(applied: Applied, function: st
     settings = Settings.from_env({**variables, **OF_LAMBDA})
     assert settings.database_password is None
     assert settings.database_tls == "verify"
+    assert settings.database_user == DATABASE_USERS[function]
+    assert settings.metrics_namespace == METRICS_NAMESPACE
     assert settings.model_bucket == applied.outputs["model_bucket_name"]
     assert settings.queue_url == applied.outputs["queue_url"]
     assert settings.dead_letter_queue_url == applied.outputs["dead_letter_queue_url"]
-    assert settings.database_host == resources["module.database.aws_db_proxy.this"]["endpoint"]
-    assert settings.database_name == resources["module.database.aws_db_instance.this"]["db_name"]
-    assert settings.database_port == resources["module.database.aws_db_instance.this"]["port"]
+    assert settings.database_host == resources["module.environment.module.database.aws_db_proxy.this"]["endpoint"]
+    assert settings.database_name == resources["module.environment.module.database.aws_db_instance.this"]["db_name"]
+    assert settings.database_port == resources["module.environment.module.database.aws_db_instance.this"]["port"]
     # Terraform sets every setting, so that none rests on a default.
     unset = {field.name.upper() for field in dataclasses.fields(Settings)} - set(variables)
     assert unset - {"ROLE_SECRET_ARNS"} == NOT_SET
@@ -140,7 +146,7 @@ def test_prediction_is_stored_and_measured_where_the_alarms_look(
     rows = query("SELECT prediction FROM predictions WHERE request_id = :id", id=UUID(body["request_id"]))
     assert rows == [[body["prediction"]]]
     measured = _read_metrics(api)
-    namespace, dimensions = "DiabetesMl", (("service", "diabetes-dev"),)
+    namespace, dimensions = METRICS_NAMESPACE, (("service", f"{PREFIX}-dev"),)
     assert measured[namespace, "ServerErrors", dimensions] == [0.0]
     alarms = applied.client("cloudwatch").describe_alarms()["MetricAlarms"]
     [alarm] = [alarm for alarm in alarms if alarm.get("MetricName") == "ServerErrors"]
@@ -159,7 +165,7 @@ def test_record_goes_by_the_deployed_queue_while_the_database_is_away(
     assert answer["statusCode"] == 200
     body = json.loads(answer["body"])
     assert count_messages(sqs, url) == 1
-    assert _read_metrics(api)["DiabetesMl", "RecordsToQueue", (("service", "diabetes-dev"),)] == [1.0]
+    assert _read_metrics(api)[METRICS_NAMESPACE, "RecordsToQueue", (("service", f"{PREFIX}-dev"),)] == [1.0]
     stored = {"id": UUID(body["request_id"])}
     assert query("SELECT prediction FROM predictions WHERE request_id = :id", **stored) == []
     replay = start("replay")

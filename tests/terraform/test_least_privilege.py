@@ -1,5 +1,5 @@
-"""Least privilege, proven by using it: with IAM enforced each role can do its work, needs every action that its policy
-allows, and is refused one step beyond."""
+"""Least privilege with IAM enforced: each role can do its work, needs every action that its policy allows, and is
+refused other calls."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +16,14 @@ from tests.events import invoke, load_event
 from tests.standins.certificates import Certificates, make_certificates
 from tests.standins.rds_proxy import RdsProxy
 from tests.terraform.account import ADMIN, Account
+from tests.terraform.allowed_calls import ALLOWED_CALLS, DATABASE_USERS, DENIED_TO_CODE, OWNER
 from tests.terraform.applied import Applied, list_resources
-from tests.terraform.beyond import CASES, find_refusal
-from tests.terraform.exercises import DATABASE_USERS, DENIALS, EXERCISES
+from tests.terraform.denied_calls import CASES, find_refusal
 from tests.terraform.server import serve_aws
 from tests.terraform.stage import Stage
 from training.registry import promote_version, publish_bundle
+
+pytestmark = pytest.mark.xdist_group("terraform-applied")
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +51,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         login = postgres.login
         options = {"host": login.host, "port": login.port, "password": PASSWORD, "database": login.database}
         with pg8000.native.Connection(login.user, **options) as connection:
-            connection.run(f"CREATE ROLE diabetes_owner LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
-        with pg8000.native.Connection("diabetes_owner", **options) as connection:
+            connection.run(f"CREATE ROLE {OWNER} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+        with pg8000.native.Connection(OWNER, **options) as connection:
             connection.run("BEGIN")
             apply_migrations(connection)
             connection.run("COMMIT")
@@ -80,36 +82,42 @@ def stage(
 
 
 def test_table_has_every_action_of_every_policy_and_no_other(account: Account) -> None:
-    actions = {(role, atom.sid, atom.action) for role in (*DATABASE_USERS, "proxy") for atom in account.atoms(role)}
-    assert actions == EXERCISES.keys() | DENIALS.keys()
-    assert not EXERCISES.keys() & DENIALS.keys()
+    actions = {
+        (role, permission.sid, permission.action)
+        for role in (*DATABASE_USERS, "proxy")
+        for permission in account.permissions(role)
+    }
+    assert actions == ALLOWED_CALLS.keys() | DENIED_TO_CODE.keys()
+    assert not ALLOWED_CALLS.keys() & DENIED_TO_CODE.keys()
 
 
-@pytest.mark.parametrize("key", EXERCISES, ids=" ".join)
+@pytest.mark.parametrize("key", ALLOWED_CALLS, ids=" ".join)
 def test_action_is_needed(key: tuple[str, str, str], stage: Stage) -> None:
-    role, exercise = key[0], EXERCISES[key]
-    assert not exercise(stage, role)
-    for atom in stage.account.atoms(role):
-        if (atom.sid, atom.action) == key[1:]:
-            stage.account.take(role, atom)
+    role, call = key[0], ALLOWED_CALLS[key]
+    assert not call(stage, role)
+    for permission in stage.account.permissions(role):
+        if (permission.sid, permission.action) == key[1:]:
+            stage.account.revoke(role, permission)
             try:
-                assert exercise(stage, role), f"refused nothing without {atom}"
+                assert call(stage, role), f"refused nothing without {permission}"
             finally:
-                stage.account.give_back(role)
-            assert not exercise(stage, role)
+                stage.account.restore(role)
+            assert not call(stage, role)
 
 
-@pytest.mark.parametrize("key", DENIALS, ids=" ".join)
+@pytest.mark.parametrize("key", DENIED_TO_CODE, ids=" ".join)
 def test_denial_is_needed(key: tuple[str, str, str], stage: Stage) -> None:
-    role, exercise = key[0], DENIALS[key]
-    assert exercise(stage, role)
-    [atom] = [atom for atom in stage.account.atoms(role) if (atom.sid, atom.action) == key[1:]]
-    stage.account.take(role, atom)
+    role, call = key[0], DENIED_TO_CODE[key]
+    assert call(stage, role)
+    [permission] = [
+        permission for permission in stage.account.permissions(role) if (permission.sid, permission.action) == key[1:]
+    ]
+    stage.account.revoke(role, permission)
     try:
-        assert not exercise(stage, role)
+        assert not call(stage, role)
     finally:
-        stage.account.give_back(role)
-    assert exercise(stage, role)
+        stage.account.restore(role)
+    assert call(stage, role)
 
 
 @pytest.mark.parametrize(("name", "role"), CASES)
@@ -125,11 +133,11 @@ def test_database_lets_a_role_in_as_its_own_user_alone(role: str, user: str, acc
 
 
 def test_function_cannot_connect_as_the_owner_of_the_tables(stage: Stage) -> None:
-    api = stage.start("api", DATABASE_USER="diabetes_owner")
+    api = stage.start("api", DATABASE_USER=OWNER)
     answer = invoke(api, load_event("predict"))
     assert answer["headers"]["x-prediction-record"] == "queue"
     # At the start, and when the request tried again.
     assert stage.proxy.logins
     for login in stage.proxy.logins:
-        assert login.parameters["user"] == "diabetes_owner"
+        assert login.parameters["user"] == OWNER
         assert login.fault == "AccessDenied: rds-db:connect"

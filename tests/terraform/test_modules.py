@@ -1,34 +1,24 @@
-"""Terraform's own checks in every directory under terraform/: format, `validate` and `terraform test`, without AWS."""
+"""Terraform's own checks of terraform/: format, `validate` and `terraform test`, without AWS."""
 
-import re
-from pathlib import Path
+from concurrent.futures import Future
 
 import pytest
 
-from tests.terraform.program import SOURCES, Root, copy_sources
+from tests.terraform.program import MODULES, SOURCES, Root
+from tests.terraform.rendered import Message
 
-DIRECTORIES = sorted(
-    {path.parent.relative_to(SOURCES).as_posix() for path in SOURCES.glob("**/*.tf") if ".terraform" not in path.parts}
-)
-
-
-@pytest.fixture(scope="session")
-def copy(terraform: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sources, each directory of which is initialised and tested."""
-    return copy_sources(tmp_path_factory.mktemp("modules"))
+pytestmark = pytest.mark.xdist_group("terraform-modules")
 
 
-def test_files_are_formatted(terraform: None, terraform_environment: dict[str, str]) -> None:
+def test_files_are_formatted(terraform_environment: dict[str, str]) -> None:
     Root(SOURCES, terraform_environment).run("fmt", "-check", "-diff", "-recursive", "-no-color")
 
 
-@pytest.mark.parametrize("name", DIRECTORIES)
-def test_directory_is_valid_and_passes_its_tests(name: str, copy: Path, terraform_environment: dict[str, str]) -> None:
-    root = Root(copy / name, terraform_environment)
-    root.run("init", "-backend=false", "-input=false", "-no-color")
-    root.run("validate", "-no-color")
-    output = root.run("test", "-no-color").stdout
-    # Without any test, `terraform test` succeeds too. What only wires modules together may have none.
-    passed = re.search(r"(\d+) passed, 0 failed", output)
-    assert passed, output
-    assert int(passed[1]) > 0 or name.startswith("environments/"), f"{name} has no tests"
+@pytest.mark.parametrize("name", MODULES)
+def test_directory_is_valid_and_passes_its_tests(name: str, module_tests: dict[str, Future[list[Message]]]) -> None:
+    [summary] = [
+        message["test_summary"] for message in module_tests[name].result() if message["type"] == "test_summary"
+    ]
+    # Without any test, `terraform test` succeeds too.
+    assert summary["passed"] > 0
+    assert summary["failed"] == summary["errored"] == summary["skipped"] == 0

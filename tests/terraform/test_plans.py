@@ -1,29 +1,31 @@
-"""What the AWS provider would make of staging and prod, and what protects the data there."""
+"""The plans of the environments: what the AWS provider would create, and what protects the data."""
 
-import json
 from typing import Any
 
 import pytest
 
-from tests.terraform.applied import list_resources, plan_environment
+from lambda_app.project import PREFIX
+from tests.environments import list_declared_settings, read_own_settings
+from tests.terraform.applied import list_resources
 from tests.terraform.leaks import find_set_attributes
-from tests.terraform.program import Root
 
-INSTANCE = "module.database.aws_db_instance.this"
-BUCKET = "module.model_store.aws_s3_bucket.this"
-QUEUES = ("records", "dead_letters")
-PROVISIONED = "module.service.aws_lambda_provisioned_concurrency_config.api[0]"
+pytestmark = pytest.mark.xdist_group("terraform-applied")
+
+Planned = dict[str, dict[str, Any]]
+
+# Multi-AZ, days of backups, deletion protection, no final snapshot, deletion of the bucket with its models, page.
+PROTECTION = {
+    "dev": (False, 1, False, True, True, "on"),
+    "staging": (True, 7, False, True, False, "on"),
+    "prod": (True, 35, True, False, False, "off"),
+}
 
 
-@pytest.fixture(scope="module", params=["staging", "prod"])
-def plan(request: pytest.FixtureRequest, roots: dict[str, Root]) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(plan_environment(roots[request.param], "first.tfplan"))
-    return {**document, "environment": request.param}
-
-
-@pytest.fixture(scope="module")
-def planned(plan: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return list_resources(plan["planned_values"])
+@pytest.fixture
+def planned(plan: dict[str, Any]) -> Planned:
+    """The planned resources by address within module.environment."""
+    resources = list_resources(plan["planned_values"])
+    return {address.removeprefix("module.environment."): values for address, values in resources.items()}
 
 
 def test_plan_only_creates_and_holds_no_secret(plan: dict[str, Any]) -> None:
@@ -34,34 +36,48 @@ def test_plan_only_creates_and_holds_no_secret(plan: dict[str, Any]) -> None:
     assert list(find_set_attributes(plan)) == []
 
 
-def test_everything_is_encrypted_and_nothing_is_public(planned: dict[str, dict[str, Any]]) -> None:
-    assert planned[INSTANCE]["storage_encrypted"]
-    assert not planned[INSTANCE]["publicly_accessible"]
+def test_everything_is_encrypted_and_nothing_is_public(planned: Planned) -> None:
+    instance = planned["module.database.aws_db_instance.this"]
+    assert instance["storage_encrypted"]
+    assert not instance["publicly_accessible"]
     assert planned["module.database.aws_db_proxy.this"]["require_tls"]
     access = planned["module.model_store.aws_s3_bucket_public_access_block.this"]
     assert {name: value for name, value in access.items() if not value} == {}
-    assert {planned[f"module.service.aws_sqs_queue.{name}"]["sqs_managed_sse_enabled"] for name in QUEUES} == {True}
+    queues = [planned[f"module.service.aws_sqs_queue.{name}"] for name in ("records", "dead_letters")]
+    assert [queue["sqs_managed_sse_enabled"] for queue in queues] == [True, True]
     [versioning] = planned["module.model_store.aws_s3_bucket_versioning.this"]["versioning_configuration"]
     assert versioning["status"] == "Enabled"
 
 
-@pytest.mark.parametrize("plan", ["prod"], indirect=True)
-def test_prod_is_protected(planned: dict[str, dict[str, Any]]) -> None:
-    instance = planned[INSTANCE]
-    expected = {
-        "deletion_protection": True,
-        "multi_az": True,
-        "skip_final_snapshot": False,
-        "final_snapshot_identifier": "diabetes-prod-final",
-        "delete_automated_backups": False,
-        "backup_retention_period": 35,
-        "manage_master_user_password": True,
-        "iam_database_authentication_enabled": True,
-        "performance_insights_enabled": True,
-    }
-    assert {name: instance[name] for name in expected} == expected
-    assert planned[BUCKET]["force_destroy"] is False
-    assert planned[PROVISIONED]["provisioned_concurrent_executions"] == 2
+def test_data_is_protected_as_the_environment_needs(plan: dict[str, Any], planned: Planned) -> None:
+    name = plan["environment"]
+    instance = planned["module.database.aws_db_instance.this"]
+    [variables] = planned['module.service.aws_lambda_function.this["api"]']["environment"]
+    assert (
+        instance["multi_az"],
+        instance["backup_retention_period"],
+        instance["deletion_protection"],
+        instance["skip_final_snapshot"],
+        planned["module.model_store.aws_s3_bucket.this"]["force_destroy"],
+        variables["variables"]["PAGES"],
+    ) == PROTECTION[name]
+    assert instance["final_snapshot_identifier"] == (
+        None if instance["skip_final_snapshot"] else f"{PREFIX}-{name}-final"
+    )
+    assert instance["delete_automated_backups"] == instance["skip_final_snapshot"]
     functions = [values for address, values in planned.items() if ".aws_lambda_function." in address]
     assert len(functions) == 3
     assert all(values["reserved_concurrent_executions"] >= 1 for values in functions)
+
+
+@pytest.mark.parametrize("plan", ["prod"], indirect=True)
+def test_prod_keeps_two_execution_environments_warm(planned: Planned) -> None:
+    address = "module.service.aws_lambda_provisioned_concurrency_config.api[0]"
+    assert planned[address]["provisioned_concurrent_executions"] == 2
+
+
+@pytest.mark.parametrize("name", PROTECTION)
+def test_every_setting_is_one_that_the_module_declares(name: str) -> None:
+    """Terraform drops unknown attributes of an object without an error."""
+    assert read_own_settings(name)
+    assert read_own_settings(name).keys() <= list_declared_settings()

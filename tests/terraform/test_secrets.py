@@ -11,6 +11,8 @@ import pytest
 from tests.terraform.applied import STATE_BUCKET, Applied, list_resources
 from tests.terraform.leaks import find_set_attributes, find_values, read_secrets
 
+pytestmark = pytest.mark.xdist_group("terraform-applied")
+
 
 @pytest.fixture(scope="module")
 def secrets(applied: Applied) -> list[str]:
@@ -51,11 +53,11 @@ def test_no_secret_is_in_the_files_of_the_plans(applied: Applied, secrets: list[
 
 
 def _tell_by_description(resources: dict[str, dict[str, Any]], secret: str) -> None:
-    resources["module.network.aws_vpc.this"]["tags"]["Name"] = f"The secret is {secret}."
+    resources["module.environment.module.network.aws_vpc.this"]["tags"]["Name"] = f"The secret is {secret}."
 
 
 def _tell_by_environment(resources: dict[str, dict[str, Any]], secret: str) -> None:
-    [environment] = resources['module.service.aws_lambda_function.this["api"]']["environment"]
+    [environment] = resources['module.environment.module.service.aws_lambda_function.this["api"]']["environment"]
     environment["variables"]["ANYTHING"] = secret
 
 
@@ -72,11 +74,11 @@ def test_every_secret_would_be_found(
 @pytest.mark.parametrize(
     ("address", "name"),
     [
-        ("module.database.aws_db_instance.this", "password"),
-        ('module.database.aws_secretsmanager_secret_version.role["diabetes_api"]', "secret_string"),
-        ('module.database.aws_secretsmanager_secret_version.role["diabetes_api"]', "secret_string_wo"),
-        ("module.database.aws_db_proxy.this", "auth_token"),
-        ("module.database.aws_db_instance.this", "master_user_password"),
+        ("module.environment.module.database.aws_db_instance.this", "password"),
+        ('module.environment.module.database.aws_secretsmanager_secret_version.role["api"]', "secret_string"),
+        ('module.environment.module.database.aws_secretsmanager_secret_version.role["api"]', "secret_string_wo"),
+        ("module.environment.module.database.aws_db_proxy.this", "auth_token"),
+        ("module.environment.module.database.aws_db_instance.this", "master_user_password"),
     ],
 )
 @pytest.mark.parametrize("document", ["plan", "state"])
@@ -90,8 +92,8 @@ def test_every_set_attribute_would_be_found(applied: Applied, document: str, add
 def test_variable_with_a_password_would_be_found(applied: Applied) -> None:
     doctored = copy.deepcopy(applied.state)
     resources = list_resources(doctored["values"])
-    resources['module.service.aws_lambda_function.this["api"]']["environment"][0]["variables"]["DATABASE_PASSWORD"] = (
-        "x"
-    )
+    resources['module.environment.module.service.aws_lambda_function.this["api"]']["environment"][0]["variables"][
+        "DATABASE_PASSWORD"
+    ] = "x"
     [found] = find_set_attributes(doctored)
     assert found.endswith(".DATABASE_PASSWORD")

@@ -1,4 +1,4 @@
-"""docs/costs.md computes with its own prices and with what environment.tf says."""
+"""docs/costs.md computes with its own prices and with the settings of the environments."""
 
 import math
 import re
@@ -6,6 +6,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
+from tests.environments import read_settings
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -35,11 +37,6 @@ def multiply(quantity: str) -> float:
     return math.prod(float(Fraction(factor.strip())) for factor in quantity.split("×"))  # noqa: RUF001 - as people write it
 
 
-def read_inputs(environment: str) -> dict[str, str]:
-    text = (ROOT / "terraform" / "environments" / environment / "environment.tf").read_text(encoding="utf-8")
-    return {name: value.strip('"') for name, value in re.findall(r"^  (\w+) *= (.+)$", text, re.MULTILINE)}
-
-
 @pytest.mark.parametrize("title", ["A month without requests", "A million predictions"])
 def test_each_line_is_quantity_times_price_and_the_sum_is_theirs(title: str) -> None:
     prices = {row[0]: float(row[1]) for row in read_section("Unit prices")}
@@ -53,7 +50,7 @@ def test_each_line_is_quantity_times_price_and_the_sum_is_theirs(title: str) -> 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_quantities_are_those_of_the_environment(environment: str) -> None:
-    inputs = read_inputs(environment)
+    inputs = read_settings(environment)
     month = {
         price: multiply(cells[environment][0]) for price, cells in read_table("A month without requests")[0].items()
     }
@@ -64,7 +61,7 @@ def test_the_quantities_are_those_of_the_environment(environment: str) -> None:
     }
     assert month["storage_gb"] == instances * int(inputs["allocated_storage_gb"])
     assert month["provisioned_gb_second"] == int(inputs["provisioned_concurrency"]) * memory_gb * SECONDS
-    every = re.fullmatch(r"rate\((\d+) minutes\)", inputs["keep_warm_schedule"])
+    every = re.fullmatch(r"rate\((\d+) minutes\)", inputs.get("keep_warm_schedule", ""))
     requests = HOURS * 60 / int(every[1]) if every else 0
     assert month["gb_second"] == pytest.approx(requests * 0.01 * memory_gb)
     million = {

@@ -1,13 +1,13 @@
 """docs/scaling.md computes with its own inputs, and those are prod's."""
 
 import math
-import re
 from pathlib import Path
 
 import pytest
 
+from tests.environments import read_settings
+
 ROOT = Path(__file__).parents[2]
-ENVIRONMENTS = ROOT / "terraform" / "environments"
 MIGRATE_CONCURRENCY = 1
 PROXY_SHARE = 0.9
 
@@ -19,15 +19,10 @@ def read_rows(heading: str) -> list[list[str]]:
     return [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
-def read_environment(name: str) -> dict[str, str]:
-    text = (ENVIRONMENTS / name / "environment.tf").read_text(encoding="utf-8")
-    return {key: value.strip('"') for key, value in re.findall(r"^  (\w+) *= (.+)$", text, re.MULTILINE)}
-
-
 def test_inputs_are_those_of_prod() -> None:
-    inputs = {row[0]: row[1] for row in read_rows("Input") if "environment.tf" in row[2]}
+    inputs = {row[0]: row[1] for row in read_rows("Input") if "settings of prod" in row[2]}
     assert inputs
-    prod = read_environment("prod")
+    prod = read_settings("prod")
     assert inputs == {name: prod[name] for name in inputs}
 
 
@@ -51,7 +46,7 @@ def test_each_load_is_computed_from_the_inputs() -> None:
 @pytest.mark.parametrize("row", read_rows("Environment"), ids=lambda row: row[0])
 def test_functions_are_fewer_than_the_connections_of_the_proxy(row: list[str]) -> None:
     name, instance_class, memory_gib, connections, for_proxy, functions = row
-    environment = read_environment(name)
+    environment = read_settings(name)
     most = min(math.floor(int(memory_gib) * 2**30 / 9531392), 5000)
     assert instance_class == environment["instance_class"]
     assert int(connections) == most

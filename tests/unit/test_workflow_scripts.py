@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lambda_app.project import PREFIX
 from tests.machine import require
 from tests.workflows import BY_INPUT, GITHUB, JOBS, ROOT, find_script, read, run_script
 
@@ -29,6 +30,8 @@ def test_the_role_is_the_one_that_bootstrap_makes(tmp_path: Path) -> None:
     directory.mkdir(parents=True)
     written = {"account_id": "012345678901", "region": "eu-west-1"}
     (directory / "terraform.tfvars.json").write_text(json.dumps(written), encoding="utf-8")
+    (tmp_path / "problem").mkdir()
+    shutil.copy(ROOT / "problem/project.json", tmp_path / "problem")
     output = tmp_path / "output"
     done = run_script(account["run"], tmp_path, ENVIRONMENT="dev", GITHUB_OUTPUT=str(output))
     assert (done.returncode, done.stderr) == (0, "")
@@ -37,10 +40,8 @@ def test_the_role_is_the_one_that_bootstrap_makes(tmp_path: Path) -> None:
     for name, value in found.items():
         role = role.replace(f"${{{{ steps.account.outputs.{name} }}}}", value)
     github = (ROOT / "terraform/bootstrap/github.tf").read_text(encoding="utf-8")
-    variables = (ROOT / "terraform/bootstrap/variables.tf").read_text(encoding="utf-8")
     [name] = re.findall(r'^  name +  ?= "(deploy-.+)"$', github, re.MULTILINE)
-    [project] = re.findall(r'^variable "name" \{.+?default +  ?= "(\w+)"', variables, re.MULTILINE | re.DOTALL)
-    name = name.replace("${var.name}", project).replace("${each.key}", "dev")
+    name = name.replace("${local.prefix}", PREFIX).replace("${each.key}", "dev")
     assert role.replace(BY_INPUT, "dev") == f"arn:aws:iam::012345678901:role/{name}"
     assert found["region"] == "eu-west-1"
     assert ":environment:${each.key}" in github

@@ -1,35 +1,10 @@
 # Plans alone: prevent_destroy would keep an applied test from clearing up.
 mock_provider "aws" {
+  source          = "./tests/mocks"
   override_during = plan
-
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
-
-  override_resource {
-    target = aws_s3_bucket.state
-    values = { arn = "arn:aws:s3:::diabetes-states" }
-  }
-
-  override_resource {
-    target = aws_ecr_repository.this
-    values = { arn = "arn:aws:ecr:eu-west-1:123456789012:repository/diabetes" }
-  }
-
-  override_resource {
-    target = aws_iam_openid_connect_provider.github
-    values = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
-  }
 }
 
-variables {
-  account_id        = "123456789012"
-  region            = "eu-west-1"
-  github_repository = "owner/diabetes-ml"
-  environments      = ["dev", "staging"]
-}
-
-run "states_are_private_and_keep_versions" {
+run "states_and_images" {
   command = plan
 
   assert {
@@ -60,7 +35,7 @@ run "states_are_private_and_keep_versions" {
       Effect    = "Deny"
       Principal = "*"
       Action    = "s3:*"
-      Resource  = ["arn:aws:s3:::diabetes-states", "arn:aws:s3:::diabetes-states/*"]
+      Resource  = ["arn:aws:s3:::sample-states", "arn:aws:s3:::sample-states/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
     error_message = "Everything without TLS must be refused, and nothing be allowed by the bucket."
@@ -70,10 +45,6 @@ run "states_are_private_and_keep_versions" {
     condition     = aws_s3_bucket.state.force_destroy != true
     error_message = "States must not be destroyed with their bucket."
   }
-}
-
-run "images_never_change_and_lambda_may_pull_them" {
-  command = plan
 
   assert {
     condition = (
@@ -102,23 +73,58 @@ run "images_never_change_and_lambda_may_pull_them" {
       Action    = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
       Condition = {
         StringEquals = { "aws:SourceAccount" = "123456789012" }
-        ArnLike      = { "aws:SourceArn" = "arn:aws:lambda:eu-west-1:123456789012:function:diabetes-*" }
+        ArnLike      = { "aws:SourceArn" = "arn:aws:lambda:eu-west-1:123456789012:function:${local.prefix}-*" }
       }
     }]
     error_message = "Lambda may pull for the project's functions, and nobody else may do anything."
   }
-}
-
-run "gives_out_what_deployments_need" {
-  command = plan
 
   assert {
-    condition     = output.state_bucket_name == "diabetes-states-123456789012"
+    condition     = output.state_bucket_name == "${local.prefix}-states-123456789012"
     error_message = "The bucket must be named."
   }
 
   assert {
     condition     = keys(output.deploy_role_arns) == ["dev", "staging"]
     error_message = "Each environment must have its role."
+  }
+}
+
+run "rejects_invalid_values" {
+  command = plan
+  expect_failures = [
+    var.account_id,
+    var.region,
+    var.images_kept,
+    var.github_repository,
+    var.github_oidc_provider_arn,
+    var.environments,
+  ]
+
+  variables {
+    account_id               = "12345"
+    region                   = "eu-west-1a"
+    images_kept              = 1
+    github_repository        = "owner/*"
+    github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
+    environments             = []
+  }
+}
+
+run "rejects_an_environment_that_is_a_pattern" {
+  command         = plan
+  expect_failures = [var.environments]
+
+  variables {
+    environments = ["*"]
+  }
+}
+
+run "rejects_an_environment_named_like_the_state_bucket" {
+  command         = plan
+  expect_failures = [var.environments]
+
+  variables {
+    environments = ["dev", "states"]
   }
 }

@@ -1,35 +1,10 @@
 # Who may deploy, and what that allows. Plans alone, as in bootstrap.tftest.hcl.
 mock_provider "aws" {
+  source          = "./tests/mocks"
   override_during = plan
-
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
-
-  override_resource {
-    target = aws_s3_bucket.state
-    values = { arn = "arn:aws:s3:::diabetes-states" }
-  }
-
-  override_resource {
-    target = aws_ecr_repository.this
-    values = { arn = "arn:aws:ecr:eu-west-1:123456789012:repository/diabetes" }
-  }
-
-  override_resource {
-    target = aws_iam_openid_connect_provider.github
-    values = { arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com" }
-  }
 }
 
-variables {
-  account_id        = "123456789012"
-  region            = "eu-west-1"
-  github_repository = "owner/diabetes-ml"
-  environments      = ["dev", "staging"]
-}
-
-run "only_the_environments_jobs_may_deploy" {
+run "each_environment_has_its_role" {
   command = plan
 
   assert {
@@ -41,7 +16,7 @@ run "only_the_environments_jobs_may_deploy" {
         Condition = {
           StringEquals = {
             "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-            "token.actions.githubusercontent.com:sub" = "repo:owner/diabetes-ml:environment:${environment}"
+            "token.actions.githubusercontent.com:sub" = "repo:owner/sample-service:environment:${environment}"
           }
         }
       }]
@@ -56,26 +31,22 @@ run "only_the_environments_jobs_may_deploy" {
     )
     error_message = "The provider must be GitHub's."
   }
-}
-
-run "a_role_reaches_its_own_environment" {
-  command = plan
 
   assert {
     condition = {
       for statement in jsondecode(aws_iam_role_policy.deploy["dev"].policy).Statement : statement.Sid => statement.Resource
       if !contains(["Named"], statement.Sid)
       } == {
-      FindState          = ["arn:aws:s3:::diabetes-states"]
-      State              = ["arn:aws:s3:::diabetes-states/dev.tfstate"]
-      StateLock          = ["arn:aws:s3:::diabetes-states/dev.tfstate.tflock"]
+      FindState          = ["arn:aws:s3:::sample-states"]
+      State              = ["arn:aws:s3:::sample-states/dev.tfstate"]
+      StateLock          = ["arn:aws:s3:::sample-states/dev.tfstate.tflock"]
       RegistryLogin      = ["*"]
-      Image              = ["arn:aws:ecr:eu-west-1:123456789012:repository/diabetes"]
+      Image              = ["arn:aws:ecr:eu-west-1:123456789012:repository/sample"]
       Unnamed            = ["*"]
       SmokeTest          = ["arn:aws:execute-api:eu-west-1:123456789012:*"]
       PrivateNames       = ["arn:aws:route53:::hostedzone/*"]
-      Roles              = ["arn:aws:iam::123456789012:role/diabetes-dev-*"]
-      PassRoles          = ["arn:aws:iam::123456789012:role/diabetes-dev-*"]
+      Roles              = ["arn:aws:iam::123456789012:role/${local.prefix}-dev-*"]
+      PassRoles          = ["arn:aws:iam::123456789012:role/${local.prefix}-dev-*"]
       ServiceLinkedRoles = ["arn:aws:iam::123456789012:role/aws-service-role/*"]
     }
     error_message = "The statements must reach the environment's own state, image and roles."
@@ -86,7 +57,7 @@ run "a_role_reaches_its_own_environment" {
       for resource in one([
         for statement in jsondecode(aws_iam_role_policy.deploy["dev"].policy).Statement : statement.Resource
         if statement.Sid == "Named"
-      ]) : strcontains(resource, "diabetes-dev") || can(regex(":(db-proxy|target-group|og:default|event-source-mapping):\\*$", resource))
+      ]) : strcontains(resource, "${local.prefix}-dev") || can(regex(":(db-proxy|target-group|og:default|event-source-mapping):\\*$", resource))
     ])
     error_message = "What has a name must have the environment's; only the proxy, the default option groups and event source mappings have none."
   }
@@ -102,7 +73,7 @@ run "a_role_reaches_its_own_environment" {
 
   # No role may change itself or another environment's: their names begin otherwise.
   assert {
-    condition     = alltrue([for role in aws_iam_role.deploy : startswith(role.name, "deploy-diabetes-")])
+    condition     = alltrue([for role in aws_iam_role.deploy : startswith(role.name, "deploy-${local.prefix}-")])
     error_message = "The roles' own names must lie outside of what they may change."
   }
 

@@ -1,105 +1,76 @@
-# The same in every environment, by links to these files; what differs is in environment.tf.
+# Development: small, cheap, and safe to destroy.
+terraform {
+  # terraform/bootstrap makes the bucket. Pass its name and region with -backend-config.
+  backend "s3" {
+    key          = "dev.tfstate"
+    encrypt      = true
+    use_lockfile = true
+  }
+}
+
+variable "account_id" {
+  description = "AWS account of this environment. The provider refuses credentials of any other."
+  type        = string
+}
+
+variable "region" {
+  description = "AWS region of this environment."
+  type        = string
+}
+
+variable "image_uri" {
+  description = "Image of the functions in ECR, by digest."
+  type        = string
+}
+
+locals {
+  project = jsondecode(file("${path.module}/../../../problem/project.json"))
+}
+
 provider "aws" {
   region              = var.region
   allowed_account_ids = [var.account_id]
 
   default_tags {
-    tags = {
-      Project     = "diabetes-ml"
-      Environment = local.environment
-      ManagedBy   = "terraform"
-    }
+    tags = { Project = local.project.name, Environment = "dev", ManagedBy = "terraform" }
   }
 }
 
-locals {
-  name              = "diabetes-${local.environment}"
-  metrics_namespace = "DiabetesMl"
+module "environment" {
+  source = "../../modules/environment"
+
+  project     = local.project
+  environment = "dev"
+  account_id  = var.account_id
+  region      = var.region
+  image_uri   = var.image_uri
+
+  settings = {
+    vpc_cidr                 = "10.20.0.0/20"
+    instance_class           = "db.t4g.micro"
+    max_allocated_storage_gb = 50
+    multi_az                 = false
+    backup_retention_days    = 1
+    deletion_protection      = false
+    skip_final_snapshot      = true
+    noncurrent_version_days  = 7
+    force_destroy            = true
+    memory_mb                = 1024
+    api_reserved_concurrency = 10
+    throttle_rate            = 10
+    throttle_burst           = 20
+    log_retention_days       = 14
+    tracing_enabled          = true
+    # Slow first requests after a quiet night are no reason for an alarm.
+    thresholds = { latency_p99_ms = 10000 }
+  }
 }
 
-module "network" {
-  source = "../../modules/network"
-
-  name               = local.name
-  vpc_cidr           = local.vpc_cidr
-  availability_zones = ["${var.region}a", "${var.region}b"]
-}
-
-module "database" {
-  source = "../../modules/database"
-
-  name                         = local.name
-  subnet_ids                   = module.network.private_subnet_ids
-  database_security_group_id   = module.network.database_security_group_id
-  proxy_security_group_id      = module.network.proxy_security_group_id
-  instance_class               = local.instance_class
-  allocated_storage_gb         = local.allocated_storage_gb
-  max_allocated_storage_gb     = local.max_allocated_storage_gb
-  multi_az                     = local.multi_az
-  backup_retention_days        = local.backup_retention_days
-  deletion_protection          = local.deletion_protection
-  skip_final_snapshot          = local.skip_final_snapshot
-  performance_insights_enabled = true
-  log_retention_days           = local.log_retention_days
-  secret_version               = var.secret_version
-}
-
-module "model_store" {
-  source = "../../modules/model_store"
-
-  # Names of buckets are shared by all accounts of the world.
-  name                    = "${local.name}-models-${var.account_id}"
-  noncurrent_version_days = local.noncurrent_version_days
-  force_destroy           = local.force_destroy
-}
-
-module "service" {
-  source = "../../modules/service"
-
-  name                       = local.name
-  image_uri                  = var.image_uri
-  subnet_ids                 = module.network.private_subnet_ids
-  function_security_group_id = module.network.function_security_group_id
-  model_bucket_name          = module.model_store.bucket_name
-  model_bucket_arn           = module.model_store.bucket_arn
-  model_runtime              = "litert"
-  model_refresh_seconds      = local.model_refresh_seconds
-  pages_enabled              = local.pages_enabled
-  database_name              = module.database.database_name
-  database_port              = module.database.database_port
-  proxy_endpoint             = module.database.proxy_endpoint
-  proxy_resource_id          = module.database.proxy_resource_id
-  master_user_name           = module.database.master_user_name
-  role_secret_arns           = module.database.role_secret_arns
-  memory_mb                  = local.memory_mb
-  api_reserved_concurrency   = local.api_reserved_concurrency
-  replay_concurrency         = local.replay_concurrency
-  provisioned_concurrency    = local.provisioned_concurrency
-  keep_warm_schedule         = local.keep_warm_schedule
-  log_level                  = local.log_level
-  log_retention_days         = local.log_retention_days
-  metrics_namespace          = local.metrics_namespace
-  tracing_enabled            = local.tracing_enabled
-  jwt                        = local.jwt
-  throttle_rate              = local.throttle_rate
-  throttle_burst             = local.throttle_burst
-  custom_domain              = local.custom_domain
-}
-
-module "observability" {
-  source = "../../modules/observability"
-
-  name                   = local.name
-  metrics_namespace      = local.metrics_namespace
-  service_name           = module.service.service_name
-  function_names         = module.service.function_names
-  log_group_names        = module.service.log_group_names
-  api_id                 = module.service.api_id
-  stage_name             = module.service.stage_name
-  queue_name             = module.service.queue_name
-  dead_letter_queue_name = module.service.dead_letter_queue_name
-  proxy_name             = module.database.proxy_name
-  instance_identifier    = module.database.instance_identifier
-  alarm_email            = var.alarm_email
-  thresholds             = local.thresholds
-}
+output "api_url" { value = module.environment.api_url }
+output "custom_domain_target" { value = module.environment.custom_domain_target }
+output "model_bucket_name" { value = module.environment.model_bucket_name }
+output "function_names" { value = module.environment.function_names }
+output "queue_url" { value = module.environment.queue_url }
+output "dead_letter_queue_url" { value = module.environment.dead_letter_queue_url }
+output "dashboard_name" { value = module.environment.dashboard_name }
+output "topic_arn" { value = module.environment.topic_arn }

@@ -1,1 +1,77 @@
-../dev/main.tf
+# Production: the defaults protect its data.
+terraform {
+  # terraform/bootstrap makes the bucket. Pass its name and region with -backend-config.
+  backend "s3" {
+    key          = "prod.tfstate"
+    encrypt      = true
+    use_lockfile = true
+  }
+}
+
+variable "account_id" {
+  description = "AWS account of this environment. The provider refuses credentials of any other."
+  type        = string
+}
+
+variable "region" {
+  description = "AWS region of this environment."
+  type        = string
+}
+
+variable "image_uri" {
+  description = "Image of the functions in ECR, by digest."
+  type        = string
+}
+
+locals {
+  project = jsondecode(file("${path.module}/../../../problem/project.json"))
+}
+
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = [var.account_id]
+
+  default_tags {
+    tags = { Project = local.project.name, Environment = "prod", ManagedBy = "terraform" }
+  }
+}
+
+module "environment" {
+  source = "../../modules/environment"
+
+  project     = local.project
+  environment = "prod"
+  account_id  = var.account_id
+  region      = var.region
+  image_uri   = var.image_uri
+
+  settings = {
+    vpc_cidr                 = "10.20.32.0/20"
+    instance_class           = "db.m7g.large"
+    allocated_storage_gb     = 100
+    max_allocated_storage_gb = 1000
+    api_reserved_concurrency = 100
+    replay_concurrency       = 5
+    # In place of a keep-warm schedule, which keeps only one execution environment warm.
+    provisioned_concurrency = 2
+    throttle_rate           = 200
+    throttle_burst          = 400
+    pages_enabled           = false
+    log_retention_days      = 365
+    thresholds = {
+      latency_p99_ms       = 2000
+      database_connections = 500
+      # A tenth of allocated_storage_gb.
+      database_free_bytes = 10737418240
+    }
+  }
+}
+
+output "api_url" { value = module.environment.api_url }
+output "custom_domain_target" { value = module.environment.custom_domain_target }
+output "model_bucket_name" { value = module.environment.model_bucket_name }
+output "function_names" { value = module.environment.function_names }
+output "queue_url" { value = module.environment.queue_url }
+output "dead_letter_queue_url" { value = module.environment.dead_letter_queue_url }
+output "dashboard_name" { value = module.environment.dashboard_name }
+output "topic_arn" { value = module.environment.topic_arn }

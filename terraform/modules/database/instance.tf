@@ -1,10 +1,10 @@
 locals {
-  database_name   = "diabetes"
-  port            = 5432
-  master_username = "diabetes_owner"
+  # The roles of the functions that come through the proxy with a password of their own.
+  role_names      = { for function in ["api", "replay"] : function => "${var.project.prefix}_${function}" }
+  master_username = "${var.project.prefix}_owner"
 
-  # Values of measurements must not come into a log, and neither must a password that ALTER ROLE sets. Lines about
-  # connections, locks and errors stay; what is slow is in Performance Insights and pg_stat_statements.
+  # Neither feature values nor the passwords that ALTER ROLE sets may reach a log. The log keeps lines about
+  # connections, locks and errors. Performance Insights and pg_stat_statements show slow statements.
   parameters = {
     "rds.force_ssl"                     = "1"
     "password_encryption"               = "scram-sha-256"
@@ -15,11 +15,11 @@ locals {
     "log_min_duration_statement"        = "-1"
     "log_parameter_max_length"          = "0"
     "log_parameter_max_length_on_error" = "0"
-    # No DETAIL lines, which quote a refused row, …
+    # Omit DETAIL lines, which quote a refused row,
     "log_error_verbosity" = "terse"
-    # … and no STATEMENT lines.
+    # and STATEMENT lines.
     "log_min_error_statement" = "panic"
-    # Only SELECT and the like have their constants removed; utility statements would be kept with the password in them.
+    # pg_stat_statements removes constants from queries but not from utility statements such as ALTER ROLE.
     "pg_stat_statements.track_utility" = "0"
   }
 }
@@ -31,9 +31,9 @@ resource "aws_db_subnet_group" "this" {
 }
 
 resource "aws_db_parameter_group" "this" {
-  # A new major version needs a group of another family beside the old one, before the instance can change over.
+  # For a new major version, the group of the new family must exist before the instance moves to it.
   name_prefix = "${var.name}-"
-  description = "TLS required; logs without values"
+  description = "TLS required; no values in logs"
   family      = "postgres${split(".", var.engine_version)[0]}"
 
   dynamic "parameter" {
@@ -50,10 +50,10 @@ resource "aws_db_parameter_group" "this" {
   }
 }
 
-# RDS and its proxy would make these groups themselves, and theirs keep everything for ever.
+# RDS and its proxy would otherwise create these groups without a retention.
 resource "aws_cloudwatch_log_group" "instance" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with a key of its own where the caller brings none.
-  #checkov:skip=CKV_AWS_338:How long is the caller's decision; no line here is part of the audit record.
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with its own key unless the caller passes one.
+  #checkov:skip=CKV_AWS_338:The caller sets the retention. The audit record is in the table, not in the logs.
   for_each = toset(["postgresql", "upgrade"])
 
   name              = "/aws/rds/instance/${var.name}/${each.key}"
@@ -62,13 +62,13 @@ resource "aws_cloudwatch_log_group" "instance" {
 }
 
 resource "aws_db_instance" "this" {
-  #checkov:skip=CKV_AWS_118:Performance Insights and CloudWatch's own metrics answer what the runbook asks.
-  #checkov:skip=CKV_AWS_157:A standby in a second zone is the caller's decision.
-  #checkov:skip=CKV_AWS_293:Deletion protection is the caller's decision.
-  #checkov:skip=CKV_AWS_353:Performance Insights is the caller's decision.
-  #checkov:skip=CKV_AWS_354:Performance Insights is encrypted with the key that AWS manages where the caller brings none.
-  #checkov:skip=CKV2_AWS_30:Statements hold measurements and are not logged on purpose.
-  #checkov:skip=CKV2_AWS_69:rds.force_ssl is among the parameters above, which the check does not look into.
+  #checkov:skip=CKV_AWS_118:The runbook needs only Performance Insights and the metrics of CloudWatch.
+  #checkov:skip=CKV_AWS_157:The caller decides about a standby in a second zone.
+  #checkov:skip=CKV_AWS_293:The caller decides about deletion protection.
+  #checkov:skip=CKV_AWS_353:The caller decides about Performance Insights.
+  #checkov:skip=CKV_AWS_354:AWS encrypts Performance Insights with its own key unless the caller passes one.
+  #checkov:skip=CKV2_AWS_30:Statements contain health data and must not be logged.
+  #checkov:skip=CKV2_AWS_69:The parameters above set rds.force_ssl, which the check does not read.
   identifier     = var.name
   engine         = "postgres"
   engine_version = var.engine_version
@@ -80,10 +80,10 @@ resource "aws_db_instance" "this" {
   storage_encrypted     = true
   kms_key_id            = var.kms_key_arn
 
-  db_name  = local.database_name
-  port     = local.port
+  db_name  = var.project.prefix
+  port     = 5432
   username = local.master_username
-  # RDS makes the password, keeps it in a secret and rotates it; Terraform never sees it.
+  # RDS creates the password, keeps it in a secret and rotates it. Terraform never sees it.
   manage_master_user_password         = true
   master_user_secret_kms_key_id       = var.kms_key_arn
   iam_database_authentication_enabled = true
@@ -101,13 +101,13 @@ resource "aws_db_instance" "this" {
   deletion_protection       = var.deletion_protection
   skip_final_snapshot       = var.skip_final_snapshot
   final_snapshot_identifier = var.skip_final_snapshot ? null : "${var.name}-final"
-  # Whoever wants a final snapshot wants the days before it too.
+  # Keep the automated backups together with the final snapshot.
   delete_automated_backups = var.skip_final_snapshot
 
   maintenance_window          = "sun:03:30-sun:04:30"
   auto_minor_version_upgrade  = true
   allow_major_version_upgrade = false
-  # Changes that restart the instance wait for the window; the queue takes the records meanwhile.
+  # Changes that restart the instance wait for the maintenance window. The queue takes the records meanwhile.
   apply_immediately = false
 
   enabled_cloudwatch_logs_exports = keys(aws_cloudwatch_log_group.instance)

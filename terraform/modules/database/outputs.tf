@@ -4,37 +4,37 @@ output "database_name" {
 }
 
 output "database_port" {
-  description = "Port of instance and proxy."
+  description = "Port of the instance and the proxy."
   value       = aws_db_instance.this.port
 }
 
 output "instance_identifier" {
-  description = "The instance as CloudWatch names it."
+  description = "Identifier of the instance, a dimension of its metrics."
   value       = aws_db_instance.this.identifier
 }
 
 output "proxy_name" {
-  description = "The proxy as CloudWatch names it."
+  description = "Name of the proxy, a dimension of its metrics."
   value       = aws_db_proxy.this.name
 }
 
 output "proxy_endpoint" {
-  description = "Host name of the proxy, for the functions; known when its target is there."
+  description = "Host name of the proxy. Known once the proxy has its target."
   value       = aws_db_proxy.this.endpoint
   depends_on  = [aws_db_proxy_target.this]
 }
 
 output "proxy_resource_id" {
-  description = "The proxy as rds-db:connect names it (prx-…), which only its ARN tells."
+  description = "Id of the proxy (prx-…) for rds-db:connect. Only its ARN contains it."
   value       = element(split(":", aws_db_proxy.this.arn), 6)
 }
 
-output "master_user_name" {
-  description = "The master user, who owns the tables."
-  value       = aws_db_instance.this.username
+output "database_user_names" {
+  description = "Database user of each function, by the function's key. migrate is the master user, who owns the tables."
+  value       = merge(local.role_names, { migrate = aws_db_instance.this.username })
 }
 
 output "role_secret_arns" {
-  description = "Secret of each role."
-  value       = { for role in var.roles : role => aws_secretsmanager_secret.role[role].arn }
+  description = "ARN of the secret of each function's role, by the function's key."
+  value       = { for function, secret in aws_secretsmanager_secret.role : function => secret.arn }
 }

@@ -1,17 +1,17 @@
 data "aws_region" "current" {}
 
 locals {
-  # Whoever comes through the proxy, and the secret that it logs in with then: the functions' roles, and the master user
-  # for migrations, whose secret RDS made.
+  # The database users that the proxy accepts, and the secret that it logs in with for each: the functions' roles, and
+  # the master user for migrations, whose secret RDS creates.
   secret_arns = merge(
     { (local.master_username) = one(aws_db_instance.this.master_user_secret[*].secret_arn) },
-    { for role in var.roles : role => aws_secretsmanager_secret.role[role].arn },
+    { for function, role in local.role_names : role => aws_secretsmanager_secret.role[function].arn },
   )
 }
 
 resource "aws_iam_role" "proxy" {
   name        = "${var.name}-proxy"
-  description = "RDS Proxy of ${var.name}: reads the passwords by which it logs in"
+  description = "RDS Proxy of ${var.name}: reads the passwords of the database users"
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -36,7 +36,7 @@ resource "aws_iam_role_policy" "proxy" {
         Action   = ["secretsmanager:GetSecretValue"]
         Resource = values(local.secret_arns)
       }],
-      # The key that AWS manages needs no such right.
+      # The key that AWS manages needs no such permission.
       var.kms_key_arn == null ? [] : [{
         Sid       = "DecryptSecrets"
         Effect    = "Allow"
@@ -49,8 +49,8 @@ resource "aws_iam_role_policy" "proxy" {
 }
 
 resource "aws_cloudwatch_log_group" "proxy" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with a key of its own where the caller brings none.
-  #checkov:skip=CKV_AWS_338:How long is the caller's decision; no line here is part of the audit record.
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with its own key unless the caller passes one.
+  #checkov:skip=CKV_AWS_338:The caller sets the retention. The audit record is in the table, not in the logs.
   name              = "/aws/rds/proxy/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
@@ -63,12 +63,12 @@ resource "aws_db_proxy" "this" {
   vpc_subnet_ids         = var.subnet_ids
   vpc_security_group_ids = [var.proxy_security_group_id]
   require_tls            = true
-  # Above the 20 minutes after which the functions give up an idle connection themselves.
+  # Longer than the 20 minutes after which the functions close an idle connection themselves.
   idle_client_timeout = 1800
-  # Names the reason of each pin; the proxy turns it off again after a day.
+  # Logs the reason of each pin. The proxy turns it off after a day.
   debug_logging = var.proxy_debug_logging
 
-  # A user without a secret cannot come through, and one who has one needs the right rds-db:connect to that very name.
+  # The proxy rejects users without a secret. The others need the permission rds-db:connect for their name.
   dynamic "auth" {
     for_each = local.secret_arns
 
@@ -80,7 +80,7 @@ resource "aws_db_proxy" "this" {
     }
   }
 
-  # The proxy reads the secrets as it starts, and writes its first line.
+  # The proxy reads the secrets and writes its first log line when it starts.
   depends_on = [aws_iam_role_policy.proxy, aws_secretsmanager_secret_version.role, aws_cloudwatch_log_group.proxy]
 }
 
@@ -88,9 +88,9 @@ resource "aws_db_proxy_default_target_group" "this" {
   db_proxy_name = aws_db_proxy.this.name
 
   connection_pool_config {
-    # The rest is for people, who come past the proxy.
+    # Administrators connect without the proxy and need the rest.
     max_connections_percent = var.max_connections_percent
-    # A request gives up after 5 seconds; a connection lent later would serve nobody.
+    # A request gives up after 5 seconds, so a later connection is useless.
     connection_borrow_timeout = 5
   }
 }

@@ -1,20 +1,33 @@
 variable "name" {
-  description = "Name of the instance and the proxy, and prefix of all other names, such as diabetes-dev."
+  description = "Name of the instance and the proxy, and prefix of all other names."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name)) && !strcontains(var.name, "--")
-    error_message = "name must be 3 to 32 lower-case letters, digits and single hyphens, from a letter to a letter or digit."
+    error_message = "name must be 3 to 32 lower-case letters, digits and single hyphens. It must begin with a letter and not end with a hyphen."
+  }
+}
+
+variable "project" {
+  description = "Name of the project and prefix of its resources. The database and its roles are named after the prefix."
+  type = object({
+    name   = string
+    prefix = string
+  })
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*$", var.project.prefix))
+    error_message = "project.prefix must be lower-case letters and digits, with a letter first, so that role names need no quoting."
   }
 }
 
 variable "subnet_ids" {
-  description = "Private subnets, in at least two zones."
+  description = "Private subnets in at least two availability zones."
   type        = list(string)
 
   validation {
     condition     = length(var.subnet_ids) >= 2
-    error_message = "subnet_ids must be at least two subnets."
+    error_message = "subnet_ids must have at least two subnets."
   }
 }
 
@@ -29,58 +42,58 @@ variable "proxy_security_group_id" {
 }
 
 variable "instance_class" {
-  description = "Class of the instance, such as db.t4g.micro."
+  description = "RDS instance class, such as db.t4g.micro."
   type        = string
 
   validation {
     condition     = can(regex("^db\\.[a-z0-9-]+\\.[a-z0-9]+$", var.instance_class))
-    error_message = "instance_class must be a class of RDS, such as db.t4g.micro."
+    error_message = "instance_class must be an RDS instance class, such as db.t4g.micro."
   }
 }
 
 variable "engine_version" {
-  description = "PostgreSQL's major version, which then takes minor ones by itself, or a full version to begin with."
+  description = "Major version of PostgreSQL, which RDS keeps at its newest minor version, or the full version to begin with."
   type        = string
   default     = "17"
 
   validation {
     condition     = can(regex("^1[5-9](\\.[0-9]+)?$", var.engine_version))
-    error_message = "engine_version must be a version of PostgreSQL from 15 to 19, such as 17 or 17.5."
+    error_message = "engine_version must be a PostgreSQL version from 15 to 19, such as 17 or 17.5."
   }
 }
 
 variable "allocated_storage_gb" {
-  description = "Storage to begin with."
+  description = "Initial storage in GB."
   type        = number
 
   validation {
     condition     = var.allocated_storage_gb >= 20 && floor(var.allocated_storage_gb) == var.allocated_storage_gb
-    error_message = "allocated_storage_gb must be a whole number of at least 20, the least that gp3 has."
+    error_message = "allocated_storage_gb must be a whole number of at least 20, the minimum of gp3."
   }
 }
 
 variable "max_allocated_storage_gb" {
-  description = "How far RDS may let the storage grow by itself."
+  description = "Limit in GB up to which RDS may extend the storage."
   type        = number
 
   validation {
     condition     = var.max_allocated_storage_gb >= 1.1 * var.allocated_storage_gb && var.max_allocated_storage_gb <= 65536
-    error_message = "max_allocated_storage_gb must be at least 10 % above allocated_storage_gb, as RDS asks, and at most 65536."
+    error_message = "max_allocated_storage_gb must be at least 10 % above allocated_storage_gb and at most 65536."
   }
 }
 
 variable "multi_az" {
-  description = "Keep a standby in another zone."
+  description = "Keep a standby instance in another availability zone."
   type        = bool
 }
 
 variable "backup_retention_days" {
-  description = "How many days the instance can be set back to any moment."
+  description = "Days for which the instance can be restored to any point in time."
   type        = number
 
   validation {
     condition     = var.backup_retention_days >= 1 && var.backup_retention_days <= 35
-    error_message = "backup_retention_days must be from 1 to 35; 0 would turn backups off."
+    error_message = "backup_retention_days must be from 1 to 35. With 0 there would be no backups."
   }
 }
 
@@ -90,22 +103,22 @@ variable "deletion_protection" {
 }
 
 variable "skip_final_snapshot" {
-  description = "Delete the instance, when that is allowed, without a last snapshot and with its backups."
+  description = "Delete the instance without a final snapshot and with its backups."
   type        = bool
 
   validation {
     condition     = !(var.skip_final_snapshot && var.deletion_protection)
-    error_message = "skip_final_snapshot must be false where deletion_protection is true: one says that the records count, the other that they do not."
+    error_message = "skip_final_snapshot must be false if deletion_protection is true."
   }
 }
 
 variable "performance_insights_enabled" {
-  description = "Keep seven days of Performance Insights."
+  description = "Enable Performance Insights with a history of seven days."
   type        = bool
 }
 
 variable "log_retention_days" {
-  description = "How long CloudWatch keeps the logs of instance and proxy."
+  description = "Days for which CloudWatch keeps the logs of the instance and the proxy."
   type        = number
 
   validation {
@@ -113,7 +126,7 @@ variable "log_retention_days" {
       [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
       var.log_retention_days,
     )
-    error_message = "log_retention_days must be a number that CloudWatch knows: 1, 3, 5, 7, 14, 30, 60, 90, … up to 3653."
+    error_message = "log_retention_days must be a period that CloudWatch offers, such as 7, 30, 90 or 365."
   }
 }
 
@@ -128,45 +141,29 @@ variable "kms_key_arn" {
   }
 }
 
-variable "roles" {
-  description = "Roles of PostgreSQL that come through the proxy; each gets a secret."
-  type        = set(string)
-  default     = ["diabetes_api", "diabetes_replay"]
-
-  validation {
-    condition     = length(var.roles) >= 1 && alltrue([for role in var.roles : can(regex("^[a-z_][a-z0-9_]{0,62}$", role))])
-    error_message = "roles must be one or more names of 1 to 63 lower-case letters, digits and underscores."
-  }
-
-  validation {
-    condition     = !contains(var.roles, "diabetes_owner")
-    error_message = "roles must not have diabetes_owner, the master user, whose secret RDS makes."
-  }
-}
-
 variable "secret_version" {
-  description = "Raise it by one to give every role's secret a new password."
+  description = "Version of the role passwords. Increase it by one to replace them."
   type        = number
 
   validation {
     condition     = var.secret_version >= 1 && floor(var.secret_version) == var.secret_version
-    error_message = "secret_version must be a whole number from 1."
+    error_message = "secret_version must be a whole number of at least 1."
   }
 }
 
 variable "max_connections_percent" {
-  description = "Share of the instance's connections that the proxy may take."
+  description = "Percentage of the instance's connections that the proxy may use."
   type        = number
   default     = 90
 
   validation {
     condition     = var.max_connections_percent >= 1 && var.max_connections_percent <= 95
-    error_message = "max_connections_percent must be from 1 to 95: whoever looks into the database needs a connection too."
+    error_message = "max_connections_percent must be from 1 to 95. Administrators need the rest."
   }
 }
 
 variable "proxy_debug_logging" {
-  description = "Let the proxy log statements and the reasons of pins, for as long as somebody looks for them."
+  description = "Let the proxy log statements and the reasons of pins. Statements contain health data: enable it only for a search."
   type        = bool
   default     = false
 }

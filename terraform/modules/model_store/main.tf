@@ -1,16 +1,16 @@
-# The registry of models: models/<version>/…, written once, and models/current.json, which names the version that is
-# served. S3's conditional writes keep two publishers apart; nothing of that needs setting up here.
+# The model registry: models/<version>/…, written once, and the pointer models/current.json. Conditional writes protect
+# it from concurrent publishers and need no resources here.
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:The one reader is a function with logs of its own, and models hold nothing of a patient.
-  #checkov:skip=CKV_AWS_144:A model is trained again from the same seed; a copy in another region would be no backup of data.
-  #checkov:skip=CKV_AWS_145:S3's own key is enough for what is no secret, and spares every cold start a call to KMS.
-  #checkov:skip=CKV2_AWS_62:Functions look for a new version themselves.
+  #checkov:skip=CKV_AWS_18:The only reader is a function with its own log, and models contain no rows of the data.
+  #checkov:skip=CKV_AWS_144:Training can repeat a model from its seed.
+  #checkov:skip=CKV_AWS_145:Models are not secret, and S3's own key saves a call to KMS in every cold start.
+  #checkov:skip=CKV2_AWS_62:The functions check for a new version themselves.
   bucket        = var.name
   force_destroy = var.force_destroy
 }
 
-# A pointer that was moved and a version that was deleted can be had back.
+# So that an overwritten pointer and a deleted version can be restored.
 resource "aws_s3_bucket_versioning" "this" {
   bucket = aws_s3_bucket.this.id
 
@@ -61,7 +61,7 @@ resource "aws_s3_bucket_policy" "this" {
     }]
   })
 
-  # S3 refuses two changes of a bucket's access at once.
+  # S3 rejects concurrent changes of a bucket's access.
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
@@ -72,14 +72,14 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     id     = "old-versions"
     status = "Enabled"
 
-    # All objects. What is current never expires: only people know which model is not needed any more.
+    # All objects. Current versions never expire, because only people know which models are still needed.
     filter {}
 
     noncurrent_version_expiration {
       noncurrent_days = var.noncurrent_version_days
     }
 
-    # What a deletion leaves when its old versions are gone.
+    # Remove delete markers whose old versions are gone.
     expiration {
       expired_object_delete_marker = true
     }
@@ -96,6 +96,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # Rules about old versions presuppose them.
+  # Rules about old versions need versioning.
   depends_on = [aws_s3_bucket_versioning.this]
 }

@@ -1,9 +1,9 @@
 output "bucket_name" {
-  description = "The bucket, as MODEL_BUCKET takes it."
+  description = "Name of the bucket, for MODEL_BUCKET."
   value       = aws_s3_bucket.this.bucket
 }
 
 output "bucket_arn" {
-  description = "The bucket, as policies name it."
+  description = "ARN of the bucket."
   value       = aws_s3_bucket.this.arn
 }

@@ -1,15 +1,15 @@
 variable "name" {
-  description = "Name of the bucket, unique in all of AWS."
+  description = "Name of the bucket, unique across all AWS accounts."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
-    error_message = "name must be 3 to 63 lower-case letters, digits and hyphens; with a dot, TLS could not check the bucket's host name."
+    error_message = "name must be 3 to 63 lower-case letters, digits and hyphens. With a dot, TLS could not verify the bucket's host name."
   }
 }
 
 variable "noncurrent_version_days" {
-  description = "How long what was overwritten or deleted can be had back."
+  description = "Days for which overwritten or deleted objects can be restored."
   type        = number
 
   validation {
@@ -19,6 +19,6 @@ variable "noncurrent_version_days" {
 }
 
 variable "force_destroy" {
-  description = "Delete the bucket with all models in it, when it is destroyed."
+  description = "Delete the bucket even if it holds models."
   type        = bool
 }

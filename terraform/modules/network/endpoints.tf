@@ -1,5 +1,5 @@
 locals {
-  # Without it, a key of some other account could carry records out through the endpoints, or let them in.
+  # Otherwise credentials of another account could move data through the endpoints.
   endpoint_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -18,7 +18,7 @@ locals {
   })
 }
 
-# The model bucket. A gateway costs nothing, unlike an interface.
+# For the model bucket. Unlike an interface endpoint, a gateway endpoint is free.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${data.aws_region.current.name}.s3"

@@ -1,15 +1,15 @@
-# Two private subnets without a way to the internet: what the functions call is the proxy, S3 and a few AWS services,
-# and all of these are reached inside the VPC.
+# Two private subnets without a route to the internet. The functions call only the proxy, S3 and a few AWS services,
+# and reach all of them inside the VPC.
 
 data "aws_region" "current" {}
 
 data "aws_caller_identity" "current" {}
 
 resource "aws_vpc" "this" {
-  #checkov:skip=CKV2_AWS_11:No traffic can leave the VPC, so flow logs would cost more than they could tell; the proxy and PostgreSQL log who connects.
+  #checkov:skip=CKV2_AWS_11:No traffic can leave the VPC, and the proxy and PostgreSQL log connections.
   cidr_block = var.vpc_cidr
 
-  # The endpoints' private names need both.
+  # The private DNS names of the endpoints need both.
   enable_dns_support   = true
   enable_dns_hostnames = true
 
@@ -21,14 +21,14 @@ resource "aws_subnet" "private" {
 
   vpc_id            = aws_vpc.this.id
   availability_zone = each.key
-  # Quarters, of which two stay free for what may come.
+  # A quarter for each subnet. Two quarters stay free.
   cidr_block              = cidrsubnet(var.vpc_cidr, 2, each.value)
   map_public_ip_on_launch = false
 
   tags = { Name = "${var.name}-private-${each.key}" }
 }
 
-# Knows the VPC itself and S3's gateway; no default route.
+# Routes to the VPC itself and to the gateway endpoint of S3. No default route.
 resource "aws_route_table" "private" {
   vpc_id = aws_vpc.this.id
 
@@ -42,7 +42,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private.id
 }
 
-# Whatever is put into the VPC without a security group gets this one, which lets nothing in or out.
+# Resources without a security group get this one, which allows no traffic.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 

@@ -1,24 +1,24 @@
 output "vpc_id" {
-  description = "The VPC."
+  description = "Id of the VPC."
   value       = aws_vpc.this.id
 }
 
 output "private_subnet_ids" {
-  description = "The two private subnets, in the order of availability_zones."
+  description = "Ids of the two private subnets, in the order of availability_zones."
   value       = [for zone in var.availability_zones : aws_subnet.private[zone].id]
 }
 
 output "function_security_group_id" {
-  description = "For the functions api, replay and migrate."
+  description = "Id of the security group of the functions."
   value       = aws_security_group.this["functions"].id
 }
 
 output "proxy_security_group_id" {
-  description = "For RDS Proxy."
+  description = "Id of the security group of RDS Proxy."
   value       = aws_security_group.this["proxy"].id
 }
 
 output "database_security_group_id" {
-  description = "For PostgreSQL."
+  description = "Id of the security group of PostgreSQL."
   value       = aws_security_group.this["database"].id
 }

@@ -6,8 +6,8 @@ locals {
     endpoints = "Interface endpoints of AWS services"
   }
 
-  # Every connection that may be opened inside the VPC; each becomes one rule at either end, so that the two ends cannot
-  # drift apart. No edge starts at the database or the endpoints: they only answer.
+  # All connections that may be opened inside the VPC. Each becomes a rule at both ends, so that the ends always match.
+  # The database and the endpoints open no connections.
   edges = {
     functions_to_proxy     = { from = "functions", to = "proxy", port = 5432 }
     functions_to_endpoints = { from = "functions", to = "endpoints", port = 443 }
@@ -16,7 +16,7 @@ locals {
 }
 
 resource "aws_security_group" "this" {
-  #checkov:skip=CKV2_AWS_5:The modules database and service attach the groups that are not the endpoints'.
+  #checkov:skip=CKV2_AWS_5:The modules database and service attach the other groups.
   for_each = local.groups
 
   name        = "${var.name}-${each.key}"
@@ -48,8 +48,8 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
   description                  = "From ${each.value.from}"
 }
 
-# A gateway has no security group of its own; its addresses are a prefix list. Only api needs the model, and it shares
-# the group with the others, whose roles have no right to any bucket.
+# A gateway endpoint has no security group, only a prefix list. All functions share one group, but only the role of api
+# has permissions for the bucket.
 resource "aws_vpc_security_group_egress_rule" "functions_to_s3" {
   security_group_id = aws_security_group.this["functions"].id
   prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id

@@ -1,35 +1,35 @@
 variable "name" {
-  description = "Prefix of all names, such as diabetes-dev."
+  description = "Prefix of all names."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name)) && !strcontains(var.name, "--")
-    error_message = "name must be 3 to 32 lower-case letters, digits and single hyphens, from a letter to a letter or digit."
+    error_message = "name must be 3 to 32 lower-case letters, digits and single hyphens. It must begin with a letter and not end with a hyphen."
   }
 }
 
 variable "vpc_cidr" {
-  description = "Private IPv4 range of the VPC; each of the two subnets gets a quarter of it."
+  description = "Private IPv4 range of the VPC. Each of the two subnets gets a quarter of it."
   type        = string
 
   validation {
     condition     = can(cidrsubnet(var.vpc_cidr, 0, 0)) && try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, false)
-    error_message = "vpc_cidr must be the first address of an IPv4 range with its length, such as 10.20.0.0/20."
+    error_message = "vpc_cidr must be an IPv4 range without host bits, such as 10.20.0.0/20."
   }
 
   validation {
     condition     = try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 24, false)
-    error_message = "vpc_cidr must be from /16, the largest VPC, to /24, whose quarters have 59 addresses of use."
+    error_message = "vpc_cidr must have a prefix length from /16 to /24."
   }
 
   validation {
     condition     = can(regex("^(10\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|192\\.168\\.)", var.vpc_cidr))
-    error_message = "vpc_cidr must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16."
+    error_message = "vpc_cidr must be part of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16."
   }
 }
 
 variable "availability_zones" {
-  description = "The two zones of the subnets: RDS and its proxy need two."
+  description = "Availability zones of the two subnets. RDS and its proxy need two."
   type        = list(string)
 
   validation {
@@ -39,17 +39,17 @@ variable "availability_zones" {
 }
 
 variable "interface_endpoints" {
-  description = "Short names of the AWS services that get an interface endpoint; S3 has a gateway."
+  description = "Short names of the AWS services that get an interface endpoint. S3 has a gateway endpoint."
   type        = set(string)
   default     = ["secretsmanager", "sqs"]
 
   validation {
     condition     = alltrue([for service in var.interface_endpoints : can(regex("^[a-z][a-z0-9.-]*$", service))])
-    error_message = "interface_endpoints must be short names such as sqs, in lower case."
+    error_message = "interface_endpoints must be short names in lower case, such as sqs."
   }
 
   validation {
     condition     = !contains(var.interface_endpoints, "s3")
-    error_message = "interface_endpoints must not name s3, which has its gateway."
+    error_message = "interface_endpoints must not contain s3, which has a gateway endpoint."
   }
 }

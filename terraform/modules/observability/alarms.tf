@@ -1,4 +1,4 @@
-# What goes wrong, by the section of docs/operations.md that says what to do.
+# The sections of docs/operations.md that alarms refer to.
 locals {
   sections = {
     failing      = "Requests fail"
@@ -20,29 +20,29 @@ locals {
 
   period_seconds = 300
 
-  # One period unless it says otherwise: a metric of a count is sent only when there is something to
-  # count, so missing data is good news.
+  # Counts are sent only if there is something to count, so missing data is not a failure. An alarm evaluates one period
+  # unless it names more.
   alarms = merge({
     server-errors = {
       namespace = var.metrics_namespace, metric = "ServerErrors", dimensions = local.service_dimensions
-      # The service counts every request, most with a zero: the average is the share of those that failed.
+      # The service sends 0 or 1 for every request, so the average is the share of failed requests.
       statistic   = "Average", threshold = var.thresholds.server_error_share, section = local.sections.failing
-      description = "Requests got a 5xx from the service. Read `request refused` and `request crashed` in the api's log."
+      description = "The service answered requests with 5xx. See `request refused` and `request crashed` in the log of api."
     }
     gateway-5xx = {
-      # That the average of 5xx is their share, API Gateway promises for REST APIs alone.
+      # Only for REST APIs does API Gateway document that the average of 5xx is a share.
       expression  = "FILL(errors, 0) / requests", sums = { errors = "5xx", requests = "Count" }
       namespace   = "AWS/ApiGateway", dimensions = local.gateway_dimensions
       threshold   = var.thresholds.gateway_5xx_share, section = local.sections.failing
-      description = "Requests got a 5xx from API Gateway, of the service's making or its own: a function that is throttled, slow or cannot start."
+      description = "API Gateway answered requests with 5xx, from the service or because the function is throttled, slow or cannot start."
     }
     latency = {
       namespace   = "AWS/ApiGateway", metric = "Latency", dimensions = local.gateway_dimensions
       statistic   = "p99", threshold = var.thresholds.latency_p99_ms, periods = 3, section = local.sections.slow
-      description = "One request of a hundred waits too long. Beside cold starts, it is the database that requests wait for."
+      description = "The slowest 1 % of requests take too long, because of cold starts or the database."
     }
     queue-age = {
-      # SQS leaves out messages that were received more than three times, so a long outage is seen by replay-failures.
+      # SQS omits messages received more than three times, so replay-failures detects a long outage.
       namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = var.queue_name }
       statistic   = "Maximum", threshold = var.thresholds.queue_age_seconds, section = local.sections.queue
       description = "Records wait in the queue and do not reach the table."
@@ -50,55 +50,55 @@ locals {
     records-to-queue = {
       namespace   = var.metrics_namespace, metric = "RecordsToQueue", dimensions = local.service_dimensions
       statistic   = "Sum", threshold = 0, section = local.sections.queue
-      description = "The database did not take records; the queue has them."
+      description = "The database did not accept records. They are in the queue."
     }
     replay-failures = {
       namespace   = var.metrics_namespace, metric = "ReplayFailures", dimensions = local.service_dimensions
       statistic   = "Sum", threshold = var.thresholds.replay_failed_messages, section = local.sections.queue
-      description = "Records of the queue could not be stored; they stay there. The lines `replay failed` say why."
+      description = "Replay could not store records. They stay in the queue. `replay failed` in the log of replay gives the reason."
     }
     dead-letters = {
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = var.dead_letter_queue_name }
       statistic   = "Maximum", threshold = 0, section = local.sections.dead_letters
-      description = "There are messages in the dead-letter queue."
+      description = "The dead-letter queue has messages."
     }
     model-load-failures = {
       namespace   = var.metrics_namespace, metric = "ModelLoadFailures", dimensions = local.service_dimensions
       statistic   = "Sum", threshold = 0, section = local.sections.model
-      description = "The promoted model cannot be loaded: environments that have one go on with it, new ones answer 503. The line `model cannot be loaded` says why; roll back."
+      description = "The promoted model cannot be loaded. Execution environments with a model keep it, new ones answer 503. Roll back. `model cannot be loaded` in the log gives the reason."
     }
     proxy-pinned = {
       namespace   = "AWS/RDS", metric = "DatabaseConnectionsCurrentlySessionPinned", dimensions = { ProxyName = var.proxy_name }
       statistic   = "Maximum", threshold = var.thresholds.pinned_connections, periods = 2, section = local.sections.pinned
-      description = "A client keeps a database connection of the proxy to itself."
+      description = "A client pins a database connection of the proxy."
     }
     database-cpu = {
       namespace   = "AWS/RDS", metric = "CPUUtilization", dimensions = local.database_dimensions
       statistic   = "Average", threshold = var.thresholds.database_cpu_percent, periods = 3, section = local.sections.cpu
-      description = "The database is short of CPU. When it gets too slow, records go to the queue."
+      description = "The database is short of CPU. If it gets too slow, records go to the queue."
     }
     database-storage = {
       namespace   = "AWS/RDS", metric = "FreeStorageSpace", dimensions = local.database_dimensions
       statistic   = "Minimum", threshold = var.thresholds.database_free_bytes, comparison = "LessThanThreshold", section = local.sections.storage
-      description = "The database is short of storage, and at the end of its autoscaling or too fast for it. When it is full, records go to the queue."
+      description = "The database is short of storage: autoscaling has reached its limit or is too slow. If storage is full, records go to the queue."
     }
     database-connections = {
       namespace   = "AWS/RDS", metric = "DatabaseConnections", dimensions = local.database_dimensions
       statistic   = "Maximum", threshold = var.thresholds.database_connections, periods = 2, section = local.sections.connections
-      description = "The database has more connections than it should. Look for pinning, and for clients other than the proxy."
+      description = "The database has too many connections. Check for pinning and for clients other than the proxy."
     }
     }, {
     for key, name in var.function_names : "throttles-${key}" => {
       namespace   = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = name }
       statistic   = "Sum", threshold = var.thresholds.throttled_invocations, section = local.sections.throttled
-      description = "Invocations of ${name} were turned away: its reserved concurrency or the account's is used up."
+      description = "Lambda throttled invocations of ${name}: its reserved concurrency or the account's quota is used up."
     }
     }, {
     for key, name in var.function_names : "errors-${key}" => {
-      # Exceptions of requests are not among them.
+      # Excludes exceptions that the application answers with 500.
       namespace   = "AWS/Lambda", metric = "Errors", dimensions = { FunctionName = name }
       statistic   = "Sum", threshold = var.thresholds.failed_invocations, section = local.sections.failed
-      description = "Invocations of ${name} failed as a whole: it cannot start, ran out of time or memory."
+      description = "Invocations of ${name} failed: it cannot start, or ran out of time or memory."
     }
   })
 }
@@ -109,7 +109,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_name        = "${var.name}-${each.key}"
   alarm_description = "${each.value.description} Runbook: docs/operations.md, \"${each.value.section}\"."
 
-  # A metric, or an expression of some.
+  # An alarm has either a metric or an expression over several.
   namespace   = can(each.value.metric) ? each.value.namespace : null
   metric_name = try(each.value.metric, null)
   dimensions  = can(each.value.metric) ? each.value.dimensions : null
@@ -117,7 +117,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
   statistic          = try(startswith(each.value.statistic, "p") ? null : each.value.statistic, null)
   extended_statistic = try(startswith(each.value.statistic, "p") ? each.value.statistic : null, null)
-  # To be "ignored", a p99 takes less than a thousand requests in a period: a quiet service could be slow for ever.
+  # With "ignore", a p99 of fewer than a thousand requests in a period would never alarm.
   evaluate_low_sample_count_percentiles = try(startswith(each.value.statistic, "p") ? "evaluate" : null, null)
 
   dynamic "metric_query" {

@@ -1,8 +1,7 @@
 locals {
   api = var.function_names.api
 
-  # Rows of the dashboard from the caller to the database; each metric as CloudWatch writes it: namespace, name,
-  # dimension, value, …, options.
+  # Graphs from the caller to the database. A metric has CloudWatch's form: namespace, name, dimension, value, …, options.
   graphs = [
     { title = "Requests at the gateway", stat = "Sum", metrics = [
       ["AWS/ApiGateway", "Count", "ApiId", var.api_id, "Stage", var.stage_name, {}],
@@ -62,9 +61,9 @@ locals {
     ] },
   ]
 
-  # What only the api's log lines say.
+  # Queries of the log of api.
   tables = {
-    # A REPORT line has @initDuration only where the environment was new.
+    # A REPORT line has @initDuration only for a cold start.
     "Initialisation of the api"               = <<-EOT
       SOURCE '${var.log_group_names.api}'
       | filter @type = "REPORT" and ispresent(@initDuration)

@@ -1,5 +1,5 @@
 output "dashboard_name" {
-  description = "The dashboard in CloudWatch."
+  description = "Name of the CloudWatch dashboard."
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }
 
@@ -9,6 +9,6 @@ output "alarm_arns" {
 }
 
 output "topic_arn" {
-  description = "Where alarms are told; other subscribers can be added to it."
+  description = "ARN of the SNS topic that receives alarms. Other subscribers can be added to it."
   value       = aws_sns_topic.alarms.arn
 }

@@ -6,7 +6,7 @@ locals {
   alarm_arn_pattern = "arn:${data.aws_partition.current.partition}:cloudwatch:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:alarm:${var.name}-*"
 }
 
-# A key of its own: CloudWatch may not use the one that AWS manages for SNS.
+# CloudWatch may not use the key that AWS manages for SNS.
 resource "aws_kms_key" "alarms" {
   description             = "Alarms of ${var.name}"
   enable_key_rotation     = true

@@ -4,7 +4,7 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,39}$", var.name))
-    error_message = "name must be 2 to 40 characters: lower-case letters, digits and hyphens, a letter first."
+    error_message = "name must be 2 to 40 lower-case letters, digits and hyphens, with a letter first."
   }
 }
 
@@ -19,7 +19,7 @@ variable "service_name" {
 }
 
 variable "function_names" {
-  description = "Names of the functions api, replay and migrate."
+  description = "Names of the functions, by key."
   type        = map(string)
 
   validation {
@@ -29,7 +29,7 @@ variable "function_names" {
 }
 
 variable "log_group_names" {
-  description = "Log groups of the same functions."
+  description = "Names of the functions' log groups, by key."
   type        = map(string)
 
   validation {
@@ -44,43 +44,42 @@ variable "api_id" {
 }
 
 variable "stage_name" {
-  description = "Its stage."
+  description = "Stage of the HTTP API."
   type        = string
 }
 
 variable "queue_name" {
-  description = "The queue of records that the database did not take."
+  description = "Name of the queue for records that the database did not accept."
   type        = string
 }
 
 variable "dead_letter_queue_name" {
-  description = "The queue of messages that can never be stored."
+  description = "Name of the dead-letter queue."
   type        = string
 }
 
 variable "proxy_name" {
-  description = "RDS Proxy."
+  description = "Name of RDS Proxy."
   type        = string
 }
 
 variable "instance_identifier" {
-  description = "The database."
+  description = "Identifier of the database instance."
   type        = string
 }
 
 variable "alarm_email" {
-  description = "Who is told of alarms, and must confirm it by a link in the first mail; null for nobody."
+  description = "Address that receives alarms. It must confirm the subscription. Null for none."
   type        = string
-  default     = null
 
   validation {
     condition     = var.alarm_email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.alarm_email))
-    error_message = "alarm_email must be one address with an @, or null."
+    error_message = "alarm_email must be one e-mail address or null."
   }
 }
 
 variable "thresholds" {
-  description = "Above which values (free storage: below which) an alarm goes off. Shares are from 0 to 1."
+  description = "Values above which (database_free_bytes: below which) an alarm is raised. Shares are from 0 to 1."
   type = object({
     server_error_share     = optional(number, 0.01)
     gateway_5xx_share      = optional(number, 0.01)
@@ -94,7 +93,6 @@ variable "thresholds" {
     failed_invocations     = optional(number, 0)
     replay_failed_messages = optional(number, 0)
   })
-  default = {}
 
   validation {
     condition     = alltrue([for value in values(var.thresholds) : value >= 0])
@@ -103,7 +101,7 @@ variable "thresholds" {
 
   validation {
     condition     = var.thresholds.server_error_share < 1 && var.thresholds.gateway_5xx_share < 1
-    error_message = "server_error_share and gateway_5xx_share must be below 1: no share is above it."
+    error_message = "server_error_share and gateway_5xx_share must be below 1. No share can exceed it."
   }
 
   validation {

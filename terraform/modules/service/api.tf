@@ -1,7 +1,7 @@
 resource "aws_apigatewayv2_api" "this" {
   name          = var.name
   protocol_type = "HTTP"
-  # With a name of its own there is one way in and not two.
+  # A custom domain replaces the default host name.
   disable_execute_api_endpoint = var.custom_domain != null
 }
 
@@ -27,7 +27,7 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   }
 }
 
-# The application has the routes. None is open: the record says who asked, and its reader must be the same.
+# The application has the routes. All need authentication: a record names its caller, and only that caller may read it.
 resource "aws_apigatewayv2_route" "default" {
   api_id             = aws_apigatewayv2_api.this.id
   route_key          = "$default"
@@ -37,9 +37,9 @@ resource "aws_apigatewayv2_route" "default" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_158:The lines hold no bodies and no headers; CloudWatch encrypts them with its own key.
-  #checkov:skip=CKV_AWS_338:The retention is an input. What must be kept for years is in the table, not in the logs.
-  # Under this prefix deliveries need no resource policy, of which an account can have ten.
+  #checkov:skip=CKV_AWS_158:The lines contain no bodies and no headers. CloudWatch encrypts them with its own key.
+  #checkov:skip=CKV_AWS_338:The caller sets the retention. The audit record is in the table, not in the logs.
+  # Log delivery to groups with this prefix needs no resource policy. An account can have only a few of those.
   name              = "/aws/vendedlogs/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
 }
@@ -55,7 +55,7 @@ resource "aws_apigatewayv2_stage" "default" {
     throttling_burst_limit   = var.throttle_burst
   }
 
-  # What the function's own lines cannot say: who was turned away at the gateway, and how long the gateway took.
+  # The function's log cannot show requests that the gateway rejects, nor how long the gateway takes.
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
     format = jsonencode({
@@ -82,7 +82,7 @@ resource "aws_lambda_permission" "api" {
   function_name = aws_lambda_function.this["api"].function_name
   qualifier     = aws_lambda_alias.live["api"].name
   principal     = "apigateway.amazonaws.com"
-  # Any stage, the $default route: there is no other.
+  # All stages, and the only route.
   source_arn = "${aws_apigatewayv2_api.this.execution_arn}/*/$default"
 }
 

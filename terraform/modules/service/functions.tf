@@ -3,37 +3,33 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  # API Gateway gives up after 30 seconds. By themselves, so that the queues need not wait for the database to be made.
+  # API Gateway gives up after 30 seconds. Separate from local.functions, so that the queues do not depend on the database.
   timeouts = { api = 29, replay = 60, migrate = 900 }
 
   functions = {
     api = {
       reserved_concurrency = var.api_reserved_concurrency
-      database_user        = "diabetes_api"
     }
     replay = {
       reserved_concurrency = var.replay_concurrency
-      database_user        = "diabetes_replay"
     }
-    # Through the proxy too, though it pins a connection there: so no function ever holds the master user's password, and
-    # the proxy's certificate is one that Python trusts without RDS's own bundle.
+    # migrate uses the proxy too, although it pins a connection there. So no function holds the master user's password,
+    # and Python trusts the proxy's certificate without the CA bundle of RDS.
     migrate = {
       reserved_concurrency = 1
-      database_user        = var.master_user_name
     }
   }
 
-  # One reader checks all settings in every function, so each has all of them. No password is among them: without one,
-  # each connection gets an IAM token.
+  # Every function reads and checks all settings. Without a password, each connection uses an IAM token.
   environments = {
-    for key, function in local.functions : key => merge({
+    for key in keys(local.functions) : key => merge({
       MODEL_BUCKET          = var.model_bucket_name
       MODEL_RUNTIME         = var.model_runtime
       MODEL_REFRESH_SECONDS = tostring(var.model_refresh_seconds)
       DATABASE_HOST         = var.proxy_endpoint
       DATABASE_PORT         = tostring(var.database_port)
       DATABASE_NAME         = var.database_name
-      DATABASE_USER         = function.database_user
+      DATABASE_USER         = var.database_user_names[key]
       DATABASE_TLS          = "verify"
       QUEUE_URL             = aws_sqs_queue.records.url
       DEAD_LETTER_QUEUE_URL = aws_sqs_queue.dead_letters.url
@@ -45,10 +41,10 @@ locals {
   }
 }
 
-# Made before the functions: Lambda would make them without a retention.
+# Lambda would otherwise create these groups without a retention.
 resource "aws_cloudwatch_log_group" "function" {
-  #checkov:skip=CKV_AWS_158:The logs hold no measurements and no secrets; CloudWatch encrypts them with its own key.
-  #checkov:skip=CKV_AWS_338:The retention is an input. What must be kept for years is in the table, not in the logs.
+  #checkov:skip=CKV_AWS_158:The logs contain no health data and no secrets. CloudWatch encrypts them with its own key.
+  #checkov:skip=CKV_AWS_338:The caller sets the retention. The audit record is in the table, not in the logs.
   for_each = local.timeouts
 
   name              = "/aws/lambda/${var.name}-${each.key}"
@@ -56,9 +52,9 @@ resource "aws_cloudwatch_log_group" "function" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_116:api and migrate are invoked synchronously, and replay's messages stay in their queue.
-  #checkov:skip=CKV_AWS_173:No secret is among the variables; Lambda encrypts them with its own key.
-  #checkov:skip=CKV_AWS_272:Lambda cannot check signatures of container images; the digest pins what runs.
+  #checkov:skip=CKV_AWS_116:api and migrate are invoked synchronously, and failed messages of replay stay in the queue.
+  #checkov:skip=CKV_AWS_173:The variables contain no secret. Lambda encrypts them with its own key.
+  #checkov:skip=CKV_AWS_272:Lambda cannot check signatures of container images. The digest pins the image.
   for_each = local.functions
 
   function_name                  = "${var.name}-${each.key}"
@@ -69,7 +65,7 @@ resource "aws_lambda_function" "this" {
   memory_size                    = var.memory_mb
   timeout                        = local.timeouts[each.key]
   reserved_concurrent_executions = each.value.reserved_concurrency
-  # The aliases name published versions, and only those can have provisioned concurrency.
+  # The aliases point to published versions. Only those can have provisioned concurrency.
   publish = true
 
   image_config {
@@ -86,7 +82,7 @@ resource "aws_lambda_function" "this" {
   }
 
   logging_config {
-    # The functions write JSON themselves; Lambda's own JSON format would wrap it, and the metrics would not be found.
+    # The functions write JSON themselves. Lambda's JSON format would wrap it and hide the metrics in it.
     log_format = "Text"
     log_group  = aws_cloudwatch_log_group.function[each.key].name
   }
@@ -95,7 +91,7 @@ resource "aws_lambda_function" "this" {
     mode = var.tracing_enabled ? "Active" : "PassThrough"
   }
 
-  # Lambda tries the role's rights to a network interface when it makes the function.
+  # Lambda checks the role's permissions for network interfaces when it creates the function.
   depends_on = [aws_iam_role_policy.function]
 }
 

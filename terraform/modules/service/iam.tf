@@ -1,10 +1,10 @@
 locals {
   function_arns = {
-    # By name and not from the resource, which needs these policies first.
+    # Composed from names, because the functions depend on these policies.
     for key in keys(local.timeouts) : key => "arn:${data.aws_partition.current.partition}:lambda:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:function:${var.name}-${key}"
   }
 
-  # What AWSLambdaVPCAccessExecutionRole has for the network.
+  # The network permissions of AWSLambdaVPCAccessExecutionRole.
   network_actions = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -18,7 +18,7 @@ locals {
 
   own_statements = {
     api = [
-      # No s3:ListBucket: a missing file is then told as AccessDenied and not as NoSuchKey, and is refused just the same.
+      # Without s3:ListBucket, S3 answers AccessDenied instead of NoSuchKey for a missing file. api treats both alike.
       {
         Sid      = "ReadModels"
         Effect   = "Allow"
@@ -29,10 +29,10 @@ locals {
         Sid      = "ConnectToDatabase"
         Effect   = "Allow"
         Action   = ["rds-db:connect"]
-        Resource = ["${local.database_user_arn_prefix}/${local.functions.api.database_user}"]
+        Resource = ["${local.database_user_arn_prefix}/${var.database_user_names.api}"]
       },
       {
-        # GetQueueAttributes is how /health asks for a sign of life.
+        # /health calls GetQueueAttributes.
         Sid      = "QueueRecords"
         Effect   = "Allow"
         Action   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
@@ -44,7 +44,7 @@ locals {
         Sid      = "ConnectToDatabase"
         Effect   = "Allow"
         Action   = ["rds-db:connect"]
-        Resource = ["${local.database_user_arn_prefix}/${local.functions.replay.database_user}"]
+        Resource = ["${local.database_user_arn_prefix}/${var.database_user_names.replay}"]
       },
       {
         Sid      = "TakeRecords"
@@ -53,7 +53,7 @@ locals {
         Resource = [aws_sqs_queue.records.arn]
       },
       {
-        Sid      = "BuryMessages"
+        Sid      = "DeadLetterMessages"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
         Resource = [aws_sqs_queue.dead_letters.arn]
@@ -64,7 +64,7 @@ locals {
         Sid      = "ConnectToDatabase"
         Effect   = "Allow"
         Action   = ["rds-db:connect"]
-        Resource = ["${local.database_user_arn_prefix}/${local.functions.migrate.database_user}"]
+        Resource = ["${local.database_user_arn_prefix}/${var.database_user_names.migrate}"]
       },
       {
         Sid      = "ReadPasswords"
@@ -80,7 +80,7 @@ locals {
       Sid    = "Trace${trimprefix(action, "xray:Put")}"
       Effect = "Allow"
       Action = [action]
-      # X-Ray knows no resources for these.
+      # X-Ray has no resources to restrict these to.
       Resource = ["*"]
     } if var.tracing_enabled
   ]
@@ -117,14 +117,14 @@ resource "aws_iam_role_policy" "function" {
         Resource = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
       },
       {
-        # Lambda accepts a role for a VPC only if it may do these anywhere.
+        # Lambda requires these permissions on all resources for a function in a VPC.
         Sid      = "AttachToNetwork"
         Effect   = "Allow"
         Action   = local.network_actions
         Resource = ["*"]
       },
       {
-        # Lambda attaches the function to the network by the function's role; its code never needs to.
+        # Lambda uses the function's role to attach it to the network. The function's code never needs these permissions.
         Sid       = "KeepNetworkFromCode"
         Effect    = "Deny"
         Action    = local.network_actions

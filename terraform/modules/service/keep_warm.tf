@@ -1,10 +1,10 @@
-# Keeps one environment from being taken away while nobody asks. It is a request like others, without API Gateway, and
-# counts in Latency; requests that come at the same time still start cold.
+# Keeps one execution environment of api warm by a scheduled request that does not pass API Gateway. The request counts
+# in the metric Latency. Concurrent requests still start cold.
 resource "aws_cloudwatch_event_rule" "keep_warm" {
   count = var.keep_warm_schedule == null ? 0 : 1
 
   name                = "${var.name}-keep-warm"
-  description         = "GET /health/live of the api function"
+  description         = "Sends GET /health/live to the function api"
   schedule_expression = var.keep_warm_schedule
 }
 
@@ -15,7 +15,7 @@ resource "aws_cloudwatch_event_target" "keep_warm" {
   arn   = aws_lambda_alias.live["api"].arn
   input = jsonencode(jsondecode(file("${path.module}/keep_warm.json")))
 
-  # The next one comes soon enough.
+  # The schedule sends the next request soon enough.
   retry_policy {
     maximum_event_age_in_seconds = 60
     maximum_retry_attempts       = 0

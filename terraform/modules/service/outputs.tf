@@ -1,5 +1,5 @@
 output "api_url" {
-  description = "Where the API answers."
+  description = "URL of the API."
   value       = var.custom_domain == null ? aws_apigatewayv2_api.this.api_endpoint : "https://${var.custom_domain.domain_name}"
 }
 
@@ -9,12 +9,12 @@ output "api_id" {
 }
 
 output "stage_name" {
-  description = "The API's stage, the dimension Stage of its metrics."
+  description = "Stage of the HTTP API, the dimension Stage of its metrics."
   value       = aws_apigatewayv2_stage.default.name
 }
 
 output "custom_domain_target" {
-  description = "What the custom domain's DNS alias record must point at; null without one."
+  description = "Target of the DNS alias record for the custom domain. Null without a custom domain."
   value = one([for domain in aws_apigatewayv2_domain_name.this : {
     name    = domain.domain_name_configuration[0].target_domain_name
     zone_id = domain.domain_name_configuration[0].hosted_zone_id
@@ -22,12 +22,12 @@ output "custom_domain_target" {
 }
 
 output "function_names" {
-  description = "Names of api, replay and migrate."
+  description = "Names of the functions api, replay and migrate, by key."
   value       = { for key, function in aws_lambda_function.this : key => function.function_name }
 }
 
 output "function_arns" {
-  description = "ARNs of api, replay and migrate, without a version."
+  description = "ARNs of the functions without a version, by key."
   value       = { for key, function in aws_lambda_function.this : key => function.arn }
 }
 
@@ -37,26 +37,26 @@ output "service_name" {
 }
 
 output "queue_name" {
-  description = "The queue of records that the database did not take."
+  description = "Name of the queue for records that the database did not accept."
   value       = aws_sqs_queue.records.name
 }
 
 output "queue_url" {
-  description = "Its URL."
+  description = "URL of the queue."
   value       = aws_sqs_queue.records.url
 }
 
 output "dead_letter_queue_name" {
-  description = "The queue of messages that can never be stored."
+  description = "Name of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.name
 }
 
 output "dead_letter_queue_url" {
-  description = "Its URL."
+  description = "URL of the dead-letter queue."
   value       = aws_sqs_queue.dead_letters.url
 }
 
 output "log_group_names" {
-  description = "Log groups of api, replay and migrate."
+  description = "Names of the functions' log groups, by key."
   value       = { for key, group in aws_cloudwatch_log_group.function : key => group.name }
 }

@@ -1,15 +1,15 @@
-# Records that the database did not take.
+# Records that the database did not accept.
 resource "aws_sqs_queue" "records" {
   name                      = "${var.name}-records"
   sqs_managed_sse_enabled   = true
   message_retention_seconds = var.queue_retention_days * 86400
-  # Six times replay's timeout, as Lambda asks for.
+  # Six times the timeout of replay, as AWS recommends.
   visibility_timeout_seconds = 6 * local.timeouts.replay
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letters.arn
-    # While the database is away, messages are received in vain, though nothing is wrong with them. Those that can never
-    # be stored replay moves itself.
+    # During an outage of the database, replay receives good messages again and again. It moves messages that can never
+    # be stored to the dead-letter queue itself.
     maxReceiveCount = 1000
   })
 }
@@ -18,7 +18,7 @@ resource "aws_sqs_queue" "records" {
 resource "aws_sqs_queue" "dead_letters" {
   name                    = "${var.name}-dead-letters"
   sqs_managed_sse_enabled = true
-  # The longest that SQS keeps a message.
+  # The maximum of SQS.
   message_retention_seconds = 14 * 86400
 }
 
@@ -56,10 +56,10 @@ resource "aws_lambda_event_source_mapping" "replay" {
   event_source_arn = aws_sqs_queue.records.arn
   function_name    = aws_lambda_alias.live["replay"].arn
   batch_size       = 10
-  # Without it, one message that fails would bring all of its batch back.
+  # Without it, one failed message would return its whole batch to the queue.
   function_response_types = ["ReportBatchItemFailures"]
 
-  # Below it Lambda would receive messages that no function takes, and each such receive counts.
+  # Without it, Lambda would receive messages that throttled functions cannot take, and each receive counts.
   scaling_config {
     maximum_concurrency = var.replay_concurrency
   }

@@ -1,16 +1,16 @@
 variable "name" {
-  description = "Prefix of all names, and SERVICE_NAME: the dimension that keeps the metrics of two environments of one account apart."
+  description = "Prefix of all names, and SERVICE_NAME, the dimension that separates the metrics of environments."
   type        = string
 
   validation {
-    # IAM's limit of 64 for a role's name leaves this, with the longest suffix.
+    # The name of an IAM role has at most 64 characters.
     condition     = can(regex("^[a-z][a-z0-9-]{1,39}$", var.name))
-    error_message = "name must be 2 to 40 characters: lower-case letters, digits and hyphens, a letter first."
+    error_message = "name must be 2 to 40 lower-case letters, digits and hyphens, with a letter first."
   }
 }
 
 variable "image_uri" {
-  description = "The image in ECR, by digest: a tag can be moved, and what runs would then differ from what was tested."
+  description = "Image of the functions in ECR, by digest. A tag could move to an image that was not tested."
   type        = string
 
   validation {
@@ -20,32 +20,32 @@ variable "image_uri" {
 }
 
 variable "subnet_ids" {
-  description = "Private subnets of the functions, in two availability zones or more."
+  description = "Private subnets of the functions in at least two availability zones."
   type        = list(string)
 
   validation {
     condition     = length(var.subnet_ids) >= 2
-    error_message = "subnet_ids must name at least 2 subnets."
+    error_message = "subnet_ids must have at least two subnets."
   }
 }
 
 variable "function_security_group_id" {
-  description = "Security group of the functions, which reach the proxy."
+  description = "Security group of the functions."
   type        = string
 }
 
 variable "model_bucket_name" {
-  description = "Name of the bucket that holds models/."
+  description = "Name of the model bucket."
   type        = string
 }
 
 variable "model_bucket_arn" {
-  description = "ARN of the same bucket."
+  description = "ARN of the model bucket."
   type        = string
 }
 
 variable "model_runtime" {
-  description = "MODEL_RUNTIME: the runtime that the image was built with."
+  description = "MODEL_RUNTIME, the runtime of the image."
   type        = string
   default     = "litert"
 
@@ -56,9 +56,8 @@ variable "model_runtime" {
 }
 
 variable "model_refresh_seconds" {
-  description = "MODEL_REFRESH_SECONDS: how often, at most, api looks for another model."
+  description = "MODEL_REFRESH_SECONDS, the minimum time between two checks for a new model."
   type        = number
-  default     = 60
 
   validation {
     condition     = var.model_refresh_seconds >= 1 && var.model_refresh_seconds <= 86400 && floor(var.model_refresh_seconds) == var.model_refresh_seconds
@@ -67,14 +66,13 @@ variable "model_refresh_seconds" {
 }
 
 variable "database_name" {
-  description = "DATABASE_NAME."
+  description = "DATABASE_NAME, the name of the database."
   type        = string
 }
 
 variable "database_port" {
-  description = "DATABASE_PORT."
+  description = "DATABASE_PORT, the port of the proxy."
   type        = number
-  default     = 5432
 
   validation {
     condition     = var.database_port >= 1 && var.database_port <= 65535 && floor(var.database_port) == var.database_port
@@ -88,34 +86,38 @@ variable "proxy_endpoint" {
 }
 
 variable "proxy_resource_id" {
-  description = "The proxy's id (prx-…), to which rds-db:connect is granted."
+  description = "Id of the proxy (prx-…) for rds-db:connect."
   type        = string
 
   validation {
     condition     = can(regex("^prx-[0-9a-z]+$", var.proxy_resource_id))
-    error_message = "proxy_resource_id must be the id prx-… from the proxy's ARN, not its name."
+    error_message = "proxy_resource_id must be the id prx-… from the proxy's ARN, not the proxy's name."
   }
 }
 
-variable "master_user_name" {
-  description = "DATABASE_USER of migrate, which owns the tables."
-  type        = string
-}
-
-variable "role_secret_arns" {
-  description = "ARN of the secret of each role; migrate sets the roles' passwords to what these hold."
+variable "database_user_names" {
+  description = "DATABASE_USER of each function, by the function's key."
   type        = map(string)
 
   validation {
-    condition     = toset(keys(var.role_secret_arns)) == toset(["diabetes_api", "diabetes_replay"])
-    error_message = "role_secret_arns must have exactly the keys diabetes_api and diabetes_replay."
+    condition     = toset(keys(var.database_user_names)) == toset(["api", "migrate", "replay"])
+    error_message = "database_user_names must have exactly the keys api, replay and migrate."
+  }
+}
+
+variable "role_secret_arns" {
+  description = "ARN of the secret of each function's role, by the function's key. migrate sets the passwords of the roles from them."
+  type        = map(string)
+
+  validation {
+    condition     = toset(keys(var.role_secret_arns)) == toset(["api", "replay"])
+    error_message = "role_secret_arns must have exactly the keys api and replay."
   }
 }
 
 variable "memory_mb" {
-  description = "Memory of each function; its share of a CPU follows from it, and all of one from 1769 MB on."
+  description = "Memory of each function. Lambda gives a full CPU from 1769 MB."
   type        = number
-  default     = 1024
 
   validation {
     condition     = var.memory_mb >= 512 && var.memory_mb <= 10240 && floor(var.memory_mb) == var.memory_mb
@@ -124,7 +126,7 @@ variable "memory_mb" {
 }
 
 variable "api_reserved_concurrency" {
-  description = "How many requests are served at once, at most. Reservations come off the account's quota, of which 100 must stay free."
+  description = "Maximum number of requests served at the same time. Reservations reduce the account's quota, of which 100 must stay unreserved."
   type        = number
 
   validation {
@@ -134,21 +136,19 @@ variable "api_reserved_concurrency" {
 }
 
 variable "replay_concurrency" {
-  description = "How many batches of the queue are stored at once, at most: after an outage it must not crowd out the requests."
+  description = "Maximum number of queue batches stored at the same time, so that replay after an outage leaves room for requests."
   type        = number
-  default     = 2
 
   validation {
-    # SQS event sources know no smaller number than 2.
+    # The minimum of SQS event sources.
     condition     = var.replay_concurrency >= 2 && var.replay_concurrency <= 1000 && floor(var.replay_concurrency) == var.replay_concurrency
     error_message = "replay_concurrency must be a whole number from 2 to 1000."
   }
 }
 
 variable "provisioned_concurrency" {
-  description = "Environments of api that are kept initialised; 0 for none."
+  description = "Execution environments of api that Lambda keeps initialised."
   type        = number
-  default     = 0
 
   validation {
     condition     = var.provisioned_concurrency >= 0 && var.provisioned_concurrency <= var.api_reserved_concurrency && floor(var.provisioned_concurrency) == var.provisioned_concurrency
@@ -157,9 +157,8 @@ variable "provisioned_concurrency" {
 }
 
 variable "keep_warm_schedule" {
-  description = "EventBridge schedule of a request that keeps one environment of api warm, such as rate(5 minutes); null for none."
+  description = "EventBridge schedule of a request that keeps one execution environment of api warm, such as rate(5 minutes). Null for none."
   type        = string
-  default     = null
 
   validation {
     condition     = var.keep_warm_schedule == null || can(regex("^(rate|cron)\\(.+\\)$", var.keep_warm_schedule))
@@ -168,15 +167,13 @@ variable "keep_warm_schedule" {
 }
 
 variable "pages_enabled" {
-  description = "PAGES: whether api shows the page, /docs and /openapi.json. The gateway wants a signature or a JWT for these too, which a browser sends only with help: that of a proxy which adds it."
+  description = "PAGES, whether api serves the page, /docs and /openapi.json. The gateway requires a signature or JWT for these too, so browsers need a proxy that adds it."
   type        = bool
-  default     = true
 }
 
 variable "log_level" {
-  description = "LOG_LEVEL."
+  description = "LOG_LEVEL, the minimum level of the log."
   type        = string
-  default     = "INFO"
 
   validation {
     condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], var.log_level)
@@ -185,49 +182,45 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "How long CloudWatch keeps the logs."
+  description = "Days for which CloudWatch keeps the logs."
   type        = number
-  default     = 90
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days must be one of CloudWatch's periods from 1 to 3653 days, such as 30, 90 or 365."
+    error_message = "log_retention_days must be a period that CloudWatch offers, such as 7, 30, 90 or 365."
   }
 }
 
 variable "metrics_namespace" {
-  description = "METRICS_NAMESPACE."
+  description = "METRICS_NAMESPACE, the CloudWatch namespace of the service's metrics."
   type        = string
-  default     = "DiabetesMl"
 
   validation {
     condition     = can(regex("^[A-Za-z0-9._/#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
-    error_message = "metrics_namespace must be 1 to 255 letters, digits and . _ / # -, and must not begin with AWS/."
+    error_message = "metrics_namespace must be 1 to 255 letters, digits and . _ / # -. It must not begin with AWS/."
   }
 }
 
 variable "tracing_enabled" {
-  description = "Whether X-Ray traces the functions."
+  description = "Trace the functions with X-Ray."
   type        = bool
-  default     = false
 }
 
 variable "jwt" {
-  description = "Who issues the tokens of callers and for which audiences; null: callers sign with IAM."
+  description = "Issuer and audiences of the callers' tokens. Null if callers sign with IAM."
   type = object({
     issuer   = string
     audience = list(string)
   })
-  default = null
 
   validation {
     condition     = var.jwt == null || try(startswith(var.jwt.issuer, "https://") && length(var.jwt.audience) >= 1, false)
-    error_message = "jwt must have an issuer that begins with https:// and at least 1 audience."
+    error_message = "jwt must have an issuer that begins with https:// and at least one audience."
   }
 }
 
 variable "throttle_rate" {
-  description = "Requests a second that the API lets through; more get a 429."
+  description = "Requests per second that the API accepts. It answers others with 429."
   type        = number
 
   validation {
@@ -237,7 +230,7 @@ variable "throttle_rate" {
 }
 
 variable "throttle_burst" {
-  description = "Requests at once that the API lets through."
+  description = "Requests in one burst that the API accepts."
   type        = number
 
   validation {
@@ -247,22 +240,26 @@ variable "throttle_burst" {
 }
 
 variable "custom_domain" {
-  description = "Host name of the API and its certificate in ACM, in the same region; null for API Gateway's own name."
+  description = "Host name of the API and its ACM certificate in the same region. Null for the default host name."
   type = object({
     domain_name     = string
     certificate_arn = string
   })
-  default = null
+
+  validation {
+    condition     = var.custom_domain == null || can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.custom_domain.domain_name)) && can(regex("^arn:[a-z-]+:acm:", var.custom_domain.certificate_arn))
+    error_message = "custom_domain must have a host name in lower case and the ARN of an ACM certificate."
+  }
 }
 
 variable "queue_retention_days" {
-  description = "How long the queue keeps a record that the database does not take."
+  description = "Days for which the queue keeps a record."
   type        = number
   default     = 14
 
   validation {
-    # 1000 receives, 6 minutes apart, take four days; a shorter retention would drop records before they are moved.
+    # 1000 receives 6 minutes apart take four days. A shorter retention would drop records before SQS moves them.
     condition     = var.queue_retention_days >= 5 && var.queue_retention_days <= 14 && floor(var.queue_retention_days) == var.queue_retention_days
-    error_message = "queue_retention_days must be a whole number from 5 to 14, the longest that SQS keeps a message."
+    error_message = "queue_retention_days must be a whole number from 5 to 14, the maximum of SQS."
   }
 }

@@ -13,7 +13,7 @@ override_resource {
   target          = aws_db_instance.this
   override_during = plan
   values = {
-    address            = "diabetes-dev.abc.eu-west-1.rds.amazonaws.com"
+    address            = "sample-dev.abc.eu-west-1.rds.amazonaws.com"
     resource_id        = "db-ABC"
     master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1" }]
   }
@@ -24,40 +24,23 @@ override_resource {
   override_during = plan
   values = {
     arn      = "arn:aws:rds:eu-west-1:123456789012:db-proxy:prx-0123"
-    endpoint = "diabetes-dev.proxy-abc.eu-west-1.rds.amazonaws.com"
+    endpoint = "sample-dev.proxy-abc.eu-west-1.rds.amazonaws.com"
   }
 }
 
 override_resource {
-  target          = aws_secretsmanager_secret.role["diabetes_api"]
+  target          = aws_secretsmanager_secret.role["api"]
   override_during = plan
   values          = { arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api" }
 }
 
 override_resource {
-  target          = aws_secretsmanager_secret.role["diabetes_replay"]
+  target          = aws_secretsmanager_secret.role["replay"]
   override_during = plan
   values          = { arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay" }
 }
 
-variables {
-  name                         = "diabetes-dev"
-  subnet_ids                   = ["subnet-1", "subnet-2"]
-  database_security_group_id   = "sg-database"
-  proxy_security_group_id      = "sg-proxy"
-  instance_class               = "db.t4g.micro"
-  allocated_storage_gb         = 20
-  max_allocated_storage_gb     = 100
-  multi_az                     = true
-  backup_retention_days        = 14
-  deletion_protection          = true
-  skip_final_snapshot          = false
-  performance_insights_enabled = true
-  log_retention_days           = 30
-  secret_version               = 1
-}
-
-run "instance_is_private_and_protected" {
+run "protected" {
   command = plan
 
   assert {
@@ -83,7 +66,7 @@ run "instance_is_private_and_protected" {
       && aws_db_instance.this.multi_az
       && aws_db_instance.this.backup_retention_period == 14
       && !aws_db_instance.this.skip_final_snapshot
-      && aws_db_instance.this.final_snapshot_identifier == "diabetes-dev-final"
+      && aws_db_instance.this.final_snapshot_identifier == "sample-dev-final"
       && !aws_db_instance.this.delete_automated_backups
       && !aws_db_instance.this.apply_immediately
     )
@@ -94,10 +77,6 @@ run "instance_is_private_and_protected" {
     condition     = aws_db_instance.this.engine_version == "17" && aws_db_parameter_group.this.family == "postgres17"
     error_message = "The parameter group must be of the engine's major version."
   }
-}
-
-run "logs_hold_no_values" {
-  command = plan
 
   assert {
     condition = { for parameter in aws_db_parameter_group.this.parameter : parameter.name => parameter.value } == {
@@ -122,9 +101,9 @@ run "logs_hold_no_values" {
       for group in concat(values(aws_cloudwatch_log_group.instance), [aws_cloudwatch_log_group.proxy]) :
       group.name => group.retention_in_days
       } == {
-      "/aws/rds/instance/diabetes-dev/postgresql" = 30
-      "/aws/rds/instance/diabetes-dev/upgrade"    = 30
-      "/aws/rds/proxy/diabetes-dev"               = 30
+      "/aws/rds/instance/sample-dev/postgresql" = 30
+      "/aws/rds/instance/sample-dev/upgrade"    = 30
+      "/aws/rds/proxy/sample-dev"               = 30
     }
     error_message = "Every log must have its group, which ends some day."
   }
@@ -138,10 +117,6 @@ run "logs_hold_no_values" {
     condition     = !aws_db_proxy.this.debug_logging
     error_message = "The proxy must not log statements unless asked to."
   }
-}
-
-run "gives_out_what_the_functions_need" {
-  command = plan
 
   assert {
     condition = {
@@ -151,24 +126,174 @@ run "gives_out_what_the_functions_need" {
       proxy_name          = output.proxy_name
       proxy_endpoint      = output.proxy_endpoint
       proxy_resource_id   = output.proxy_resource_id
-      master_user_name    = output.master_user_name
       } == {
-      database_name       = "diabetes"
+      database_name       = "sample"
       database_port       = 5432
-      instance_identifier = "diabetes-dev"
-      proxy_name          = "diabetes-dev"
-      proxy_endpoint      = "diabetes-dev.proxy-abc.eu-west-1.rds.amazonaws.com"
+      instance_identifier = "sample-dev"
+      proxy_name          = "sample-dev"
+      proxy_endpoint      = "sample-dev.proxy-abc.eu-west-1.rds.amazonaws.com"
       proxy_resource_id   = "prx-0123"
-      master_user_name    = "diabetes_owner"
     }
-    error_message = "The outputs must name instance, proxy and master user."
+    error_message = "The outputs must name the instance and the proxy."
+  }
+
+  assert {
+    condition     = output.database_user_names == { api = "sample_api", replay = "sample_replay", migrate = "sample_owner" }
+    error_message = "The outputs must name the database user of each function."
   }
 
   assert {
     condition = output.role_secret_arns == {
-      diabetes_api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
-      diabetes_replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay"
+      api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
+      replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay"
     }
     error_message = "The outputs must name the secret of each role."
+  }
+
+  assert {
+    condition = (
+      aws_db_proxy.this.engine_family == "POSTGRESQL"
+      && aws_db_proxy.this.require_tls
+      && aws_db_proxy.this.idle_client_timeout == 1800
+      && aws_db_proxy.this.vpc_security_group_ids == toset(["sg-proxy"])
+      && aws_db_proxy.this.vpc_subnet_ids == toset(["subnet-1", "subnet-2"])
+    )
+    error_message = "The proxy must be PostgreSQL's, over TLS, in the private subnets."
+  }
+
+  assert {
+    condition = toset([
+      for auth in aws_db_proxy.this.auth : join(" ", [auth.auth_scheme, auth.iam_auth, auth.secret_arn])
+      ]) == toset([
+      "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1",
+      "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
+      "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
+    ])
+    error_message = "Each of the three must come by IAM token and with a secret of its own, and nobody else at all."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.proxy.policy).Statement == [{
+      Sid    = "ReadSecrets"
+      Effect = "Allow"
+      Action = ["secretsmanager:GetSecretValue"]
+      Resource = [
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
+      ]
+    }]
+    error_message = "The proxy's role may read the three secrets and nothing else."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role.proxy.assume_role_policy).Statement :
+      [statement.Effect, statement.Principal, statement.Action]
+    ] == [["Allow", { Service = "rds.amazonaws.com" }, "sts:AssumeRole"]]
+    error_message = "Only RDS may take the proxy's role."
+  }
+
+  assert {
+    condition = (
+      one(aws_db_proxy_default_target_group.this.connection_pool_config).max_connections_percent == 90
+      && one(aws_db_proxy_default_target_group.this.connection_pool_config).connection_borrow_timeout == 5
+      && aws_db_proxy_target.this.db_instance_identifier == "sample-dev"
+    )
+    error_message = "The pool must leave connections to people, and not make a request wait in vain."
+  }
+}
+
+run "choices" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+    skip_final_snapshot = true
+    secret_version      = 7
+    kms_key_arn         = "arn:aws:kms:eu-west-1:123456789012:key/1"
+  }
+
+  assert {
+    condition = (
+      !aws_db_instance.this.deletion_protection
+      && aws_db_instance.this.skip_final_snapshot
+      && aws_db_instance.this.final_snapshot_identifier == null
+      && aws_db_instance.this.delete_automated_backups
+    )
+    error_message = "Where nothing is to be kept, nothing must stay."
+  }
+
+  assert {
+    condition = { for role, version in aws_secretsmanager_secret_version.role : role => version.secret_string_wo_version } == {
+      api    = 7
+      replay = 7
+    }
+    error_message = "Both secrets must be written anew with the version."
+  }
+
+  assert {
+    condition = toset(concat(
+      [
+        aws_db_instance.this.kms_key_id,
+        aws_db_instance.this.master_user_secret_kms_key_id,
+        aws_db_instance.this.performance_insights_kms_key_id,
+        aws_cloudwatch_log_group.proxy.kms_key_id,
+      ],
+      [for group in aws_cloudwatch_log_group.instance : group.kms_key_id],
+      [for secret in aws_secretsmanager_secret.role : secret.kms_key_id],
+    )) == toset([var.kms_key_arn])
+    error_message = "The key must encrypt storage, secrets, Performance Insights and logs."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.proxy.policy).Statement[1] == {
+      Sid       = "DecryptSecrets"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt"]
+      Resource  = [var.kms_key_arn]
+      Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" } }
+    }
+    error_message = "The proxy may use the key for secrets alone."
+  }
+}
+
+run "rejects_invalid_values" {
+  command = plan
+  expect_failures = [
+    var.project,
+    var.subnet_ids,
+    var.instance_class,
+    var.engine_version,
+    var.max_allocated_storage_gb,
+    var.backup_retention_days,
+    var.skip_final_snapshot,
+    var.log_retention_days,
+    var.kms_key_arn,
+    var.secret_version,
+    var.max_connections_percent,
+  ]
+
+  variables {
+    project                  = { name = "sample-service", prefix = "sample-service" }
+    subnet_ids               = ["subnet-1"]
+    instance_class           = "t4g.micro"
+    engine_version           = "14"
+    max_allocated_storage_gb = 20
+    backup_retention_days    = 0
+    skip_final_snapshot      = true
+    log_retention_days       = 8
+    kms_key_arn              = "alias/own"
+    secret_version           = 0
+    max_connections_percent  = 100
+  }
+}
+
+run "rejects_less_storage_than_gp3_has" {
+  command         = plan
+  expect_failures = [var.allocated_storage_gb]
+
+  variables {
+    allocated_storage_gb = 10
   }
 }

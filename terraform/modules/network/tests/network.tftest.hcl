@@ -14,12 +14,12 @@ mock_provider "aws" {
 }
 
 variables {
-  name               = "diabetes-dev"
+  name               = "sample-dev"
   vpc_cidr           = "10.20.0.0/20"
   availability_zones = ["eu-west-1b", "eu-west-1a"]
 }
 
-run "subnets_are_private" {
+run "network" {
   assert {
     condition = [for zone in var.availability_zones : aws_subnet.private[zone].cidr_block] == [
       "10.20.0.0/22", "10.20.4.0/22",
@@ -46,9 +46,7 @@ run "subnets_are_private" {
     condition     = toset(keys(aws_route_table_association.private)) == toset(var.availability_zones)
     error_message = "Both subnets must use the private route table."
   }
-}
 
-run "groups_allow_exactly_the_named_edges" {
   assert {
     condition = toset([
       for rule in aws_vpc_security_group_egress_rule.this :
@@ -99,9 +97,7 @@ run "groups_allow_exactly_the_named_edges" {
     ])) == 4
     error_message = "The four groups must be four."
   }
-}
 
-run "default_group_is_emptied" {
   assert {
     condition = (
       aws_default_security_group.this.vpc_id == aws_vpc.this.id
@@ -110,9 +106,7 @@ run "default_group_is_emptied" {
     )
     error_message = "The default security group must let nothing in or out."
   }
-}
 
-run "endpoints_serve_this_account_only" {
   assert {
     condition = {
       for service, endpoint in aws_vpc_endpoint.interface : service => [endpoint.service_name, endpoint.private_dns_enabled]
@@ -161,5 +155,36 @@ run "endpoints_can_be_chosen" {
   assert {
     condition     = keys(aws_vpc_endpoint.interface) == ["sqs"]
     error_message = "Only the named services get an interface endpoint."
+  }
+}
+
+run "rejects_a_small_range_one_zone_and_a_second_endpoint_of_s3" {
+  command         = plan
+  expect_failures = [var.name, var.vpc_cidr, var.availability_zones, var.interface_endpoints]
+
+  variables {
+    name                = "Sample"
+    vpc_cidr            = "10.20.0.0/25"
+    availability_zones  = ["eu-west-1a"]
+    interface_endpoints = ["s3", "sqs"]
+  }
+}
+
+run "rejects_host_bits_and_the_same_zone_twice" {
+  command         = plan
+  expect_failures = [var.vpc_cidr, var.availability_zones]
+
+  variables {
+    vpc_cidr           = "10.20.0.1/20"
+    availability_zones = ["eu-west-1a", "eu-west-1a"]
+  }
+}
+
+run "rejects_public_addresses" {
+  command         = plan
+  expect_failures = [var.vpc_cidr]
+
+  variables {
+    vpc_cidr = "8.8.0.0/16"
   }
 }

@@ -9,7 +9,7 @@ mock_provider "aws" {
     defaults = { name = "eu-west-1" }
   }
   mock_resource "aws_sns_topic" {
-    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:diabetes-test-alarms" }
+    defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:sample-test-alarms" }
   }
   mock_resource "aws_kms_key" {
     defaults = { arn = "arn:aws:kms:eu-west-1:123456789012:key/1" }
@@ -17,29 +17,31 @@ mock_provider "aws" {
 }
 
 variables {
-  name                   = "diabetes-test"
-  metrics_namespace      = "DiabetesMl"
-  service_name           = "diabetes-test"
-  function_names         = { api = "diabetes-test-api", replay = "diabetes-test-replay", migrate = "diabetes-test-migrate" }
-  log_group_names        = { api = "/aws/lambda/diabetes-test-api", replay = "/aws/lambda/diabetes-test-replay", migrate = "/aws/lambda/diabetes-test-migrate" }
+  name                   = "sample-test"
+  metrics_namespace      = "SampleService"
+  service_name           = "sample-test"
+  function_names         = { api = "sample-test-api", replay = "sample-test-replay", migrate = "sample-test-migrate" }
+  log_group_names        = { api = "/aws/lambda/sample-test-api", replay = "/aws/lambda/sample-test-replay", migrate = "/aws/lambda/sample-test-migrate" }
   api_id                 = "api1"
   stage_name             = "$default"
-  queue_name             = "diabetes-test-records"
-  dead_letter_queue_name = "diabetes-test-dead-letters"
-  proxy_name             = "diabetes-test-proxy"
-  instance_identifier    = "diabetes-test-database"
+  queue_name             = "sample-test-records"
+  dead_letter_queue_name = "sample-test-dead-letters"
+  proxy_name             = "sample-test-proxy"
+  instance_identifier    = "sample-test-database"
+  alarm_email            = null
+  thresholds             = {}
 }
 
 run "alarms" {
   assert {
     condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => "${alarm.namespace} ${alarm.metric_name} ${coalesce(alarm.statistic, alarm.extended_statistic)} ${alarm.comparison_operator} ${alarm.threshold} ${alarm.evaluation_periods}" if key != "gateway-5xx" } == {
-      server-errors        = "DiabetesMl ServerErrors Average GreaterThanThreshold 0.01 1"
+      server-errors        = "SampleService ServerErrors Average GreaterThanThreshold 0.01 1"
       latency              = "AWS/ApiGateway Latency p99 GreaterThanThreshold 3000 3"
       queue-age            = "AWS/SQS ApproximateAgeOfOldestMessage Maximum GreaterThanThreshold 900 1"
-      records-to-queue     = "DiabetesMl RecordsToQueue Sum GreaterThanThreshold 0 1"
-      replay-failures      = "DiabetesMl ReplayFailures Sum GreaterThanThreshold 0 1"
+      records-to-queue     = "SampleService RecordsToQueue Sum GreaterThanThreshold 0 1"
+      replay-failures      = "SampleService ReplayFailures Sum GreaterThanThreshold 0 1"
       dead-letters         = "AWS/SQS ApproximateNumberOfMessagesVisible Maximum GreaterThanThreshold 0 1"
-      model-load-failures  = "DiabetesMl ModelLoadFailures Sum GreaterThanThreshold 0 1"
+      model-load-failures  = "SampleService ModelLoadFailures Sum GreaterThanThreshold 0 1"
       proxy-pinned         = "AWS/RDS DatabaseConnectionsCurrentlySessionPinned Maximum GreaterThanThreshold 0 2"
       database-cpu         = "AWS/RDS CPUUtilization Average GreaterThanThreshold 80 3"
       database-storage     = "AWS/RDS FreeStorageSpace Minimum LessThanThreshold 4294967296 1"
@@ -84,19 +86,17 @@ run "alarms" {
 
   assert {
     condition = { for key in ["server-errors", "latency", "queue-age", "dead-letters", "proxy-pinned", "database-cpu", "throttles-replay"] : key => aws_cloudwatch_metric_alarm.this[key].dimensions } == {
-      server-errors    = tomap({ service = "diabetes-test" })
+      server-errors    = tomap({ service = "sample-test" })
       latency          = tomap({ ApiId = "api1", Stage = "$default" })
-      queue-age        = tomap({ QueueName = "diabetes-test-records" })
-      dead-letters     = tomap({ QueueName = "diabetes-test-dead-letters" })
-      proxy-pinned     = tomap({ ProxyName = "diabetes-test-proxy" })
-      database-cpu     = tomap({ DBInstanceIdentifier = "diabetes-test-database" })
-      throttles-replay = tomap({ FunctionName = "diabetes-test-replay" })
+      queue-age        = tomap({ QueueName = "sample-test-records" })
+      dead-letters     = tomap({ QueueName = "sample-test-dead-letters" })
+      proxy-pinned     = tomap({ ProxyName = "sample-test-proxy" })
+      database-cpu     = tomap({ DBInstanceIdentifier = "sample-test-database" })
+      throttles-replay = tomap({ FunctionName = "sample-test-replay" })
     }
     error_message = "An alarm looks at another thing."
   }
-}
 
-run "topic" {
   assert {
     condition     = aws_sns_topic.alarms.kms_master_key_id == aws_kms_key.alarms.arn && aws_kms_key.alarms.enable_key_rotation && length(aws_sns_topic_subscription.email) == 0
     error_message = "The topic must be encrypted with a key that rotates, and mails nobody who was not named."
@@ -109,31 +109,12 @@ run "topic" {
 
   assert {
     condition = [for statement in jsondecode(aws_sns_topic_policy.alarms.policy).Statement : [statement.Effect, statement.Principal, statement.Action, statement.Resource, statement.Condition]] == [
-      ["Allow", { Service = "cloudwatch.amazonaws.com" }, "sns:Publish", aws_sns_topic.alarms.arn, { ArnLike = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:diabetes-test-*" }, StringEquals = { "aws:SourceAccount" = "123456789012" } }],
+      ["Allow", { Service = "cloudwatch.amazonaws.com" }, "sns:Publish", aws_sns_topic.alarms.arn, { ArnLike = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:sample-test-*" }, StringEquals = { "aws:SourceAccount" = "123456789012" } }],
       ["Deny", "*", "sns:Publish", aws_sns_topic.alarms.arn, { Bool = { "aws:SecureTransport" = "false" } }],
     ]
     error_message = "Only the alarms of this environment may publish, and nothing without TLS."
   }
-}
 
-run "mail_and_thresholds" {
-  variables {
-    alarm_email = "on-call@example.org"
-    thresholds  = { latency_p99_ms = 1500 }
-  }
-
-  assert {
-    condition     = aws_sns_topic_subscription.email[0].endpoint == "on-call@example.org" && aws_sns_topic_subscription.email[0].protocol == "email"
-    error_message = "The address must be told."
-  }
-
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.this["latency"].threshold == 1500 && aws_cloudwatch_metric_alarm.this["queue-age"].threshold == 900
-    error_message = "A threshold that is given counts, the others keep their defaults."
-  }
-}
-
-run "dashboard" {
   assert {
     condition = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : "${widget.type} ${widget.x} ${widget.y} ${widget.properties.title}"] == [
       "metric 0 0 Requests at the gateway",
@@ -161,16 +142,33 @@ run "dashboard" {
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[13].properties.query, "SOURCE '/aws/lambda/diabetes-test-api'\n| filter @type = \"REPORT\"")
+    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[13].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
     error_message = "Initialisation must be read from the REPORT lines."
+  }
+}
+
+run "mail_and_thresholds" {
+  variables {
+    alarm_email = "on-call@example.org"
+    thresholds  = { latency_p99_ms = 1500 }
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.email[0].endpoint == "on-call@example.org" && aws_sns_topic_subscription.email[0].protocol == "email"
+    error_message = "The address must be told."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["latency"].threshold == 1500 && aws_cloudwatch_metric_alarm.this["queue-age"].threshold == 900
+    error_message = "A threshold that is given counts, the others keep their defaults."
   }
 }
 
 run "rejects_values_out_of_range" {
   command = plan
   variables {
-    name            = "Diabetes Test"
-    function_names  = { api = "diabetes-test-api" }
+    name            = "Sample Test"
+    function_names  = { api = "sample-test-api" }
     log_group_names = {}
     alarm_email     = "nobody"
     thresholds      = { latency_p99_ms = -1, server_error_share = 1, database_cpu_percent = 100 }

@@ -1,84 +1,13 @@
 mock_provider "aws" {
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
-  mock_data "aws_region" {
-    defaults = { name = "eu-west-1" }
-  }
-  mock_resource "aws_iam_role" {
-    defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
-  }
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:eu-west-1:123456789012:log-group:mock" }
-  }
-  mock_resource "aws_lambda_function" {
-    defaults = { arn = "arn:aws:lambda:eu-west-1:123456789012:function:mock", version = "7" }
-  }
-  mock_resource "aws_lambda_alias" {
-    defaults = {
-      arn        = "arn:aws:lambda:eu-west-1:123456789012:function:mock:live"
-      invoke_arn = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/mock:live/invocations"
-    }
-  }
-  mock_resource "aws_apigatewayv2_api" {
-    defaults = {
-      execution_arn = "arn:aws:execute-api:eu-west-1:123456789012:api1"
-      api_endpoint  = "https://api1.execute-api.eu-west-1.amazonaws.com"
-    }
-  }
-  mock_resource "aws_cloudwatch_event_rule" {
-    defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/mock" }
-  }
-}
-
-override_resource {
-  target = aws_sqs_queue.records
-  values = {
-    arn = "arn:aws:sqs:eu-west-1:123456789012:diabetes-test-records"
-    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-records"
-    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-records"
-  }
-}
-
-override_resource {
-  target = aws_sqs_queue.dead_letters
-  values = {
-    arn = "arn:aws:sqs:eu-west-1:123456789012:diabetes-test-dead-letters"
-    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-dead-letters"
-    id  = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-dead-letters"
-  }
-}
-
-variables {
-  name                       = "diabetes-test"
-  image_uri                  = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/diabetes@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-  subnet_ids                 = ["subnet-1", "subnet-2"]
-  function_security_group_id = "sg-function"
-  model_bucket_name          = "diabetes-test-models"
-  model_bucket_arn           = "arn:aws:s3:::diabetes-test-models"
-  database_name              = "diabetes"
-  database_port              = 5432
-  proxy_endpoint             = "proxy.example.rds.amazonaws.com"
-  proxy_resource_id          = "prx-0123456789abcdef0"
-  master_user_name           = "master"
-  role_secret_arns = {
-    diabetes_api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api"
-    diabetes_replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_replay"
-  }
-  api_reserved_concurrency = 20
-  throttle_rate            = 50
-  throttle_burst           = 100
+  source = "./tests/mocks"
 }
 
 run "functions" {
   assert {
     condition = { for key, function in aws_lambda_function.this : key => [function.function_name, function.timeout, function.reserved_concurrent_executions, function.image_config[0].command[0]] } == {
-      api     = ["diabetes-test-api", 29, 20, "lambda_app.handler.api"]
-      migrate = ["diabetes-test-migrate", 900, 1, "lambda_app.handler.migrate"]
-      replay  = ["diabetes-test-replay", 60, 2, "lambda_app.handler.replay"]
+      api     = ["sample-test-api", 29, 20, "lambda_app.handler.api"]
+      migrate = ["sample-test-migrate", 900, 1, "lambda_app.handler.migrate"]
+      replay  = ["sample-test-replay", 60, 2, "lambda_app.handler.replay"]
     }
     error_message = "Names, timeouts, reserved concurrency or commands of the functions are others."
   }
@@ -99,7 +28,7 @@ run "functions" {
   }
 
   assert {
-    condition     = { for key, group in aws_cloudwatch_log_group.function : key => [group.name, group.retention_in_days] } == { for key in ["api", "migrate", "replay"] : key => ["/aws/lambda/diabetes-test-${key}", 90] }
+    condition     = { for key, group in aws_cloudwatch_log_group.function : key => [group.name, group.retention_in_days] } == { for key in ["api", "migrate", "replay"] : key => ["/aws/lambda/sample-test-${key}", 90] }
     error_message = "Each function has a log group with a retention."
   }
 
@@ -107,56 +36,44 @@ run "functions" {
     condition     = length(aws_lambda_provisioned_concurrency_config.api) == 0 && length(aws_cloudwatch_event_rule.keep_warm) == 0
     error_message = "Nothing is kept warm unless it is asked for."
   }
-}
 
-run "environment" {
   assert {
     condition = aws_lambda_function.this["api"].environment[0].variables == tomap({
-      MODEL_BUCKET          = "diabetes-test-models"
+      MODEL_BUCKET          = "sample-test-models"
       MODEL_RUNTIME         = "litert"
       MODEL_REFRESH_SECONDS = "60"
       DATABASE_HOST         = "proxy.example.rds.amazonaws.com"
       DATABASE_PORT         = "5432"
-      DATABASE_NAME         = "diabetes"
-      DATABASE_USER         = "diabetes_api"
+      DATABASE_NAME         = "sample"
+      DATABASE_USER         = "sample_api"
       DATABASE_TLS          = "verify"
-      QUEUE_URL             = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-records"
-      DEAD_LETTER_QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/diabetes-test-dead-letters"
+      QUEUE_URL             = "https://sqs.eu-west-1.amazonaws.com/123456789012/sample-test-records"
+      DEAD_LETTER_QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/sample-test-dead-letters"
       PAGES                 = "on"
-      SERVICE_NAME          = "diabetes-test"
-      METRICS_NAMESPACE     = "DiabetesMl"
+      SERVICE_NAME          = "sample-test"
+      METRICS_NAMESPACE     = "SampleService"
       LOG_LEVEL             = "INFO"
     })
     error_message = "The api's environment is another."
   }
 
   assert {
-    condition     = aws_lambda_function.this["replay"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, { DATABASE_USER = "diabetes_replay" }))
+    condition     = aws_lambda_function.this["replay"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, { DATABASE_USER = "sample_replay" }))
     error_message = "replay differs from api in its database role alone."
   }
 
   assert {
     condition = aws_lambda_function.this["migrate"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, {
-      DATABASE_USER    = "master"
-      ROLE_SECRET_ARNS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api,arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_replay"
+      DATABASE_USER    = "sample_owner"
+      ROLE_SECRET_ARNS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay"
     }))
     error_message = "migrate differs from api in two things: it is the master user, and knows where the roles' passwords are."
   }
 }
 
-run "without_pages" {
+run "choices" {
   variables {
-    pages_enabled = false
-  }
-
-  assert {
-    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables["PAGES"] == "off"])
-    error_message = "PAGES must be what was asked for."
-  }
-}
-
-run "warmth_and_tracing" {
-  variables {
+    pages_enabled           = false
     provisioned_concurrency = 2
     keep_warm_schedule      = "rate(5 minutes)"
     tracing_enabled         = true
@@ -181,26 +98,26 @@ run "warmth_and_tracing" {
     condition     = alltrue([for function in aws_lambda_function.this : function.tracing_config[0].mode == "Active"])
     error_message = "Every function must be traced."
   }
-}
 
-run "rejects_an_image_by_tag" {
-  command = plan
-  variables {
-    image_uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/diabetes:latest"
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables["PAGES"] == "off"])
+    error_message = "PAGES must be what was asked for."
   }
-  expect_failures = [var.image_uri]
 }
 
 run "rejects_values_out_of_range" {
   command = plan
   variables {
-    name                    = "Diabetes Test"
+    image_uri               = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample:latest"
+    database_user_names     = { api = "sample_api" }
+    custom_domain           = { domain_name = "api.example.org", certificate_arn = "certificate" }
+    name                    = "Sample Test"
     subnet_ids              = ["subnet-1"]
     model_runtime           = "onnx"
     model_refresh_seconds   = 0
     database_port           = 65536
-    proxy_resource_id       = "diabetes-test"
-    role_secret_arns        = { diabetes_api = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:diabetes_api" }
+    proxy_resource_id       = "sample-test"
+    role_secret_arns        = { api = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api" }
     memory_mb               = 256
     replay_concurrency      = 1
     provisioned_concurrency = 21
@@ -208,13 +125,13 @@ run "rejects_values_out_of_range" {
     log_level               = "TRACE"
     log_retention_days      = 42
     metrics_namespace       = "AWS/Lambda"
-    jwt                     = { issuer = "http://issuer.example", audience = ["diabetes"] }
+    jwt                     = { issuer = "http://issuer.example", audience = ["sample"] }
     throttle_rate           = 0
     throttle_burst          = 0.5
     queue_retention_days    = 15
   }
   expect_failures = [
-    var.name, var.subnet_ids, var.model_runtime, var.model_refresh_seconds, var.database_port, var.proxy_resource_id,
+    var.name, var.image_uri, var.database_user_names, var.custom_domain, var.subnet_ids, var.model_runtime, var.model_refresh_seconds, var.database_port, var.proxy_resource_id,
     var.role_secret_arns, var.memory_mb, var.replay_concurrency, var.provisioned_concurrency,
     var.keep_warm_schedule, var.log_level, var.log_retention_days, var.metrics_namespace, var.jwt, var.throttle_rate,
     var.throttle_burst, var.queue_retention_days,
@@ -222,9 +139,10 @@ run "rejects_values_out_of_range" {
 }
 
 run "rejects_no_concurrency" {
-  command = plan
+  command         = plan
+  expect_failures = [var.api_reserved_concurrency]
+
   variables {
     api_reserved_concurrency = 0
   }
-  expect_failures = [var.api_reserved_concurrency]
 }

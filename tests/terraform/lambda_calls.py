@@ -1,4 +1,4 @@
-"""What Lambda itself does by a function's role, as calls of its own: traces, logs, the network, polling a queue."""
+"""Calls that Lambda makes with a function's role: traces, logs, the network, polling a queue."""
 
 import json
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def write_log(stage: Stage, role: str) -> str:
 
 
 def use_network(action: str, session: str | None) -> Callable[[Stage, str], str]:
-    """What Lambda does to attach a function to the network, by Lambda or by the function's code."""
+    """Return a call that attaches a function to the network, made by Lambda or by the function's code."""
 
     def use(stage: Stage, role: str) -> str:
         admin, client = stage.client(ADMIN, "ec2"), stage.client(role, "ec2", session)
@@ -75,7 +75,7 @@ def use_network(action: str, session: str | None) -> Callable[[Stage, str], str]
     return use
 
 
-# Lambda does them, for the function's code they are denied.
+# Allowed to Lambda and denied to the function's code.
 NETWORK_ACTIONS = (
     "AssignPrivateIpAddresses",
     "CreateNetworkInterface",

@@ -1,13 +1,14 @@
-"""One step beyond: calls that an administrator makes with success, and that these roles must be refused."""
+"""Calls that an administrator makes with success, and that the roles must be refused."""
 
 import json
 from typing import Any
 from uuid import uuid4
 
 from lambda_app.model.bundle import POINTER_KEY
+from lambda_app.project import API_ROLE, REPLAY_ROLE
 from local.aws_services import ACCOUNT
 from tests.terraform.account import ADMIN, ELSEWHERE
-from tests.terraform.exercises import DATABASE_USERS
+from tests.terraform.allowed_calls import DATABASE_USERS, OWNER
 from tests.terraform.stage import Stage, refusal_of
 from tests.terraform.store_calls import (
     Call,
@@ -43,7 +44,7 @@ def read_other_secret(stage: Stage, role: str) -> object:
 
 
 def write_secret(stage: Stage, role: str) -> object:
-    secret_id = stage.account.secret_arns()["diabetes_api"]
+    secret_id = stage.account.secret_arns()[API_ROLE]
     current = stage.client(ADMIN, "secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
     return stage.client(role, "secretsmanager").put_secret_value(SecretId=secret_id, SecretString=current)
 
@@ -130,7 +131,7 @@ def read_traces(stage: Stage, role: str) -> object:
 _NOT_API = ("replay", "migrate", "proxy")
 _NOT_REPLAY = ("api", "migrate", "proxy")
 
-BEYOND: dict[str, tuple[tuple[str, ...], Call]] = {
+DENIED_CALLS: dict[str, tuple[tuple[str, ...], Call]] = {
     "write a model": (ALL, write_model),
     "move the pointer": (ALL, move_pointer),
     "delete a model": (ALL, delete_object),
@@ -152,9 +153,9 @@ BEYOND: dict[str, tuple[tuple[str, ...], Call]] = {
     "ask for the dead letters' attributes": (ALL, ask_attributes(dead_letters)),
     "purge a queue": (ALL, purge),
     "change the records' queue": (ALL, set_attributes),
-    "read api's password": (("api", "replay"), read_secret("diabetes_api")),
-    "read replay's password": (("api", "replay"), read_secret("diabetes_replay")),
-    "read the master user's password": (tuple(DATABASE_USERS), read_secret("diabetes_owner")),
+    "read api's password": (("api", "replay"), read_secret(API_ROLE)),
+    "read replay's password": (("api", "replay"), read_secret(REPLAY_ROLE)),
+    "read the master user's password": (tuple(DATABASE_USERS), read_secret(OWNER)),
     "read another secret": (ALL, read_other_secret),
     "write a password": (ALL, write_secret),
     "list the secrets": (ALL, list_secrets),
@@ -171,9 +172,9 @@ BEYOND: dict[str, tuple[tuple[str, ...], Call]] = {
     "read traces": (ALL, read_traces),
 }
 
-CASES = [(name, role) for name, (roles, _) in BEYOND.items() for role in roles]
+CASES = [(name, role) for name, (roles, _) in DENIED_CALLS.items() for role in roles]
 
 
 def find_refusal(stage: Stage, name: str, role: str) -> str:
-    _, call = BEYOND[name]
+    _, call = DENIED_CALLS[name]
     return refusal_of(lambda: call(stage, role))

@@ -1,6 +1,6 @@
-"""What needs each action of the roles' policies: the table EXERCISES, and how the functions' own code does it.
+"""A call for each action that the roles' policies allow, made by the functions' own code.
 
-An exercise returns why it was refused, and an empty text where it succeeded; whatever else goes wrong it raises.
+A call returns the reason of its refusal, or an empty text if it succeeded. It raises any other failure.
 """
 
 from collections.abc import Callable
@@ -8,11 +8,12 @@ from collections.abc import Callable
 import pg8000.native
 
 from lambda_app.log.message import encode_messages
+from lambda_app.project import API_ROLE, PREFIX, REPLAY_ROLE
 from local.poller import Polled, poll_once
 from tests.events import Context, invoke, load_event
 from tests.records import make_record
 from tests.terraform.account import ADMIN, LAMBDA
-from tests.terraform.lambda_work import (
+from tests.terraform.lambda_calls import (
     NETWORK_ACTIONS,
     connect_queue,
     make_log_stream,
@@ -23,13 +24,14 @@ from tests.terraform.lambda_work import (
 )
 from tests.terraform.stage import Stage, refusal_of
 
-DATABASE_USERS = {"api": "diabetes_api", "replay": "diabetes_replay", "migrate": "diabetes_owner"}
+OWNER = f"{PREFIX}_owner"
+DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": OWNER}
 
-Exercise = Callable[[Stage, str], str]
+AllowedCall = Callable[[Stage, str], str]
 
 
 def judge(stage: Stage, well: bool) -> str:
-    """The refusal where the function did not do its work; that it did its work and was refused cannot both be."""
+    """Return the refusal if the function failed. A function that succeeded must not have been refused."""
     refusal = stage.read_refusal()
     assert well == (not refusal), refusal or "it failed for another reason"
     return refusal
@@ -69,7 +71,7 @@ def replay_record(stage: Stage, _: str) -> str:
     return judge(stage, not failures)
 
 
-def bury_message(stage: Stage, _: str) -> str:
+def dead_letter_message(stage: Stage, _: str) -> str:
     """What is no record goes to the dead-letter queue."""
     event = {"Records": [{"messageId": "message", "body": "no record"}]}
     failures = stage.start("replay")(event, Context())["batchItemFailures"]
@@ -93,15 +95,15 @@ def migrate(stage: Stage, _: str) -> str:
     """By the proxy to the database, where the roles get the passwords that their secrets hold."""
     handler = stage.start("migrate")
     with stage.superuser() as connection:
-        connection.run("ALTER ROLE diabetes_api PASSWORD NULL")
-        connection.run("ALTER ROLE diabetes_replay PASSWORD NULL")
+        connection.run(f"ALTER ROLE {API_ROLE} PASSWORD NULL")
+        connection.run(f"ALTER ROLE {REPLAY_ROLE} PASSWORD NULL")
         try:
             refusal = refusal_of(lambda: handler({}, Context()))
         except pg8000.native.DatabaseError:
             refusal = stage.read_refusal()
             assert refusal
         [[known]] = connection.run(
-            "SELECT count(rolpassword) FROM pg_authid WHERE rolname IN ('diabetes_api', 'diabetes_replay')"
+            f"SELECT count(rolpassword) FROM pg_authid WHERE rolname IN ('{API_ROLE}', '{REPLAY_ROLE}')"
         )
     stage.postgres.set_role_passwords()
     assert known == (0 if refusal else 2)
@@ -113,11 +115,11 @@ def log_in_to_database(stage: Stage, _: str) -> str:
     return record(stage, "api") or replay_record(stage, "replay") or migrate(stage, "migrate")
 
 
-# By role, statement and action, done by the functions' own code, but for what Lambda does with replay's queue.
+# By role, statement and action. The functions' own code makes the calls, except those of Lambda to the queue of replay.
 #
-# By evaluation: rds-db:connect, which no API but RDS Proxy's enforces. The stand-in for the proxy checks the token that
-# the function has made, and lets moto read the role's policy as it then is.
-_OWN: dict[tuple[str, str, str], Exercise] = {
+# Only RDS Proxy enforces rds-db:connect. The stand-in for the proxy checks the function's token and lets moto evaluate
+# the role's present policy.
+_OWN: dict[tuple[str, str, str], AllowedCall] = {
     ("api", "ReadModels", "s3:GetObject"): predict,
     ("api", "ConnectToDatabase", "rds-db:connect"): record,
     ("api", "QueueRecords", "sqs:GetQueueAttributes"): ask_health,
@@ -126,22 +128,22 @@ _OWN: dict[tuple[str, str, str], Exercise] = {
     ("replay", "TakeRecords", "sqs:DeleteMessage"): take_message,
     ("replay", "TakeRecords", "sqs:GetQueueAttributes"): connect_queue,
     ("replay", "TakeRecords", "sqs:ReceiveMessage"): take_message,
-    ("replay", "BuryMessages", "sqs:SendMessage"): bury_message,
+    ("replay", "DeadLetterMessages", "sqs:SendMessage"): dead_letter_message,
     ("migrate", "ConnectToDatabase", "rds-db:connect"): migrate,
     ("migrate", "ReadPasswords", "secretsmanager:GetSecretValue"): migrate,
     ("proxy", "ReadSecrets", "secretsmanager:GetSecretValue"): log_in_to_database,
 }
-# No code of ours does these. Every function has them, and they are called as Lambda calls them.
-_BY_LAMBDA: dict[tuple[str, str], Exercise] = {
+# Calls that Lambda makes with the role of every function.
+_BY_LAMBDA: dict[tuple[str, str], AllowedCall] = {
     ("TraceTelemetryRecords", "xray:PutTelemetryRecords"): send_trace_counts,
     ("TraceTraceSegments", "xray:PutTraceSegments"): send_trace,
     ("WriteLogs", "logs:CreateLogStream"): make_log_stream,
     ("WriteLogs", "logs:PutLogEvents"): write_log,
     **{("AttachToNetwork", f"ec2:{action}"): use_network(action, LAMBDA) for action in NETWORK_ACTIONS},
 }
-EXERCISES = _OWN | {(function, *key): exercise for function in DATABASE_USERS for key, exercise in _BY_LAMBDA.items()}
-# Statements that deny: what is refused because of them, and allowed without.
-DENIALS = {
+ALLOWED_CALLS = _OWN | {(function, *key): call for function in DATABASE_USERS for key, call in _BY_LAMBDA.items()}
+# Calls that a Deny refuses to the function's code.
+DENIED_TO_CODE = {
     (function, "KeepNetworkFromCode", f"ec2:{action}"): use_network(action, None)
     for function in DATABASE_USERS
     for action in NETWORK_ACTIONS

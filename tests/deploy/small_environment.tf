@@ -1,25 +1,22 @@
-# In place of main.tf and outputs.tf of an environment: what a deployment deals with, and what moto makes in seconds.
-# The backend, the variables and the provider's version are the environment's own.
-provider "aws" {
-  region              = var.region
-  allowed_account_ids = [var.account_id]
-  s3_use_path_style   = true
+# Replaces main.tf and outputs.tf of terraform/modules/environment: what a deployment uses, and what moto makes in seconds.
+locals {
+  name = "${var.project.prefix}-${var.environment}"
 }
 
 resource "aws_s3_bucket" "models" {
-  bucket        = "diabetes-${local.environment}-models-${var.account_id}"
-  force_destroy = local.force_destroy
+  bucket        = "${local.name}-models-${var.account_id}"
+  force_destroy = var.settings.force_destroy
 }
 
-# Stands for the database: RDS too, with the same protection, and made at once.
+# In place of the database: also of RDS, with the same protection, and created at once.
 resource "aws_rds_global_cluster" "this" {
-  global_cluster_identifier = "diabetes-${local.environment}"
+  global_cluster_identifier = local.name
   engine                    = "aurora-postgresql"
-  deletion_protection       = local.deletion_protection
+  deletion_protection       = var.settings.deletion_protection
 }
 
 resource "aws_iam_role" "this" {
-  name = "diabetes-${local.environment}"
+  name = local.name
 
   assume_role_policy = jsonencode({
     Version   = "2012-10-17"
@@ -30,7 +27,7 @@ resource "aws_iam_role" "this" {
 resource "aws_lambda_function" "this" {
   for_each = toset(["api", "migrate"])
 
-  function_name = "diabetes-${local.environment}-${each.key}"
+  function_name = "${local.name}-${each.key}"
   role          = aws_iam_role.this.arn
   package_type  = "Image"
   image_uri     = var.image_uri
@@ -60,3 +57,9 @@ output "model_bucket_name" {
 output "function_names" {
   value = { for key, function in aws_lambda_function.this : key => function.function_name }
 }
+
+output "custom_domain_target" { value = null }
+output "queue_url" { value = null }
+output "dead_letter_queue_url" { value = null }
+output "dashboard_name" { value = null }
+output "topic_arn" { value = null }

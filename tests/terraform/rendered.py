@@ -1,11 +1,11 @@
-"""What a module makes, read from the state that its own tests leave, so that no expression is read twice."""
+"""The resources of a module, as rendered by its own tests, so that Python repeats no expression of Terraform."""
 
 import json
 from typing import Any
 
 from tests.terraform.program import Root
 
-# Without the first each connection gets an IAM token; the second is for other servers than AWS's; Lambda sets the rest.
+# Without a password, connections use IAM tokens. AWS_ENDPOINT_URL is for servers other than AWS. Lambda sets the rest.
 NOT_SET = {
     "DATABASE_PASSWORD",
     "AWS_ENDPOINT_URL",
@@ -21,19 +21,28 @@ OF_LAMBDA = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_
 
 # A resource's values by its address.
 Resources = dict[str, dict[str, Any]]
+Message = dict[str, Any]
 
 
-def read_resources(module: Root, file: str, run: str) -> Resources:
-    """What the named run of one of the module's test files makes."""
+def run_tests(module: Root) -> list[Message]:
+    """Init, validate, and run the module's own tests; return the messages of `terraform test`. Fail if a test fails."""
     module.run("init", "-backend=false", "-input=false", "-no-color")
-    lines = module.run("test", "-json", "-verbose", f"-filter=tests/{file}.tftest.hcl").stdout.splitlines()
-    messages = [json.loads(line) for line in lines]
-    [state] = [message["test_state"] for message in messages if _is_state_of(message, run)]
+    module.run("validate", "-no-color")
+    done = module.run("test", "-json", "-verbose", accepted=(0, 1))
+    messages: list[Message] = [json.loads(line) for line in done.stdout.splitlines()]
+    failures = [message["diagnostic"] for message in messages if message["type"] == "diagnostic"]
+    assert done.returncode == 0, failures
+    return messages
+
+
+def read_resources(messages: list[Message], run: str) -> Resources:
+    """Return the resources in the state that the named run leaves."""
+    [state] = [found["test_state"] for found in messages if found["type"] == "test_state" and found["@testrun"] == run]
     return {resource["address"]: resource["values"] for resource in state["root_module"]["resources"]}
 
 
 def list_alarms(resources: Resources) -> dict[str, dict[str, Any]]:
-    """The alarms by their keys."""
+    """Return the alarms by their keys."""
     prefix = 'aws_cloudwatch_metric_alarm.this["'
     return {
         address.removeprefix(prefix).removesuffix('"]'): values
@@ -43,14 +52,10 @@ def list_alarms(resources: Resources) -> dict[str, dict[str, Any]]:
 
 
 def list_own_alarms(resources: Resources) -> dict[str, dict[str, Any]]:
-    """Those on the service's own metrics."""
+    """Return the alarms on the service's own metrics."""
     alarms = list_alarms(resources)
     return {
         key: alarm
         for key, alarm in alarms.items()
         if not alarm["metric_query"] and not alarm["namespace"].startswith("AWS/")
     }
-
-
-def _is_state_of(message: dict[str, Any], run: str) -> bool:
-    return bool(message["type"] == "test_state" and message["@testrun"] == run)

@@ -1,0 +1,135 @@
+variable "project" {
+  description = "Name of the project and prefix of its resources, as in problem/project.json."
+  type = object({
+    name   = string
+    prefix = string
+  })
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.project.name))
+    error_message = "project.name must be lower-case words of letters and digits, joined by hyphens."
+  }
+
+  validation {
+    # Role names in PostgreSQL, bucket names and IAM role names begin with it.
+    condition     = can(regex("^[a-z][a-z0-9]{1,19}$", var.project.prefix))
+    error_message = "project.prefix must be 2 to 20 lower-case letters and digits, with a letter first."
+  }
+}
+
+variable "environment" {
+  description = "Name of the environment, such as dev. Resource names begin with the prefix and this name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,9}$", var.environment))
+    error_message = "environment must be 2 to 10 lower-case letters and digits, with a letter first."
+  }
+}
+
+variable "account_id" {
+  description = "AWS account of the environment."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "region" {
+  description = "AWS region of the environment."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]{2,3}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must be an AWS region, such as eu-west-1."
+  }
+}
+
+variable "image_uri" {
+  description = "Image of the functions in ECR, by digest."
+  type        = string
+}
+
+# The module that receives a setting checks its range and states the limit in its error message.
+variable "settings" {
+  description = "Everything in which environments differ. Defaults protect data and cost nothing extra."
+  type = object({
+    # Private IPv4 range of the VPC. Environments must not overlap if their VPCs are ever to be peered.
+    vpc_cidr = string
+    # Letters of the two availability zones. Accounts and regions differ: Tokyo, for example, has no zone b.
+    zone_letters = optional(list(string), ["a", "b"])
+
+    # RDS instance class, such as db.t4g.micro.
+    instance_class = string
+    # Initial storage, and the limit up to which RDS may extend it.
+    allocated_storage_gb     = optional(number, 20)
+    max_allocated_storage_gb = number
+    # Keep a standby instance in the second zone.
+    multi_az = optional(bool, true)
+    # Days for which the database can be restored to any point in time. RDS keeps 35 at most.
+    backup_retention_days = optional(number, 35)
+    # Refuse to delete the database.
+    deletion_protection = optional(bool, true)
+    # Delete the database without a final snapshot and with its backups.
+    skip_final_snapshot = optional(bool, false)
+    # Increase by one to replace the passwords of the database roles.
+    secret_version = optional(number, 1)
+
+    # Days for which overwritten or deleted models can be restored.
+    noncurrent_version_days = optional(number, 365)
+    # Delete the model bucket even if it holds models.
+    force_destroy = optional(bool, false)
+
+    # Memory of each function. Lambda gives a full CPU from 1769 MB.
+    memory_mb = optional(number, 1769)
+    # Maximum number of requests served at the same time.
+    api_reserved_concurrency = number
+    # Maximum number of queue batches stored at the same time.
+    replay_concurrency = optional(number, 2)
+    # Execution environments of api that Lambda keeps initialised.
+    provisioned_concurrency = optional(number, 0)
+    # EventBridge schedule of a request that keeps one execution environment of api warm.
+    keep_warm_schedule = optional(string)
+    # Minimum time between two checks for a new model.
+    model_refresh_seconds = optional(number, 60)
+    # Serve the page, /docs and /openapi.json.
+    pages_enabled = optional(bool, true)
+
+    # Requests per second, and requests in one burst, that the API accepts. It answers others with 429.
+    throttle_rate  = number
+    throttle_burst = number
+    # Issuer and audiences of the callers' tokens. Without it, callers sign with IAM.
+    jwt = optional(object({
+      issuer   = string
+      audience = list(string)
+    }))
+    # Host name of the API and its ACM certificate in the same region.
+    custom_domain = optional(object({
+      domain_name     = string
+      certificate_arn = string
+    }))
+
+    # Level and retention of the logs, and tracing of the functions with X-Ray.
+    log_level          = optional(string, "INFO")
+    log_retention_days = number
+    tracing_enabled    = optional(bool, false)
+    # Address that receives alarms. It must confirm the subscription.
+    alarm_email = optional(string)
+    # Alarm thresholds that differ from the defaults of the module observability.
+    thresholds = optional(object({
+      server_error_share     = optional(number)
+      gateway_5xx_share      = optional(number)
+      latency_p99_ms         = optional(number)
+      queue_age_seconds      = optional(number)
+      pinned_connections     = optional(number)
+      database_cpu_percent   = optional(number)
+      database_free_bytes    = optional(number)
+      database_connections   = optional(number)
+      throttled_invocations  = optional(number)
+      failed_invocations     = optional(number)
+      replay_failed_messages = optional(number)
+    }), {})
+  })
+}

@@ -1,0 +1,30 @@
+name                       = "sample-test"
+image_uri                  = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+subnet_ids                 = ["subnet-1", "subnet-2"]
+function_security_group_id = "sg-function"
+model_bucket_name          = "sample-test-models"
+model_bucket_arn           = "arn:aws:s3:::sample-test-models"
+database_name              = "sample"
+database_port              = 5432
+proxy_endpoint             = "proxy.example.rds.amazonaws.com"
+proxy_resource_id          = "prx-0123456789abcdef0"
+database_user_names        = { api = "sample_api", replay = "sample_replay", migrate = "sample_owner" }
+role_secret_arns = {
+  api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api"
+  replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay"
+}
+api_reserved_concurrency = 20
+throttle_rate            = 50
+throttle_burst           = 100
+model_refresh_seconds    = 60
+pages_enabled            = true
+memory_mb                = 1024
+replay_concurrency       = 2
+provisioned_concurrency  = 0
+keep_warm_schedule       = null
+log_level                = "INFO"
+log_retention_days       = 90
+metrics_namespace        = "SampleService"
+tracing_enabled          = false
+jwt                      = null
+custom_domain            = null
