@@ -3,7 +3,7 @@
 import functools
 import ssl
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from struct import pack
 from typing import Any
 
@@ -37,7 +37,7 @@ class Connection(pg8000.native.Connection):  # type: ignore[misc] # pg8000 has n
     request.
     """
 
-    def run(self, sql: str, types: Mapping[str, int] | None = None, **params: Any) -> Any:
+    def run(self, sql: str, types: Any = None, **params: Any) -> Any:
         """The rows of the answer, as pg8000's own `run`, which reads the text character by character each time.
 
         That is a fifth of what the processor does for a request. Raises pg8000's errors and OSError.
