@@ -50,7 +50,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     figures = summarise(samples) | {
-        "counts": {"cold": counts.cold, "warm": counts.warm, "batches": counts.batches},
+        "counts": {"cold": counts.cold, "uncached": counts.uncached, "warm": counts.warm, "batches": counts.batches},
         "machine": machine,
         "seconds": round(seconds),
     }

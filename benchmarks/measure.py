@@ -11,10 +11,12 @@ from typing import Any
 from benchmarks.errors import BenchmarkError
 from benchmarks.function import Function, Site
 from benchmarks.packages import measure_size_mb
-from benchmarks.stage import load_event
+from benchmarks.page_cache import can_empty_page_cache, empty_page_cache
+from benchmarks.stage import EVENTS, load_event
 
 BATCH_SIZES = (1, 10, 100, 1000)
 INFERENCE = Path(__file__).with_name("inference.py")
+READS = Path(__file__).with_name("reads.py")
 
 # Gets a title and a number of steps; its context yields what to call after each step, with its number.
 ShowProgress = Callable[[str, str, int], AbstractContextManager[Callable[[int], None]]]
@@ -25,6 +27,7 @@ class Counts:
     """How many of each; the warm calls come in blocks, one function's after the other's."""
 
     cold: int = 10
+    uncached: int = 5
     warm: int = 1000
     block: int = 50
     batches: int = 20
@@ -38,6 +41,10 @@ class Samples:
     cold_ms: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
     cold_peak_mb: list[float] = field(default_factory=list)
+    # Cold starts with an empty page cache; none where this machine does not let us empty it.
+    uncached_ms: list[float] = field(default_factory=list)
+    files_read: int = 0
+    read_mb: float = 0.0
     warm_ms: list[float] = field(default_factory=list)
     # After all warm calls.
     peak_mb: float = 0.0
@@ -49,6 +56,14 @@ class Samples:
 def measure(sites: Sequence[Site], bundle: Path, counts: Counts, show_progress: ShowProgress) -> dict[str, Samples]:
     """Everything about the functions, by their names."""
     samples = {site.variant.name: Samples(measure_size_mb(site.packages)) for site in sites}
+    if can_empty_page_cache():
+        with show_progress("Cold starts, page cache empty", "start", counts.uncached * len(sites)) as report:
+            start_uncached(sites, samples, counts.uncached, report)
+    with show_progress("Files that a start reads", "function", len(sites)) as report:
+        for step, site in enumerate(sites, 1):
+            own = samples[site.variant.name]
+            own.files_read, own.read_mb = count_reads(site)
+            report(step)
     with ExitStack() as running:
         with show_progress("Cold starts", "start", (counts.cold + 1) * len(sites)) as report:
             functions = start_cold(sites, samples, counts.cold, running, report)
@@ -66,6 +81,31 @@ def measure(sites: Sequence[Site], bundle: Path, counts: Counts, show_progress: 
             samples[site.variant.name].inference_ms = time_inference(site, bundle)
             report(step)
     return samples
+
+
+def start_uncached(
+    sites: Sequence[Site], samples: Mapping[str, Samples], count: int, report: Callable[[int], None]
+) -> None:
+    """Start each function so often, each time with nothing in the page cache of what it reads."""
+    event = load_event("predict")
+    step = 0
+    for _ in range(count):
+        for site in sites:
+            function = site.start()
+            try:
+                # The emulator runs already: it is no part of the start.
+                empty_page_cache()
+                samples[site.variant.name].uncached_ms.append(function.call(event))
+            finally:
+                function.stop()
+            step += 1
+            report(step)
+
+
+def count_reads(site: Site) -> tuple[int, float]:
+    """How many files a start reads, and how many megabytes, in a process of its own without the emulator."""
+    found = run_script(site, READS, site.variant.handler, str(EVENTS / "predict.json"))
+    return found["files"], found["megabytes"]
 
 
 def start_cold(
@@ -132,11 +172,16 @@ def make_batch_event(size: int) -> dict[str, Any]:
 
 def time_inference(site: Site, bundle: Path) -> list[float]:
     """Milliseconds of each prediction for one patient, in a process of its own with the function's packages."""
+    elapsed_ms: list[float] = run_script(site, INFERENCE, site.variant.inference, str(bundle))
+    return elapsed_ms
+
+
+def run_script(site: Site, script: Path, *arguments: str) -> Any:
+    """What the script prints in its last line as JSON; it runs in the function's Python with its packages."""
     # -P: the modules beside the script are none of the function's.
-    command = [str(site.python), "-P", str(INFERENCE), site.variant.inference, str(bundle)]
+    command = [str(site.python), "-P", str(script), *arguments]
     environment = {**site.environment, "PYTHONPATH": str(site.packages)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BenchmarkError(f"{site.variant.name} can't predict: {done.stderr.strip().splitlines()[-1]}")
-    elapsed_ms: list[float] = json.loads(done.stdout.splitlines()[-1])
-    return elapsed_ms
+        raise BenchmarkError(f"{script.name} of {site.variant.name} failed: {done.stderr.strip().splitlines()[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])

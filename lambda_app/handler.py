@@ -5,26 +5,27 @@ full CPU, and only the function that was asked for: migrate needs no model and m
 """
 
 import contextlib
-import gc
 import os
-import sys
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from lambda_app.aws.client import AwsClient
-from lambda_app.aws.signature import Identity
-from lambda_app.errors import ModelUnavailableError
-from lambda_app.log.database import Database
-from lambda_app.log.migrations import apply_migrations
-from lambda_app.log.queue import RecordQueue
-from lambda_app.log.replay import RecordReplayer, ReplayError
-from lambda_app.log.roles import read_role_passwords, set_role_passwords
-from lambda_app.log.token import make_auth_token
-from lambda_app.log.writer import RecordWriter
-from lambda_app.model.bucket import ModelBucket
-from lambda_app.model.bundle import fetch_current
-from lambda_app.settings import Settings
+from lambda_app.startup import import_fastapi, running_ahead, without_garbage_collection
+
+with without_garbage_collection():
+    from lambda_app.aws.client import AwsClient
+    from lambda_app.aws.signature import Identity
+    from lambda_app.errors import ModelUnavailableError
+    from lambda_app.log.database import Database
+    from lambda_app.log.migrations import apply_migrations
+    from lambda_app.log.queue import RecordQueue
+    from lambda_app.log.replay import RecordReplayer, ReplayError
+    from lambda_app.log.roles import read_role_passwords, set_role_passwords
+    from lambda_app.log.token import make_auth_token
+    from lambda_app.log.writer import RecordWriter
+    from lambda_app.model.bucket import ModelBucket
+    from lambda_app.model.bundle import Bundle, fetch_current
+    from lambda_app.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -39,24 +40,21 @@ MIGRATION_SECONDS = 600.0
 
 def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
     """The ASGI application with everything behind it, and a first try at loading the model."""
-    # FastAPI asks of each model whether it is one of Pydantic 1, and loads all of that to know: 4 % of a cold start.
-    # Where that is missing, none is.
-    sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]
     bucket = _build_bucket(settings)
     database = _build_database(settings)
-    # S3 and the database answer while the imports below keep the processor busy.
-    with ThreadPoolExecutor() as ahead:
-        fetches = [ahead.submit(fetch_current, bucket, settings.model_runtime)]
-        # What goes wrong here the first request finds out, and tells.
-        ahead.submit(database.connect)
-
+    fetch = partial(fetch_current, bucket, settings.model_runtime)
+    # A failure to connect shows in the first request.
+    with running_ahead(fetch, database.connect) as (first_fetch, _):
+        import_fastapi()
         from lambda_app.http.application import create_app  # noqa: PLC0415
         from lambda_app.model.current import CurrentModel  # noqa: PLC0415
         from lambda_app.model.predictor import load_model  # noqa: PLC0415
         from lambda_app.service import PredictionService  # noqa: PLC0415
 
+        fetches = [first_fetch]
+
         def load(known_etag: str | None) -> "LoadedModel | None":
-            found = fetches.pop().result() if fetches else fetch_current(bucket, settings.model_runtime, known_etag)
+            found: tuple[Bundle, str] | None = fetches.pop().result() if fetches else fetch(known_etag)
             return None if found is None else load_model(*found, settings.model_runtime)
 
         model = CurrentModel(
@@ -134,13 +132,15 @@ def _build_database(settings: Settings, **limits: float) -> Database:
 
 
 def _build_api(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
+    # First: what the imports below would bring in, it imports in its own way.
+    app = build_app(settings, telemetry)
+
     from mangum import Mangum  # noqa: PLC0415
     from mangum.adapter import DEFAULT_TEXT_MIME_TYPES  # noqa: PLC0415
 
     from lambda_app.http.event import GatewayEvent  # noqa: PLC0415
     from lambda_app.http.problems import MEDIA_TYPE  # noqa: PLC0415
 
-    app = build_app(settings, telemetry)
     # Mangum runs ASGI's lifespan at every invocation, and sends what it does not know as text in base64.
     text = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]
     adapter = Mangum(app, lifespan="off", custom_handlers=[GatewayEvent], text_mime_types=text)
@@ -183,13 +183,9 @@ def __getattr__(name: str) -> "LambdaHandler":
     if build is None:
         raise AttributeError(name)
     settings = Settings.from_env(os.environ)
-    # What is imported now stays: to look for garbage among it takes a tenth of the start.
-    gc.disable()
-    try:
+    with without_garbage_collection():
         from lambda_app.telemetry import Telemetry  # noqa: PLC0415
 
         handler = build(settings, Telemetry(settings, emit_emf=True))
-    finally:
-        gc.enable()
     globals()[name] = handler
     return handler

@@ -74,7 +74,8 @@ class Telemetry:
         # With the metrics, which are a line anyway: one of its own would take 5 % of a warm request, and a fifth of the
         # log.
         facts |= {"message": "request", "correlation_id": self._logger.get_correlation_id()}
-        self._metrics.metadata_set.update(facts)
+        for key, value in facts.items():
+            self._metrics.add_metadata(key, value)
 
     def predictions_recorded(self, model_version: str, destination: str, predictions: Sequence[float]) -> None:
         """The records of these answers are durable in "database" or "queue"."""
@@ -180,7 +181,4 @@ class Telemetry:
 
     def _add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
         if self._emit_emf:
-            # What `add_metric` does, which also looks up whether name and unit may be, and writes for its own log what
-            # it has: 2 to 3 % of a warm request. It would break a metric of a hundred values in two; none has so many.
-            metric = self._metrics.metric_set.setdefault(name, {"Unit": unit.value, "Value": []})
-            metric["Value"].append(float(value))
+            self._metrics.add_metric(name, unit, value)

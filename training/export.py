@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from lambda_app.model.bundle import INTERVAL
 from lambda_app.model.interval import IntervalCalibration
+from lambda_app.model.tensorflow import FoldAnswers
 from problem.table import TABLE
 from training.card import write_model_card
 from training.fit import Ensemble
 from training.manifest import describe_version, name_version, write_manifest
-from training.merge import merge_network
 from training.parity import check_parity
 from training.plots import draw_plots
 from training.run import TrainingRun
@@ -64,17 +64,14 @@ def write_serving_artifacts(directory: Path, ensemble: Ensemble) -> None:
 
 
 def _convert_network(network: keras.Model) -> bytes:
-    """The network and the answers of its folds as a .tflite file, with a signature for each number of rows.
-
-    Merged first, which LiteRT's own converter does not: a normalisation after a bend is two steps for it.
-    """
-    merged = merge_network(network)
+    """The network and the answers of its folds as a .tflite file, with a signature for each number of rows."""
+    answers = FoldAnswers(network).network
     archive = keras.export.ExportArchive()
-    archive.track(merged)
+    archive.track(answers)
     names = {rows: f"rows_{rows}" for rows in SIGNATURE_ROWS}
     for rows, name in names.items():
         inputs = tf.TensorSpec((rows, len(TABLE.features)), tf.float32, name="measurements")
-        archive.add_endpoint(name, merged.call, input_signature=[inputs])
+        archive.add_endpoint(name, answers.call, input_signature=[inputs])
     with tempfile.TemporaryDirectory() as saved_model:
         # By way of a SavedModel: converted from a function of the live network, the variables are not
         # frozen and every answer is NaN (TensorFlow 2.21 with Keras 3).

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Request, Response
+from fastapi import FastAPI, Header, Path, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import WithJsonSchema
 
 from lambda_app.http.caller import KEY_PATTERN
 from lambda_app.http.problems import MEDIA_TYPE
@@ -54,15 +55,18 @@ _HEALTH_EXAMPLES = {
     },
 }
 
-# `_describe_call` reads it. Were it a parameter of the endpoints, FastAPI would too, for 3 % of a warm request.
-# Without an example: /docs would send it with every try, and a key is for one request.
-IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "Marks a request as the same one again: it gets the stored answer instead of a new one. "
-    'Any string that is new to the service, such as "visit-4711"',
-    "schema": {"type": "string", "pattern": KEY_PATTERN},
-}
+# A list, so that two keys are not taken for one. Without an example: /docs would send it with every try, and a key is
+# for one request.
+IdempotencyKeys = Annotated[
+    list[str],
+    Header(
+        alias="Idempotency-Key",
+        default_factory=list,
+        description="Marks a request as the same one again: it gets the stored answer instead of a new one. "
+        'Any string that is new to the service, such as "visit-4711"',
+    ),
+    WithJsonSchema({"type": "string", "pattern": KEY_PATTERN}),
+]
 RecordId = Annotated[
     str,
     Path(

@@ -1,5 +1,6 @@
 """/predict, /predict/batch and /predictions/{request_id}: predictions that have a record."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -8,7 +9,7 @@ from pydantic import BaseModel
 from lambda_app.errors import RecordNotFoundError
 from lambda_app.http.caller import find_caller, parse_idempotency_key
 from lambda_app.http.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, parse_request_id
-from lambda_app.http.openapi import IDEMPOTENCY_KEY, PREDICTION, RecordId
+from lambda_app.http.openapi import PREDICTION, IdempotencyKeys, RecordId
 from lambda_app.http.responses import describe_prediction_responses, describe_record_responses
 from lambda_app.http.schemas import (
     BatchRequest,
@@ -31,11 +32,10 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         tags=[PREDICTION],
         response_model=PredictionResponse,
         responses=describe_prediction_responses(MAX_BODY_BYTES, "/request_id", "sex"),
-        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
     )
-    async def predict(request: Request, body: PredictionRequest) -> Response:
+    async def predict(request: Request, body: PredictionRequest, keys: IdempotencyKeys) -> Response:
         """Answers with the predicted disease progression and its interval, once their record is durable."""
-        written = service.predict(body.model_dump(), _describe_call(request))
+        written = service.predict(body.model_dump(), _describe_call(request, keys))
         [record] = written.records
         return _answer(PredictionResponse, {**_show_prediction(record), **_show_origin(record)}, written)
 
@@ -45,11 +45,10 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         tags=[PREDICTION],
         response_model=BatchResponse,
         responses=describe_prediction_responses(MAX_BATCH_BODY_BYTES, "/predictions/0/request_id", "patients[1].sex"),
-        openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
     )
-    async def predict_batch(request: Request, body: BatchRequest) -> Response:
+    async def predict_batch(request: Request, body: BatchRequest, keys: IdempotencyKeys) -> Response:
         """Answers for all patients, once all of their records are durable, or for none."""
-        written = service.predict_batch(body.model_dump()["patients"], _describe_call(request))
+        written = service.predict_batch(body.model_dump()["patients"], _describe_call(request, keys))
         first = written.records[0]
         predictions = [_show_prediction(record) for record in written.records]
         content = {"predictions": predictions, "batch_id": first.batch_id, **_show_origin(first)}
@@ -71,14 +70,13 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         return {"features": record.features, **_show_prediction(record), **_show_origin(record)}
 
 
-def _describe_call(request: Request) -> Call:
+def _describe_call(request: Request, keys: Sequence[str]) -> Call:
     """Raises UnknownCallerError or IdempotencyKeyError."""
     return Call(
         request_id=request.state.request_id,
         arrived_at=request.state.arrived_at,
         caller=find_caller(request.scope.get("aws.event", {})),
-        # All of the headers, where FastAPI hands over the last: two keys are none.
-        idempotency_key=parse_idempotency_key(request.headers.getlist("idempotency-key")),
+        idempotency_key=parse_idempotency_key(keys),
     )
 
 

@@ -5,11 +5,13 @@ member of the ensemble left out one fold of the training rows; a fold's scores a
 rows they had not seen, in units of the error to be expected where they predicted.
 """
 
+import heapq
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from lambda_app.model.json_numbers import read_number, read_numbers
@@ -69,22 +71,8 @@ class IntervalCalibration:
 
     def _find_end(self, centres: Sequence[float], errors: Sequence[float]) -> float:
         """Of each fold's centre plus its error times each of its scores, over all folds, the one of the rank."""
-        highest, others = self._falling_scores
-        ends = [
-            centre + error * score
-            for centre, error, scores in zip(centres, errors, highest, strict=True)
-            for score in scores
-        ]
-        ends.sort(reverse=True)
-        least = ends[self._beyond] if self._beyond < len(ends) else -math.inf
-        for centre, error, scores in zip(centres, errors, others, strict=True):
-            for score in scores:
-                end = centre + error * score
-                if end <= least:
-                    break
-                ends.append(end)
-        ends.sort(reverse=True)
-        return ends[self._beyond]
+        ends = heapq.merge(*map(_yield_ends, centres, errors, self._falling_scores), reverse=True)
+        return next(islice(ends, self._beyond, None))
 
     @cached_property
     def _beyond(self) -> int:
@@ -93,15 +81,14 @@ class IntervalCalibration:
         return count - find_rank(self.coverage, count)
 
     @cached_property
-    def _falling_scores(self) -> tuple[list[list[float]], list[list[float]]]:
-        """The highest scores of each fold, and the others.
+    def _falling_scores(self) -> list[list[float]]:
+        return [sorted(fold.scores, reverse=True) for fold in self.folds]
 
-        Few of the ends that lie beyond come from any one fold. So many of each fold are enough to say what the end is
-        at least, and only what lies above that is looked at too: a quarter of the time that all of them would take.
-        """
-        depth = self._beyond // len(self.folds) + 2
-        falling = [sorted(fold.scores, reverse=True) for fold in self.folds]
-        return [scores[:depth] for scores in falling], [scores[depth:] for scores in falling]
+
+def _yield_ends(centre: float, error: float, scores: Sequence[float]) -> Iterator[float]:
+    """One by one: few of a fold's are asked for."""
+    for score in scores:
+        yield centre + error * score
 
 
 def find_rank(coverage: float, count: int) -> int:

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from benchmarks.function import Site
-from benchmarks.measure import BATCH_SIZES, Counts, measure
+from benchmarks.measure import BATCH_SIZES, Counts, Samples, measure, start_uncached
 from benchmarks.packages import has_packages
+from benchmarks.page_cache import can_empty_page_cache
 from benchmarks.stage import load_event, running_stage
 from benchmarks.variant import BARE, KNOWN, SERVICE, VARIANTS, Variant
 from benchmarks.variants.bare import Patient
@@ -61,12 +62,12 @@ def test_run_measures_everything_and_commits_every_row(sites: dict[str, Site], b
     [[before]] = connection.run(count)
     chosen = [sites["bare"], sites["service"]]
     samples = measure(
-        chosen, bundle, Counts(cold=2, warm=3, block=2, batches=1), lambda *_: nullcontext(lambda _: None)
+        chosen, bundle, Counts(cold=2, uncached=0, warm=3, block=2, batches=1), lambda *_: nullcontext(lambda _: None)
     )
     [[after]] = connection.run(count)
     connection.close()
-    # A cold start and the first call of each batch size do not count, but are made.
-    assert after - before == 3 + 3 + 2 * sum(BATCH_SIZES)
+    # A cold start and the first call of each batch size do not count, but are made; so is one to see what is read.
+    assert after - before == 1 + 3 + 3 + 2 * sum(BATCH_SIZES)
     bare, service = samples["bare"], samples["service"]
     for own in (bare, service):
         assert (len(own.cold_ms), len(own.cpu_s), len(own.cold_peak_mb), len(own.warm_ms)) == (2, 2, 2, 3)
@@ -76,6 +77,16 @@ def test_run_measures_everything_and_commits_every_row(sites: dict[str, Site], b
     assert not bare.batch_ms
     assert not bare.inference_ms
     assert service.packages_mb > bare.packages_mb > 1
+    # A process has hundreds of modules, each with a file of bytecode.
+    assert service.files_read > bare.files_read > 300
+    assert service.read_mb > bare.read_mb > 10
+
+
+@pytest.mark.skipif(not can_empty_page_cache(), reason="only root can empty the page cache")
+def test_a_start_with_an_empty_page_cache_is_measured(sites: dict[str, Site]) -> None:
+    samples = {"bare": Samples(packages_mb=0)}
+    start_uncached([sites["bare"]], samples, 1, lambda _: None)
+    assert len(samples["bare"].uncached_ms) == 1
 
 
 def test_function_sees_its_own_packages_alone_with_accepted_bytecode(sites: dict[str, Site]) -> None:

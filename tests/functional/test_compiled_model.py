@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_app.model.compiled_model import CompiledModel, LiteRtError
+from lambda_app.model.compiled_model import CompiledModel
+from lambda_app.model.litert_api import LiteRtError
 
 ROWS = [[0.1 * column for column in range(10)]] * 33
 
@@ -15,7 +16,8 @@ ROWS = [[0.1 * column for column in range(10)]] * 33
 DAMAGE = """
 import random, sys
 from pathlib import Path
-from lambda_app.model.compiled_model import CompiledModel, LiteRtError
+from lambda_app.model.compiled_model import CompiledModel
+from lambda_app.model.litert_api import LiteRtError
 content = Path(sys.argv[1]).read_bytes()
 refused = 0
 for seed in range(100):

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from lambda_app.errors import BundleError
-from lambda_app.model.compiled_model import CompiledModel, LiteRtError
+from lambda_app.model.compiled_model import CompiledModel
 from lambda_app.model.litert import LiteRtRuntime
+from lambda_app.model.litert_api import LiteRtError
 from tests.bundles import Registry
 
 FOLDS = 10

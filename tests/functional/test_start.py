@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from lambda_app.telemetry import LambdaHandler
+from tests.events import Context, make_event
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,6 +58,33 @@ print(json.dumps({
 """
 
 
+MODELS_SCRIPT = """
+import gc, json, sys
+sys.path.insert(0, sys.argv[1])
+from lambda_app.handler import api
+from tests.events import Context, make_event
+from fastapi.openapi.models import OpenAPI
+from lambda_app.http import explanations, model, schemas
+from pydantic import BaseModel
+models = {
+    each.__name__: each.__pydantic_complete__
+    for module in (explanations, model, schemas)
+    for each in vars(module).values()
+    if isinstance(each, type) and issubclass(each, BaseModel) and each is not BaseModel
+}
+before = OpenAPI.__pydantic_complete__
+answer = api(make_event("GET", "/openapi.json"), Context())
+print(json.dumps({
+    "models": models,
+    "before": before,
+    "after": OpenAPI.__pydantic_complete__,
+    "collects": gc.isenabled(),
+    "frozen": gc.get_freeze_count(),
+    "schema": json.loads(answer["body"]),
+}))
+"""
+
+
 @pytest.fixture(scope="module")
 def loaded(environment: dict[str, str]) -> dict[str, Any]:
     """What a fresh process has loaded when it has answered its first request."""
@@ -78,3 +109,29 @@ def test_no_file_of_a_page_is_read_before_it_is_asked_for(loaded: dict[str, Any]
 def test_imports_stay_within_their_budget(loaded: dict[str, Any]) -> None:
     assert len(loaded["modules"]) <= MAXIMUM_MODULES
     assert loaded["bytecode_mb"] <= MAXIMUM_BYTECODE_MB
+
+
+@pytest.fixture(scope="module")
+def wired(environment: dict[str, str]) -> dict[str, Any]:
+    """A fresh process that is wired, and then asked for the document."""
+    command = [sys.executable, "-c", MODELS_SCRIPT, str(ROOT)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return document
+
+
+def test_models_of_requests_are_built_at_the_start_and_those_of_the_document_on_demand(
+    wired: dict[str, Any], wire: Callable[..., LambdaHandler]
+) -> None:
+    assert {"PredictionRequest", "BatchRequest", "PredictionResponse", "ExplanationResponse"} <= set(wired["models"])
+    assert all(wired["models"].values())
+    assert not wired["before"]
+    assert wired["after"]
+    # In this process FastAPI was imported the plain way.
+    plain = wire()(make_event("GET", "/openapi.json"), Context())
+    assert wired["schema"] == json.loads(plain["body"])
+
+
+def test_garbage_is_collected_once_the_function_is_wired(wired: dict[str, Any]) -> None:
+    assert wired["collects"]
+    assert wired["frozen"] == 0

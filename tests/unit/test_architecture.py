@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 # handler → http → service → {model, log} → {features, errors, settings}; a module may import its own layer and below.
 LAYERS = {
     "lambda_app.handler": 4,
+    "lambda_app.startup": 0,
     "lambda_app.http": 3,
     "lambda_app.service": 2,
     "lambda_app.telemetry": 1,
