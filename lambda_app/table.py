@@ -38,8 +38,11 @@ class Feature:
             *others, last = map(str, self.choices)
             return f"{', '.join(others)} or {last}"
         number = "a whole number" if self.kind is Kind.INTEGER else "a number"
-        unit = f" ({self.unit})" if self.unit else ""
-        return f"{number} from {self.minimum:.15g} to {self.maximum:.15g}{unit}"
+        return f"{number} from {self.minimum:.15g} to {self.maximum:.15g}{_append_unit(self.unit)}"
+
+    def describe_range(self, low: float, high: float) -> str:
+        """A range of values, with the unit: "18 to 42.2 (kg/m²)"."""
+        return f"{low:g} to {high:g}{_append_unit(self.unit)}"
 
     def accepts(self, value: float) -> bool:
         """True for a value that is within the limits and of the kind; a float such as 2.0 is a whole number."""
@@ -47,6 +50,10 @@ class Feature:
             return value in self.choices
         whole = self.kind is Kind.REAL or float(value).is_integer()
         return whole and self.minimum <= value <= self.maximum
+
+
+def _append_unit(unit: str) -> str:
+    return f" ({unit})" if unit else ""
 
 
 def real(name: str, meaning: str, unit: str, minimum: float, maximum: float, *, example: float) -> Feature:
@@ -78,13 +85,22 @@ class Relation:
 
 @dataclass(frozen=True)
 class Target:
-    """The predicted quantity. `minimum` and `maximum` are its possible values; None where no bound is known."""
+    """The predicted quantity. `minimum` and `maximum` are its possible values; None where no bound is known.
+
+    `example` is a usual value, which the API's documentation shows.
+    """
 
     name: str
     meaning: str
     unit: str
     minimum: float | None
     maximum: float | None
+    example: float
+
+    @cached_property
+    def label(self) -> str:
+        """The meaning with the unit, if any: "Weight at birth (kg)"."""
+        return f"{self.meaning}{_append_unit(self.unit)}"
 
     def cut(self, value: float) -> float:
         """The nearest value that the target can have."""

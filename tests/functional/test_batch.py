@@ -71,7 +71,7 @@ def test_one_refused_patient_refuses_all_and_is_named(api: LambdaHandler, query:
     assert answer["body"]["errors"] == [
         {"field": "patients[1].bmi", "message": "must be a number from 10 to 80 (kg/m²)"},
         {"field": "patients[3].s5", "message": "is missing: a number from 2 to 9 (ln(mg/dL)) is required"},
-        {"field": "patients[4]", "message": "must be a JSON object with the ten features"},
+        {"field": "patients[4]", "message": "must be a JSON object with the features of one patient"},
         {"field": "patients[3].colour", "message": "is not a field of this request"},
     ]
     assert query("SELECT count(*) FROM predictions") == before
