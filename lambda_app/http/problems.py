@@ -92,8 +92,8 @@ def make_framework_problem(error: HTTPException, request_id: UUID) -> ProblemJSO
 def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Turn pydantic's errors into field and message: every bad feature with its limit, then unknown fields.
 
-    In a batch the field names its case, for example "cases[3].weight". The values are left out: they may be confidential,
-    and the caller has them.
+    In a batch the field names its case, for example "cases[3].weight". The values are left out: they may be
+    confidential, and the caller has them.
     """
     refused: dict[str, str] = {}
     unknown: list[str] = []

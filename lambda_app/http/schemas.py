@@ -115,7 +115,8 @@ class IntervalResponse(BaseModel):
     coverage: float | None = Field(
         description=(
             f"The interval holds the true {TARGET.name} for this share of {TABLE.cases} like those of the training; "
-            f"null for a {TABLE.case} unlike them, as the warnings tell: the interval is wider then, and promises nothing"
+            f"null for a {TABLE.case} unlike them, as the warnings tell: the interval is wider then, and promises "
+            "nothing"
         )
     )
 

@@ -1,4 +1,4 @@
-"""The ten inputs of the page: what they say, what they send, and where warnings and refusals stand."""
+"""The inputs of the page: what they say, what they send, and where warnings and refusals stand."""
 
 from collections.abc import Callable
 from typing import Any
@@ -115,7 +115,7 @@ def test_no_warning_is_lost(visit: Visiting) -> None:
     page.change_answers("explain", add_warnings)
     page.open()
     below = "Total serum cholesterol is below Low-density lipoproteins (LDL) + High-density lipoproteins (HDL)"
-    together = "The measurements are together unlike what training saw."
+    together = "The features of this patient are together unlike what training saw."
     assert page.text("#s1-message") == below
     assert together in page.text("#caution")
     # Of itself it is outside alone, and contradicts none.
