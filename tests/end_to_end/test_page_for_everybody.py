@@ -126,7 +126,7 @@ def test_nothing_is_wider_than_the_window(visit: Visiting, width: int) -> None:
 def test_cards_leave_no_hole_beside_each_other(visit: Visiting) -> None:
     page = visit(viewport={"width": 1280, "height": 800})
     for _ in range(2):
-        patient, answer, reasons = (page.box(card) for card in ("#patient", "#answer", "#reasons"))
+        patient, answer, reasons = (page.box(card) for card in ("#case", "#answer", "#reasons"))
         assert patient["y"] == answer["y"]
         assert patient["height"] == answer["height"]
         assert patient["right"] < answer["x"]

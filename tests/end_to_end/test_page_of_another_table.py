@@ -1,5 +1,6 @@
 """The page of a service for another table: types of features, labels, and targets of another scale."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -31,9 +32,7 @@ def test_choices_are_offered_by_their_labels(visit: Visiting) -> None:
     page = visit(opened=False, viewport={"width": 390, "height": 844})
     page.change_answers("model", lambda model: model["features"][1].update(choices=choices, typical=1.5))
     page.open()
-    assert [option.inner_text() for option in page.page.locator("#field-sex .choices label").all()] == [
-        *labels.values()
-    ]
+    assert page.page.locator("#field-sex .choices label").all_inner_texts() == [*labels.values()]
     # The median of codes may be none.
     assert page.sent["sex"] == 1
     page.page.get_by_label(labels[2]).check()
@@ -81,4 +80,4 @@ def test_target_of_another_scale_is_shown_with_digits_that_mean_something(
     ticks = page.page.locator("#outcomes text[text-anchor=middle].tick")
     assert 4 <= ticks.count() <= 16
     boxes = [page.box(f"#outcomes text[text-anchor=middle].tick >> nth={index}") for index in range(ticks.count() - 1)]
-    assert all(one["right"] < other["x"] for one, other in zip(boxes, boxes[1:], strict=False))
+    assert all(one["right"] < other["x"] for one, other in itertools.pairwise(boxes))
