@@ -115,7 +115,7 @@ class Target:
 class Table:
     """The table that a model is trained on and asked about.
 
-    `case` and `cases` name a row in the texts and in the batch request, for example "patient" and "patients". `title`
+    `case` and `cases` name a row in the texts and in the batch request, for example "house" and "houses". `title`
     heads the page and the documentation, `description` is the API's, and `notice` stands beside every prediction on the
     page; it may be empty. `source` says where the rows come from.
     """
