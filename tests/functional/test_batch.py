@@ -11,7 +11,8 @@ from lambda_app.http.middleware import MAX_BATCH_BODY_BYTES
 from lambda_app.http.schemas import EXAMPLE_REQUEST, MAX_BATCH
 from lambda_app.log.message import MAX_MESSAGE_BYTES
 from lambda_app.telemetry import LambdaHandler
-from tests.events import Context, invoke, make_event, read_body
+from local.events import read_body
+from tests.events import Context, invoke, make_event
 from tests.queues import QueuePair, count_messages, drain_queue
 
 if TYPE_CHECKING:
