@@ -36,6 +36,7 @@ EXAMPLE_EXPLANATION: dict[str, Any] = {
 
 Contributions = create_model(  # type: ignore[call-overload] # it cannot see through **
     "Contributions",
+    __config__=ConfigDict(protected_namespaces=()),
     __doc__="What each feature adds to the base value, in units of the prediction; below zero it takes away.",
     **{feature.name: (float, Field(description=feature.meaning)) for feature in TABLE.features},
 )

@@ -70,7 +70,7 @@ def _describe_field(feature: Feature) -> tuple[Any, Any]:
 # Strict: no string, boolean or null passes for a number; forbid: a misspelt name is an error, not a default.
 PredictionRequest = create_model(  # type: ignore[call-overload] # it cannot see through **
     "PredictionRequest",
-    __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE_REQUEST]}),
+    __config__=ConfigDict(extra="forbid", protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_REQUEST]}),
     __doc__=f"The features of one {TABLE.case}.",
     **{feature.name: _describe_field(feature) for feature in TABLE.features},
 )

@@ -53,7 +53,7 @@ def test_the_answer_follows_a_slider_with_one_request_when_the_hand_rests(visit:
     page.page.locator("#bmi-slider").focus()
     for _ in range(20):
         page.page.keyboard.press("ArrowRight")
-    moved = page.page.locator("#bmi").input_value()
+    moved = page.page.locator("#bmi-number").input_value()
     assert float(moved) > 27
     assert page.page.locator("#bmi-slider").get_attribute("aria-valuetext") == f"{moved} kg/m²"
     assert page.count_requests("explain") == asked
@@ -74,7 +74,7 @@ def test_answer_that_was_overtaken_is_dropped(visit: Visiting) -> None:
     held: list[Route] = []
     page.page.route("**/explain", lambda route: route.continue_() if held else held.append(route))
     with page.page.expect_request("**/explain"):
-        page.page.locator("#bmi").fill("60")
+        page.page.locator("#bmi-number").fill("60")
     with page.page.expect_event("requestfailed") as failed:
         page.enter(bmi=20)
     assert json.loads(failed.value.post_data or "{}")["bmi"] == 60

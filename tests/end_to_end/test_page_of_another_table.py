@@ -16,7 +16,7 @@ def test_a_whole_number_is_typed_and_slid_in_whole_numbers(visit: Visiting) -> N
     page.change_answers("model", lambda model: model["features"][0].update(type="integer", unit="", typical=49.5))
     page.open()
     assert page.sent["age"] == 50
-    field = page.page.locator("#age")
+    field = page.page.locator("#age-number")
     assert field.get_attribute("step") == "1"
     page.page.locator("#age-slider").fill("40.4")
     page.wait()

@@ -22,7 +22,8 @@ function createNumberField(measurement, onChange) {
   const [number, slider] = root.querySelectorAll("input");
   const limits = root.querySelector(".limits");
   root.querySelector(".name").textContent = label;
-  root.querySelector("label").htmlFor = number.id = name;
+  // Not the name alone: it may be the id of a part of the page.
+  root.querySelector("label").htmlFor = number.id = `${name}-number`;
   root.querySelector("label").id = `${name}-label`;
   root.querySelector(".unit").textContent = unit;
   limits.id = `${name}-limits`;
