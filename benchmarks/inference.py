@@ -1,4 +1,4 @@
-"""How long a prediction for one patient takes, and nothing else. Runs in a function's own Python, with its packages.
+"""How long a prediction for one case takes, and nothing else. Runs in a function's own Python, with its packages.
 
 `python inference.py litert|tensorflow|known BUNDLE` prints the milliseconds of each call as JSON.
 """

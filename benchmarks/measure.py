@@ -49,7 +49,7 @@ class Samples:
     # After all warm calls.
     peak_mb: float = 0.0
     inference_ms: list[float] = field(default_factory=list)
-    # By the number of patients.
+    # By the number of cases.
     batch_ms: dict[int, list[float]] = field(default_factory=dict)
 
 
@@ -163,15 +163,15 @@ def call_batches(function: Function, count: int, report: Callable[[int], None]) 
 
 
 def make_batch_event(size: int) -> dict[str, Any]:
-    """The sample batch with another number of patients."""
+    """The sample batch with another number of cases."""
     event = load_event("predict_batch")
-    patients = json.loads(event["body"])["patients"]
-    body = json.dumps({"patients": [patients[number % len(patients)] for number in range(size)]})
+    [(name, cases)] = json.loads(event["body"]).items()
+    body = json.dumps({name: [cases[number % len(cases)] for number in range(size)]})
     return event | {"body": body, "headers": event["headers"] | {"content-length": str(len(body))}}
 
 
 def time_inference(site: Site, bundle: Path) -> list[float]:
-    """Milliseconds of each prediction for one patient, in a process of its own with the function's packages."""
+    """Milliseconds of each prediction for one case, in a process of its own with the function's packages."""
     elapsed_ms: list[float] = run_script(site, INFERENCE, site.variant.inference, str(bundle))
     return elapsed_ms
 

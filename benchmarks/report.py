@@ -41,7 +41,7 @@ def print_report(console: Console, figures: dict[str, Any]) -> None:
     console.print(
         f"Medians of {counts['cold']} cold starts and {counts['warm']:,} warm calls each, in turns.\n"
         "CPU: of a cold start; memory: the most ever held; size: of its packages;\n"
-        "predict: for one patient, without anything around it.",
+        "predict: for one case, without anything around it.",
         highlight=False,
     )
     if has_uncached(figures):
@@ -53,7 +53,7 @@ def print_report(console: Console, figures: dict[str, Any]) -> None:
         console.print(f"A start of {name} reads {own['files_read']:,} files, {own['read_mb']:.0f} MB", highlight=False)
     for name, batch_ms in figures["batch_ms"].items():
         times = ", ".join(f"{elapsed_ms:.1f} ms for {int(size):,}" for size, elapsed_ms in batch_ms.items())
-        console.print(f"Patients in one request to {name}: {times}", highlight=False)
+        console.print(f"Cases in one request to {name}: {times}", highlight=False)
     goals = Table("", "Goal of service")
     for title in ("is", "shall be"):
         goals.add_column(title, justify="right")

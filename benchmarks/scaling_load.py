@@ -14,9 +14,10 @@ from uuid import uuid4
 from benchmarks.scaling_servers import Servers, Spent, measure_spent
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.store import insert_predictions
+from lambda_app.project import API_ROLE
 from local.cluster import PASSWORD
 from local.ports import LOOPBACK
-from local.postgres import API_USER, DATABASE
+from local.postgres import DATABASE
 from tests.records import make_record
 from tests.standins import debian
 
@@ -144,7 +145,7 @@ def fill_table(servers: Servers, script: Path, options: Sequence[str], *, transa
 def _build_command(servers: Servers, script: Path, pool: int) -> list[str]:
     port = servers.pgbouncer_port if pool else servers.postgres_port
     command = [debian.find_server("pgbench"), "--no-vacuum", "--protocol=extended", f"--file={script}"]
-    return [*command, f"--host={LOOPBACK}", f"--port={port}", f"--username={API_USER}"]
+    return [*command, f"--host={LOOPBACK}", f"--port={port}", f"--username={API_ROLE}"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,9 +12,10 @@ from typing import Any
 import pg8000.native
 
 from lambda_app.log.migrations import apply_migrations
+from lambda_app.project import API_ROLE
 from local.cluster import PASSWORD
 from local.ports import LOOPBACK, find_free_ports
-from local.postgres import API_USER, DATABASE, USER
+from local.postgres import DATABASE, USER
 from tests.standins import debian
 from tests.standins.certificates import make_certificates
 
@@ -79,7 +80,7 @@ def run_servers(directory: Path) -> Iterator[Servers]:
         with servers.connect() as connection:
             connection.run("BEGIN")
             apply_migrations(connection)
-            connection.run(f"ALTER ROLE {API_USER} PASSWORD '{PASSWORD}'")
+            connection.run(f"ALTER ROLE {API_ROLE} PASSWORD '{PASSWORD}'")
             connection.run("COMMIT")
         with debian.run_pgbouncer(
             directory / "pgbouncer",
@@ -87,7 +88,7 @@ def run_servers(directory: Path) -> Iterator[Servers]:
             servers.postgres_port,
             certificates.server,
             certificates.ca_path,
-            (USER, API_USER),
+            (USER, API_ROLE),
         ):
             yield servers
 

@@ -9,10 +9,11 @@ from benchmarks.scaling_load import TIMEOUT_SECONDS, Point, make_records, summar
 from benchmarks.scaling_servers import Servers, measure_spent
 from lambda_app.log.database import Database
 from lambda_app.log.store import insert_predictions
+from lambda_app.project import API_ROLE
 from lambda_app.settings import Settings
 from local.cluster import PASSWORD
 from local.ports import LOOPBACK
-from local.postgres import API_USER, DATABASE
+from local.postgres import DATABASE
 
 
 def run_python(servers: Servers, *, clients: int, pool: int, batch: int, seconds: float) -> Point:
@@ -65,7 +66,7 @@ def _make_settings(port: int) -> Settings:
             "DATABASE_HOST": LOOPBACK,
             "DATABASE_PORT": str(port),
             "DATABASE_NAME": DATABASE,
-            "DATABASE_USER": API_USER,
+            "DATABASE_USER": API_ROLE,
             "DATABASE_PASSWORD": PASSWORD,
             # Nothing below is used by what writes records to the database.
             **dict.fromkeys(("MODEL_BUCKET", "QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), "none"),

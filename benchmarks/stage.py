@@ -12,21 +12,23 @@ from rich.console import Console
 
 from benchmarks.function import Site
 from benchmarks.packages import make_client, make_packages
-from benchmarks.variant import ROOT, VARIANTS, Variant
+from benchmarks.variant import FEATURES, ROOT, VARIANTS, Variant
 from lambda_app.log.database import Database
 from lambda_app.settings import Settings
+from lambda_app.table import Kind
 from local.environment import build_service_environment
 from local.furnish import prepare_service
 from local.stack import Stack, running_stack
+from problem.table import TABLE
 
 EVENTS = ROOT / "events"
 
 # Both tables are empty, and the known way has the usual one: what was asked, what was answered, and when.
+_COLUMNS = ", ".join(f"{name}::double precision" for name in TABLE.names)
 TABLES = (
     "TRUNCATE predictions",
     "DROP TABLE IF EXISTS known_predictions",
-    "CREATE TABLE known_predictions AS SELECT request_id, created_at, age, sex::double precision, bmi, bp, s1, s2, s3,"
-    " s4, s5, s6, prediction FROM predictions",
+    f"CREATE TABLE known_predictions AS SELECT request_id, created_at, {_COLUMNS}, prediction FROM predictions",  # noqa: S608
     "ALTER TABLE known_predictions ADD PRIMARY KEY (request_id)",
 )
 
@@ -37,6 +39,7 @@ def running_stage(
 ) -> Iterator[list[Site]]:
     """Make and start all of it; data and logs are in `directory`, which one run at a time can have."""
     python = make_client()
+    write_features(FEATURES)
     packages = {}
     for variant in variants:
         with console.status(f"Packages of {variant.name} (a minute when they are new)"):
@@ -56,6 +59,17 @@ def running_stage(
             )
             for variant in variants
         ]
+
+
+def write_features(path: Path) -> None:
+    """The names of the features, with the limits as pydantic's `Field` takes them, or the choices."""
+    features = []
+    for feature in TABLE.features:
+        limits = {} if feature.choices else {"ge": feature.minimum, "le": feature.maximum}
+        if feature.kind is Kind.INTEGER:
+            limits["multiple_of"] = 1
+        features.append({"name": feature.name, "limits": limits, "choices": list(feature.choices)})
+    path.write_text(json.dumps(features), encoding="utf-8")
 
 
 def build_common_environment(bundle: Path) -> dict[str, str]:

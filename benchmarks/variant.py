@@ -24,9 +24,11 @@ class Variant:
     has_batches: bool = False
 
 
+# What the functions without the service's code know of the table: the stage writes it.
+FEATURES = ROOT / "build" / "bench" / "features.json"
 SERVICE_CODE = [ROOT / "problem", ROOT / "lambda_app"]
 
-BARE = Variant("bare", "bench-bare", [ROOT / "benchmarks" / "variants" / "bare.py"], "bare.handler")
+BARE = Variant("bare", "bench-bare", [ROOT / "benchmarks" / "variants" / "bare.py", FEATURES], "bare.handler")
 SERVICE = Variant(
     "service",
     "lambda-litert",
@@ -46,5 +48,7 @@ SERVICE_TENSORFLOW = Variant(
     {"MODEL_RUNTIME": "tensorflow"},
     is_service=True,
 )
-KNOWN = Variant("known", "bench-known", [ROOT / "benchmarks" / "variants" / "known.py"], "known.handler", "known")
+KNOWN = Variant(
+    "known", "bench-known", [ROOT / "benchmarks" / "variants" / "known.py", FEATURES], "known.handler", "known"
+)
 VARIANTS = (BARE, SERVICE, SERVICE_TENSORFLOW, KNOWN)

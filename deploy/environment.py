@@ -9,6 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError
 
 from deploy.errors import DeployError, explain_failures
+from lambda_app.project import PREFIX
 from training.aws_errors import describe_aws_error
 from training.errors import describe_os_error
 
@@ -34,7 +35,7 @@ class Environment:
     @property
     def state_bucket_name(self) -> str:
         """As terraform/bootstrap calls it."""
-        return f"diabetes-states-{self.account_id}"
+        return f"{PREFIX}-states-{self.account_id}"
 
     @property
     def state_key(self) -> str:

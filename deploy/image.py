@@ -6,9 +6,10 @@ import shutil
 from deploy.environment import Environment
 from deploy.errors import DeployError, explain_failures
 from deploy.process import run_program
+from lambda_app.project import PREFIX
 
 # As terraform/bootstrap calls it.
-REPOSITORY = "diabetes"
+REPOSITORY = PREFIX
 DOCKERFILE = "Dockerfile.lambda"
 # All that is in the image. Whatever else a commit changes, the image stays the same.
 SOURCES = (DOCKERFILE, ".dockerignore", "problem", "lambda_app", "requirements")

@@ -73,18 +73,18 @@ class PredictionService:
         self._on_recorded = on_recorded
 
     def predict(self, features: Mapping[str, float], call: Call) -> Written:
-        """Predict for one patient; the record's id is the call's.
+        """Predict for one case; the record's id is the call's.
 
         Raises ModelUnavailableError, PredictionError, RecordError or IdempotencyConflictError.
         """
         return self._answer([features], call, is_batch=False)
 
-    def predict_batch(self, patients: Sequence[Mapping[str, float]], call: Call) -> Written:
-        """Predict for patients in one inference; all of their records become durable, or there is no answer.
+    def predict_batch(self, cases: Sequence[Mapping[str, float]], call: Call) -> Written:
+        """Predict for cases in one inference; all of their records become durable, or there is no answer.
 
         Raises as `predict` does.
         """
-        return self._answer(patients, call, is_batch=True)
+        return self._answer(cases, call, is_batch=True)
 
     def get_model(self) -> Predictor:
         """The model that answers now, for what is not recorded; raises ModelUnavailableError."""
@@ -111,9 +111,9 @@ class PredictionService:
         queue = _ask(self._queue.check, QUEUE_ERRORS, describe_queue_error)
         return Health(model_version, model_error, database, self._database.breaker.state, queue)
 
-    def _answer(self, patients: Sequence[Mapping[str, float]], call: Call, *, is_batch: bool) -> Written:
+    def _answer(self, cases: Sequence[Mapping[str, float]], call: Call, *, is_batch: bool) -> Written:
         predictor = self._model.get()
-        predictions = predictor.predict(patients)
+        predictions = predictor.predict(cases)
         created_at = datetime.now(UTC)
         spent_seconds = time.perf_counter() - call.arrived_at
 
@@ -135,19 +135,19 @@ class PredictionService:
                 warnings=[{"field": warning.field, "message": warning.message} for warning in prediction.warnings],
             )
 
-        records = [make_record(index, *pair) for index, pair in enumerate(zip(patients, predictions, strict=True))]
-        written = self._writer.write(records, _make_key(patients, call, is_batch=is_batch), spent_seconds)
+        records = [make_record(index, *pair) for index, pair in enumerate(zip(cases, predictions, strict=True))]
+        written = self._writer.write(records, _make_key(cases, call, is_batch=is_batch), spent_seconds)
         if not written.replayed:
             self._on_recorded(predictor.version, written.destination, [record.prediction for record in records])
         return written
 
 
-def _make_key(patients: Sequence[Mapping[str, float]], call: Call, *, is_batch: bool) -> IdempotencyKey | None:
+def _make_key(cases: Sequence[Mapping[str, float]], call: Call, *, is_batch: bool) -> IdempotencyKey | None:
     if call.idempotency_key is None:
         return None
     # Of what was asked and not of the bytes: a client may write the same request down anew.
     # Adding zero makes 0.0 of -0.0, its equal.
-    measured = [sorted((name, value + 0.0) for name, value in patient.items()) for patient in patients]
+    measured = [sorted((name, value + 0.0) for name, value in case.items()) for case in cases]
     asked = json.dumps([is_batch, measured])
     fingerprint = hashlib.sha256(asked.encode()).digest()
     return IdempotencyKey(call.caller, call.idempotency_key, fingerprint, call.request_id)

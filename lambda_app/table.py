@@ -1,9 +1,31 @@
 """The classes that `problem/table.py` describes its table with: features, relations between them, the target."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from math import isfinite
+
+# What a record, or an answer, has beside the features.
+RECORD_NAMES = frozenset(
+    (
+        *("request_id", "created_at", "recorded_at", "prediction", "interval_lower", "interval_upper"),
+        *("interval_coverage", "model_version", "latency_ms", "caller", "batch_id", "batch_index", "warnings"),
+        *("body", "features"),
+    )
+)
+# PostgreSQL takes these for a column's name in quotes alone.
+_SQL_WORDS = """
+all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column
+concurrently constraint create cross current_catalog current_date current_role current_schema current_time
+current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze from
+full grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit localtime
+localtimestamp natural not notnull null offset on only or order outer overlaps placing primary references returning
+right select session_user similar some symmetric system_user table tablesample then to trailing true union unique user
+using variadic verbose when where window with
+"""
+SQL_WORDS = frozenset(_SQL_WORDS.split())
+MAX_NAME_LENGTH = 63
 
 
 class Kind(StrEnum):
@@ -38,8 +60,23 @@ class Feature:
             *others, last = map(str, self.choices)
             return f"{', '.join(others)} or {last}"
         number = "a whole number" if self.kind is Kind.INTEGER else "a number"
-        unit = f" ({self.unit})" if self.unit else ""
-        return f"{number} from {self.minimum:.15g} to {self.maximum:.15g}{unit}"
+        return f"{number} from {self.minimum:.15g} to {self.maximum:.15g}{_append_unit(self.unit)}"
+
+    def describe_range(self, low: float, high: float) -> str:
+        """A range of values, with the unit: "18 to 42.2 (kg/m²)"."""
+        return f"{low:g} to {high:g}{_append_unit(self.unit)}"
+
+    def find_faults(self) -> Iterator[str]:
+        """What is wrong with the description, each as the end of a sentence."""
+        if fault := _find_name_fault(self.name):
+            yield fault
+        ordered = isfinite(self.minimum) and isfinite(self.maximum) and self.minimum < self.maximum
+        if self.kind is Kind.CHOICES and len(self.choices) < 2:
+            yield "needs two choices or more"
+        elif not ordered:
+            yield "needs limits that are finite, the lower one first"
+        elif not self.accepts(self.example):
+            yield f"must have an example that is {self.limits}"
 
     def accepts(self, value: float) -> bool:
         """True for a value that is within the limits and of the kind; a float such as 2.0 is a whole number."""
@@ -47,6 +84,23 @@ class Feature:
             return value in self.choices
         whole = self.kind is Kind.REAL or float(value).is_integer()
         return whole and self.minimum <= value <= self.maximum
+
+
+def _find_name_fault(name: str) -> str | None:
+    """What keeps the name from being a member of a request and a column of the records, if anything does."""
+    if not (name.isidentifier() and name.isascii() and name == name.lower()) or name.startswith("_"):
+        return "is not a name of small letters, digits and underscores that starts with a letter"
+    if len(name) > MAX_NAME_LENGTH:
+        return f"is longer than {MAX_NAME_LENGTH} characters"
+    if name in RECORD_NAMES:
+        return "is the name of something else in a record or an answer"
+    if name in SQL_WORDS:
+        return "is a word of SQL"
+    return None
+
+
+def _append_unit(unit: str) -> str:
+    return f" ({unit})" if unit else ""
 
 
 def real(name: str, meaning: str, unit: str, minimum: float, maximum: float, *, example: float) -> Feature:
@@ -61,7 +115,8 @@ def integer(name: str, meaning: str, unit: str, minimum: int, maximum: int, *, e
 
 def choices(name: str, meaning: str, labels: Mapping[int, str], *, example: int) -> Feature:
     """A feature that must be one of the codes of `labels`, at least two."""
-    return Feature(name, meaning, "code", Kind.CHOICES, min(labels), max(labels), example, labels)
+    ends = min(labels, default=0), max(labels, default=0)
+    return Feature(name, meaning, "code", Kind.CHOICES, *ends, example, labels)
 
 
 @dataclass(frozen=True)
@@ -78,13 +133,31 @@ class Relation:
 
 @dataclass(frozen=True)
 class Target:
-    """The predicted quantity. `minimum` and `maximum` are its possible values; None where no bound is known."""
+    """The predicted quantity. `minimum` and `maximum` are its possible values; None where no bound is known.
+
+    `example` is a usual value, which the API's documentation shows.
+    """
 
     name: str
     meaning: str
     unit: str
     minimum: float | None
     maximum: float | None
+    example: float
+
+    def find_faults(self) -> Iterator[str]:
+        """What is wrong with the description, each as the end of a sentence."""
+        if fault := _find_name_fault(self.name):
+            yield fault
+        if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
+            yield "needs bounds in order"
+        elif self.cut(self.example) != self.example:
+            yield "must have an example within its bounds"
+
+    @cached_property
+    def label(self) -> str:
+        """The meaning with the unit, if any: "Weight at birth (kg)"."""
+        return f"{self.meaning}{_append_unit(self.unit)}"
 
     def cut(self, value: float) -> float:
         """The nearest value that the target can have."""
@@ -99,7 +172,7 @@ class Target:
 class Table:
     """The table that a model is trained on and asked about.
 
-    `case` and `cases` name a row in the texts and in the batch request, for example "patient" and "patients". `title`
+    `case` and `cases` name a row in the texts and in the batch request, for example "house" and "houses". `title`
     heads the page and the documentation, `description` is the API's, and `notice` stands beside every prediction on the
     page; it may be empty. `source` says where the rows come from.
     """
@@ -114,6 +187,29 @@ class Table:
     features: tuple[Feature, ...]
     target: Target
     relations: tuple[Relation, ...] = ()
+
+    def __post_init__(self) -> None:
+        if faults := list(self._find_faults()):
+            raise ValueError(f"problem/table.py: {'; '.join(faults)}")
+
+    def _find_faults(self) -> Iterator[str]:
+        names = [feature.name for feature in self.features]
+        if not names:
+            yield "there are no features"
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"the feature {name} is there more than once"
+        for feature in self.features:
+            yield from (f"the feature {feature.name!r} {fault}" for fault in feature.find_faults())
+        yield from (f"the target {self.target.name!r} {fault}" for fault in self.target.find_faults())
+        if fault := _find_name_fault(self.cases):
+            yield f"cases {self.cases!r} {fault}"
+        for name in {self.target.name, self.cases} & set(names):
+            yield f"{name} is the name of a feature and of something else"
+        for relation in self.relations:
+            if relation.field not in names:
+                yield f"a relation is about {relation.field!r}, which is no feature"
+            elif not relation.holds(self.example):
+                yield f"the examples break the relation of {relation.field}"
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ LambdaHandler = Callable[[dict[str, Any], Any], Any]
 # Upper bounds of the latency histogram's buckets, in seconds.
 _BUCKETS_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-# A metric's value stands in the log too, beside lines that say who asked: fewer would tell of single patients.
+# A metric's value stands in the log too, beside lines that say who asked: fewer would tell of single cases.
 _DISTRIBUTION_SIZE = 100
 
 # Not "instance": by that name Prometheus labels what it scrapes, and would rename ours.

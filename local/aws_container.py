@@ -10,11 +10,11 @@ import os
 import sys
 from pathlib import Path
 
+from lambda_app.project import API_ROLE, REPLAY_ROLE
 from local.aws_client import connect_aws
 from local.aws_services import AwsServices
 from local.errors import StackError
 from local.ports import LOOPBACK
-from local.postgres import API_USER, REPLAY_USER
 from local.stack import ending_by_signal
 
 PORT = 5000
@@ -48,7 +48,7 @@ def main() -> int:
 def keep_role_passwords(endpoint_url: str) -> None:
     """Write the secrets by which migrate lets the functions' roles log in, each under the role's name."""
     client = connect_aws("secretsmanager", endpoint_url)
-    for role, variable in ((API_USER, "API_PASSWORD"), (REPLAY_USER, "REPLAY_PASSWORD")):
+    for role, variable in ((API_ROLE, "API_PASSWORD"), (REPLAY_ROLE, "REPLAY_PASSWORD")):
         secret = {"username": role, "password": os.environ[variable]}
         client.create_secret(Name=role, SecretString=json.dumps(secret))
 

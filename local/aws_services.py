@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from lambda_app.project import PREFIX
 from local.errors import StackError
 from local.ports import LOOPBACK, require_port
 from local.process import read_last_fault, start_process, stop_process
 
-BUCKET = "diabetes-models"
-QUEUE = "diabetes-records"
-DEAD_LETTER_QUEUE = "diabetes-records-dead"
+BUCKET = f"{PREFIX}-models"
+QUEUE = f"{PREFIX}-records"
+DEAD_LETTER_QUEUE = f"{QUEUE}-dead"
 # What a poller got and did not delete is hidden for so long; whoever gets it so often in vain is not helped by more.
 VISIBILITY_SECONDS = 30
 MAX_RECEIVES = 1000

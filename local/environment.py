@@ -2,14 +2,15 @@
 
 from typing import Literal
 
+from lambda_app.project import API_ROLE, REPLAY_ROLE
 from local.aws_services import IDENTITY, REGION
-from local.postgres import API_USER, REPLAY_USER, USER
+from local.postgres import USER
 from local.stack import Stack
 
 Function = Literal["api", "replay", "migrate"]
 
 # Least privilege, as on AWS: of the three only migrate, which makes the roles of the other two, may change the schema.
-DATABASE_USERS: dict[Function, str] = {"api": API_USER, "replay": REPLAY_USER, "migrate": USER}
+DATABASE_USERS: dict[Function, str] = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": USER}
 
 
 def build_service_environment(stack: Stack, function: Function) -> dict[str, str]:

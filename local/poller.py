@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambda_app.project import PREFIX
 from lambda_app.telemetry import LambdaHandler
 from local.aws_client import connect_aws
 from local.aws_services import ACCOUNT, REGION, VISIBILITY_SECONDS
@@ -50,10 +51,10 @@ class Context:
     """What Lambda hands the function beside the event."""
 
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    function_name: str = "diabetes-replay"
+    function_name: str = f"{PREFIX}-replay"
     function_version: str = "$LATEST"
     memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:diabetes-replay"
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{PREFIX}-replay"
 
 
 @contextmanager

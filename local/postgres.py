@@ -14,16 +14,14 @@ from typing import IO, Self
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
 
+from lambda_app.project import API_ROLE, PREFIX, REPLAY_ROLE
 from local import cluster
 from local.errors import StackError
 from local.ports import LOOPBACK, describe_port_problem, make_port_error
 from local.process import read_last_fault, start_process, stop_process
 
-DATABASE = "diabetes"
+DATABASE = PREFIX
 USER = "postgres"
-# The roles that a migration makes for the functions of these names, without a password.
-API_USER = "diabetes_api"
-REPLAY_USER = "diabetes_replay"
 # Recovery after a crash included; a server that ends is noticed at once.
 START_SECONDS = 30
 # Fast shutdown, which ends the sessions; immediate shutdown, which leaves recovery to the next start; the end.
@@ -105,7 +103,7 @@ class Postgres:
     def set_role_passwords(self) -> None:
         """Let the functions' roles log in, once the migrations have made them."""
         with self._superuser() as connection:
-            for role in (API_USER, REPLAY_USER):
+            for role in (API_ROLE, REPLAY_ROLE):
                 connection.run(f"ALTER ROLE {role} PASSWORD '{cluster.PASSWORD}'")
 
     def stop(self) -> None:

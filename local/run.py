@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lambda_app.handler import build_app, build_replay
+from lambda_app.project import PREFIX
 from lambda_app.settings import Settings
 from lambda_app.telemetry import Telemetry
 from local.aws_client import connect_aws
@@ -71,7 +72,7 @@ def read_settings(stack: Stack, function: Function) -> Settings:
         # Requests show in uvicorn's own lines, so of the service's there are only those that matter.
         "LOG_LEVEL": "WARNING",
         # Powertools keeps a logger for each name, and api and replay run in threads of one process.
-        "SERVICE_NAME": f"diabetes-{function}",
+        "SERVICE_NAME": f"{PREFIX}-{function}",
     }
     return Settings.from_env(own | build_service_environment(stack, function))
 

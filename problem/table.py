@@ -47,7 +47,7 @@ For study and engineering; not a medical device.""",
         real("s6", "Blood sugar", "mg/dL", 20, 600, example=87),
     ),
     # A score counts up from nothing. The study's range bounds nobody: of the next patients some are beyond it.
-    target=Target("progression", "Disease progression one year after baseline", "score", 0.0, None),
+    target=Target("progression", "Disease progression one year after baseline", "score", 0.0, None, example=151),
     relations=(
         Relation(
             "s1",

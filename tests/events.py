@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lambda_app.project import PREFIX
 from lambda_app.telemetry import LambdaHandler
+from local.events import PATTERNS, read_body
 
 EVENTS = Path(__file__).parents[1] / "events"
 # Those of the api: the replay function's event comes from a queue, and its answer has no status.
@@ -19,28 +21,16 @@ NAMES = sorted(
 # Those of other senders than an HTTP API, which the function refuses.
 FOREIGN = {"function_url", "load_balancer", "payload_1"}
 
-# What stands in an answer for a value that is new each time.
-PATTERNS = {
-    "<count>": r"\d+",
-    "<uuid>": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-    "<utc-time>": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,6}Z",
-    "<model-version>": r"\d{8}T\d{6}Z-[0-9a-f]{8}",
-    "<etag>": r'"[0-9a-f]{32}"',
-    "<etag-gzip>": r'"[0-9a-f]{32}-gzip"',
-    "<gzip-base64>": r"H4sI[A-Za-z0-9+/]+=*",
-    "<html>": r"<!DOCTYPE html>.*",
-}
-
 
 @dataclass(frozen=True)
 class Context:
     """What Lambda hands a handler beside the event."""
 
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    function_name: str = "diabetes-api"
+    function_name: str = f"{PREFIX}-api"
     function_version: str = "$LATEST"
     memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:diabetes-api"
+    invoked_function_arn: str = f"arn:aws:lambda:eu-west-1:123456789012:function:{PREFIX}-api"
 
 
 def load_event(name: str) -> dict[str, Any]:
@@ -63,13 +53,6 @@ def invoke(handler: LambdaHandler, event: dict[str, Any]) -> dict[str, Any]:
     """The handler's answer, with its JSON body read."""
     answer: dict[str, Any] = handler(event, Context())
     return read_body(answer)
-
-
-def read_body(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer with its body as what the JSON says."""
-    if answer["body"] and "json" in answer["headers"]["content-type"]:
-        return {**answer, "body": json.loads(answer["body"])}
-    return answer
 
 
 def find_differences(expected: Any, actual: Any, where: str = "answer") -> list[str]:

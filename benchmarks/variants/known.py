@@ -3,11 +3,12 @@
 With what costs nothing to do well: all is loaded and connected once per execution environment, outside the handler.
 """
 
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 import boto3
@@ -17,7 +18,7 @@ import pg8000.native
 import tensorflow as tf
 from fastapi import FastAPI
 from mangum import Mangum
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 # Serving reads what it needs before the first request, while Lambda lends it a whole processor.
 directory = Path(mkdtemp())
@@ -35,27 +36,29 @@ connection = pg8000.native.Connection(
 )
 
 
-def require_sex_code(value: float) -> float:
-    if value not in (1, 2):
-        raise ValueError("must be 1 or 2")
-    return value
+def make_field(feature: dict[str, Any]) -> Any:
+    def require_choice(value: float) -> float:
+        if value not in feature["choices"]:
+            raise ValueError(f"must be one of {feature['choices']}")
+        return value
+
+    check = AfterValidator(require_choice) if feature["choices"] else Field(**feature["limits"])
+    return Annotated[float, check], ...
 
 
-class Patient(BaseModel):
-    """The ten measurements with the service's bounds."""
+# The benchmark writes the names and limits of the service's features beside this file.
+features = json.loads(Path(__file__).with_name("features.json").read_bytes())
+Case = create_model(
+    "Case",
+    __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
+    **{feature["name"]: make_field(feature) for feature in features},
+)
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    age: float = Field(ge=0, le=120)
-    sex: Annotated[float, AfterValidator(require_sex_code)]
-    bmi: float = Field(ge=10, le=80)
-    bp: float = Field(ge=30, le=200)
-    s1: float = Field(ge=50, le=600)
-    s2: float = Field(ge=10, le=500)
-    s3: float = Field(ge=5, le=150)
-    s4: float = Field(ge=1, le=30)
-    s5: float = Field(ge=2, le=9)
-    s6: float = Field(ge=20, le=600)
+names = [feature["name"] for feature in features]
+INSERT = (
+    f"INSERT INTO known_predictions (request_id, created_at, {', '.join(names)}, prediction)"  # noqa: S608 # the names of the table's features
+    f" VALUES (:request_id, :timestamp, {', '.join(f':{name}' for name in names)}, :prediction)"
+)
 
 
 class Prediction(BaseModel):
@@ -70,18 +73,13 @@ app = FastAPI()
 
 
 @app.post("/predict")
-async def predict(patient: Patient) -> Prediction:
-    features = patient.model_dump()
-    rows = scaler.transform(np.array([list(features.values())]))
+async def predict(case: Case) -> Prediction:  # type: ignore[valid-type] # it is made above
+    values = case.model_dump()  # type: ignore[attr-defined]
+    rows = scaler.transform(np.array([list(values.values())]))
     prediction = float(model.predict(rows, verbose=0)[0, 0])
     answer = Prediction(request_id=str(uuid4()), timestamp=datetime.now(UTC), prediction=prediction)
     # Commits by itself: it is not between BEGIN and COMMIT.
-    connection.run(
-        "INSERT INTO known_predictions (request_id, created_at, age, sex, bmi, bp, s1, s2, s3, s4, s5, s6, prediction)"
-        " VALUES (:request_id, :timestamp, :age, :sex, :bmi, :bp, :s1, :s2, :s3, :s4, :s5, :s6, :prediction)",
-        **features,
-        **answer.model_dump(),
-    )
+    connection.run(INSERT, **values, **answer.model_dump())
     return answer
 
 

@@ -11,10 +11,11 @@ from starlette.exceptions import HTTPException
 
 from lambda_app.errors import INVALID_INPUT, MALFORMED_JSON, UNSUPPORTED_ENCODING, Problem
 from lambda_app.http.problems import MAX_NAME_LENGTH, MAX_REFUSED_FIELDS
+from problem.table import TABLE
 
 
 class BodyError(HTTPException):
-    """The body is refused before anybody looks for patients in it. FastAPI lets no other exception pass."""
+    """The body is refused before anybody looks for cases in it. FastAPI lets no other exception pass."""
 
     def __init__(
         self,
@@ -90,12 +91,12 @@ def read_json(body: bytes) -> Any:
 
 
 def _list_repeated(document: Any, repeating: Mapping[int, Sequence[str]]) -> list[dict[str, str]]:
-    """Names what is repeated in the request or in a patient of it; by their ids `repeating` has the repeated names."""
+    """Names what is repeated in the request or in a case of it; by their ids `repeating` has the repeated names."""
     fields = [name[:MAX_NAME_LENGTH] for name in repeating.get(id(document), ())]
-    patients = document.get("patients") if isinstance(document, dict) else None
-    if isinstance(patients, list):
-        for index, patient in enumerate(patients):
-            fields += [f"patients[{index}].{name[:MAX_NAME_LENGTH]}" for name in repeating.get(id(patient), ())]
+    cases = document.get(TABLE.cases) if isinstance(document, dict) else None
+    if isinstance(cases, list):
+        for index, case in enumerate(cases):
+            fields += [f"{TABLE.cases}[{index}].{name[:MAX_NAME_LENGTH]}" for name in repeating.get(id(case), ())]
     if not fields:
         return [{"field": "body", "message": "has an object with a name that is given more than once"}]
     return [{"field": field, "message": "is given more than once"} for field in fields[:MAX_REFUSED_FIELDS]]

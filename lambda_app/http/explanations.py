@@ -1,4 +1,4 @@
-"""/explain: the contribution of each measurement to a prediction. It leaves no record."""
+"""/explain: the contribution of each feature to a prediction. It leaves no record."""
 
 from dataclasses import asdict
 from typing import Any
@@ -10,18 +10,24 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from lambda_app.http.middleware import MAX_BODY_BYTES
 from lambda_app.http.openapi import EXPLANATION
 from lambda_app.http.responses import describe_explanation_responses
-from lambda_app.http.schemas import EXAMPLE_ANSWER, WARNINGS, FieldMessage, IntervalResponse, PredictionRequest
+from lambda_app.http.schemas import (
+    EXAMPLE_ANSWER,
+    INTERVAL,
+    TARGET,
+    WARNINGS,
+    FieldMessage,
+    IntervalResponse,
+    PredictionRequest,
+)
 from lambda_app.service import PredictionService
 from problem.table import TABLE
 
+_CONTRIBUTIONS = {name: TARGET.example * 0.2 * (-0.5) ** index for index, name in enumerate(TABLE.names)}
 EXAMPLE_EXPLANATION: dict[str, Any] = {
     "prediction": EXAMPLE_ANSWER["prediction"],
     "interval": EXAMPLE_ANSWER["interval"],
-    "base_value": 145.2,
-    "contributions": {
-        **{"age": 3.8, "sex": -8.7, "bmi": 37.6, "bp": 8.5, "s1": -16.1},
-        **{"s2": 15.2, "s3": 17.6, "s4": -0.1, "s5": 7.4, "s6": -2.0},
-    },
+    "base_value": EXAMPLE_ANSWER["prediction"] - sum(_CONTRIBUTIONS.values()),
+    "contributions": _CONTRIBUTIONS,
     "model_version": EXAMPLE_ANSWER["model_version"],
     "request_id": EXAMPLE_ANSWER["request_id"],
     "warnings": [],
@@ -30,7 +36,8 @@ EXAMPLE_EXPLANATION: dict[str, Any] = {
 
 Contributions = create_model(  # type: ignore[call-overload] # it cannot see through **
     "Contributions",
-    __doc__="What each measurement adds to the base value, in units of the prediction; below zero it takes away.",
+    __config__=ConfigDict(protected_namespaces=()),
+    __doc__="What each feature adds to the base value, in units of the prediction; below zero it takes away.",
     **{feature.name: (float, Field(description=feature.meaning)) for feature in TABLE.features},
 )
 
@@ -40,9 +47,9 @@ class ExplanationResponse(BaseModel):
 
     model_config = ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_EXPLANATION]})
 
-    prediction: float = Field(description="What /predict answers for the same measurements")
-    interval: IntervalResponse = Field(description="Where the true progression lies for most patients")
-    base_value: float = Field(description="What the model answers for the training mean of every measurement")
+    prediction: float = Field(description="What /predict answers for the same features")
+    interval: IntervalResponse = Field(description=INTERVAL)
+    base_value: float = Field(description="What the model answers for the training mean of every feature")
     contributions: Contributions = Field(  # type: ignore[valid-type]
         description="Exact Shapley values; the base value and they sum to the prediction"
     )
@@ -62,7 +69,7 @@ def add_explanation_routes(app: FastAPI, service: PredictionService) -> None:
         responses=describe_explanation_responses(MAX_BODY_BYTES),
     )
     async def explain(request: Request, response: Response, body: PredictionRequest) -> dict[str, Any]:
-        """A preview: the prediction, and what each measurement adds to it against the training mean.
+        """A preview: the prediction, and what each feature adds to it against the training mean.
 
         It is neither recorded nor counted as a prediction: an answer that somebody relies on comes from /predict.
         """

@@ -14,7 +14,7 @@ from lambda_app.http.problems import make_problem_response, make_service_problem
 from lambda_app.telemetry import Telemetry
 
 MAX_BODY_BYTES = 64 * 1024
-# A thousand patients with every number written out in full take half of it.
+# A thousand cases with every number written out in full take half of it.
 MAX_BATCH_BODY_BYTES = 512 * 1024
 BATCH_PATH = "/predict/batch"
 

@@ -1,4 +1,4 @@
-"""/model: the model that answers now, its features, and the outcomes it was trained on."""
+"""/model: the model that answers now, its features and target, and the outcomes it was trained on."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,27 +11,25 @@ from lambda_app.http.responses import describe_model_responses
 from lambda_app.http.schemas import EXAMPLE_ANSWER
 from lambda_app.model.bundle import SeenFeature
 from lambda_app.service import PredictionService
-from lambda_app.table import Feature
+from lambda_app.table import Feature, Kind
 from problem.table import TABLE
 
-EXAMPLE_MODEL: dict[str, Any] = {
-    "model_version": EXAMPLE_ANSWER["model_version"],
-    "features": [
-        {
-            **{"name": "age", "meaning": "Age", "unit": "years", "minimum": 0, "maximum": 120},
-            **{"typical": 50, "training_minimum": 19, "training_maximum": 79},
-        }
-    ],
-    "outcomes": {"minimum": 25, "maximum": 346, "mean": 152.1, "bin_edges": [20, 40, 60], "counts": [5, 38]},
-}
+
+class ChoiceResponse(BaseModel):
+    """One of the codes that a feature of the type "choices" accepts."""
+
+    value: int
+    label: str
 
 
 class ServedFeature(BaseModel):
-    """One measurement: what is accepted, and what training saw."""
+    """One feature: what is accepted, and what training saw."""
 
     name: str
     meaning: str
+    type: Kind = Field(description='"real" for any number, "integer" for a whole one, "choices" for one of a few codes')
     unit: str
+    choices: list[ChoiceResponse] = Field(description='The accepted codes of the type "choices"; else empty')
     minimum: float = Field(description="The lowest value that is accepted")
     maximum: float = Field(description="The highest value that is accepted")
     typical: float | None = Field(description="The median in training; null for a model published without it")
@@ -39,14 +37,55 @@ class ServedFeature(BaseModel):
     training_maximum: float
 
 
+class TargetResponse(BaseModel):
+    """What is predicted."""
+
+    name: str
+    meaning: str
+    unit: str
+
+
 class OutcomesResponse(BaseModel):
-    """The histogram of the progressions of the patients that the model learned from."""
+    """The histogram of the target in the data that the model learned from."""
 
     minimum: float
     maximum: float
     mean: float
     bin_edges: list[float] = Field(description="In ascending order, one more than there are counts")
-    counts: list[int] = Field(description="How many patients there are from each edge to the next")
+    counts: list[int] = Field(description="How many rows there are from each edge to the next")
+
+
+def _show_feature(feature: Feature, seen: SeenFeature) -> dict[str, Any]:
+    return {
+        "name": feature.name,
+        "meaning": feature.meaning,
+        "type": feature.kind,
+        "unit": feature.unit,
+        "choices": [{"value": value, "label": label} for value, label in feature.choices.items()],
+        "minimum": feature.minimum,
+        "maximum": feature.maximum,
+        "typical": seen.median,
+        "training_minimum": seen.minimum,
+        "training_maximum": seen.maximum,
+    }
+
+
+_TARGET = {name: getattr(TABLE.target, name) for name in TargetResponse.model_fields}
+_INTERVAL = EXAMPLE_ANSWER["interval"]
+EXAMPLE_MODEL: dict[str, Any] = {
+    "model_version": EXAMPLE_ANSWER["model_version"],
+    "case": TABLE.case,
+    "cases": TABLE.cases,
+    "features": [
+        _show_feature(feature, SeenFeature(feature.minimum, feature.maximum, feature.example))
+        for feature in TABLE.features
+    ],
+    "target": _TARGET,
+    "outcomes": {
+        **{"minimum": _INTERVAL["lower"], "maximum": _INTERVAL["upper"], "mean": EXAMPLE_ANSWER["prediction"]},
+        **{"bin_edges": [_INTERVAL["lower"], EXAMPLE_ANSWER["prediction"], _INTERVAL["upper"]], "counts": [38, 5]},
+    },
+}
 
 
 class ModelResponse(BaseModel):
@@ -55,7 +94,10 @@ class ModelResponse(BaseModel):
     model_config = ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_MODEL]})
 
     model_version: str
+    case: str = Field(description="What a row of the data is called")
+    cases: str = Field(description="The same in the plural, and the member of a batch request")
     features: list[ServedFeature] = Field(description="In the order of the training's columns")
+    target: TargetResponse
     outcomes: OutcomesResponse | None = Field(description="Null for a model published without them")
 
 
@@ -70,21 +112,15 @@ def add_model_routes(app: FastAPI, service: PredictionService) -> None:
         responses=describe_model_responses(),
     )
     async def model() -> dict[str, Any]:
-        """Its version, its measurements with what is accepted and what training saw, and the training's outcomes."""
+        """Its version, its features with what is accepted and what training saw, its target, and their outcomes."""
         manifest = service.get_model().manifest
         features = [_show_feature(feature, manifest.features[feature.name]) for feature in TABLE.features]
         outcomes = None if manifest.outcomes is None else asdict(manifest.outcomes)
-        return {"model_version": manifest.version, "features": features, "outcomes": outcomes}
-
-
-def _show_feature(feature: Feature, seen: SeenFeature) -> dict[str, Any]:
-    return {
-        "name": feature.name,
-        "meaning": feature.meaning,
-        "unit": feature.unit,
-        "minimum": feature.minimum,
-        "maximum": feature.maximum,
-        "typical": seen.median,
-        "training_minimum": seen.minimum,
-        "training_maximum": seen.maximum,
-    }
+        return {
+            "model_version": manifest.version,
+            "case": TABLE.case,
+            "cases": TABLE.cases,
+            "features": features,
+            "target": _TARGET,
+            "outcomes": outcomes,
+        }

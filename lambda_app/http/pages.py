@@ -1,5 +1,7 @@
 """What a browser gets: the page at /, the documentation at /docs, and their files, all from here and none elsewhere.
 
+The HTML names the table by placeholders such as $title, which are filled when a file is read.
+
 Each file has a route of its own, made from the names in the directory: no part of a URL is ever a path on disk. The
 URLs in the files are relative, so that they hold behind any prefix.
 """
@@ -12,8 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from string import Template
 
 from fastapi import FastAPI, Request, Response
+
+from problem.table import TABLE
 
 DIRECTORY = Path(__file__).parent / "page"
 
@@ -69,7 +74,8 @@ class File:
 
     @cached_property
     def _content(self) -> bytes:
-        return ((self.directory or _find_swagger()) / self.name).read_bytes()
+        content = ((self.directory or _find_swagger()) / self.name).read_bytes()
+        return _fill(content.decode()).encode() if self.name.endswith(".html") else content
 
     @cached_property
     def _digest(self) -> str:
@@ -92,6 +98,15 @@ def add_pages(app: FastAPI) -> None:
         app.add_route(f"/{name}", File(name).answer, include_in_schema=False)
     for name in SWAGGER_FILES:
         app.add_route(f"/{name}", File(name, None).answer, include_in_schema=False)
+
+
+def _fill(text: str) -> str:
+    """The template with the table's texts in place of its placeholders."""
+    # Imported when somebody asks for a page, which few cold starts are for: its list of entities takes milliseconds.
+    from html import escape  # noqa: PLC0415
+
+    names = ("title", "introduction", "notice", "source", "case", "cases")
+    return Template(text).substitute({name: escape(getattr(TABLE, name)) for name in names})
 
 
 def _find_swagger() -> Path:

@@ -12,6 +12,7 @@ from lambda_app.http.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BOD
 from lambda_app.http.openapi import PREDICTION, IdempotencyKeys, RecordId
 from lambda_app.http.responses import describe_prediction_responses, describe_record_responses
 from lambda_app.http.schemas import (
+    MAX_BATCH,
     BatchRequest,
     BatchResponse,
     PredictionRequest,
@@ -21,6 +22,7 @@ from lambda_app.http.schemas import (
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.writer import Written
 from lambda_app.service import Call, PredictionService
+from problem.table import TABLE
 
 
 def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
@@ -28,27 +30,29 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
 
     @app.post(
         "/predict",
-        summary="Predict for one patient",
+        summary=f"Predict for one {TABLE.case}",
         tags=[PREDICTION],
         response_model=PredictionResponse,
-        responses=describe_prediction_responses(MAX_BODY_BYTES, "/request_id", "sex"),
+        responses=describe_prediction_responses(MAX_BODY_BYTES, "/request_id"),
     )
     async def predict(request: Request, body: PredictionRequest, keys: IdempotencyKeys) -> Response:
-        """Answers with the predicted disease progression and its interval, once their record is durable."""
+        """Answers with the prediction and its interval, once their record is durable."""
         written = service.predict(body.model_dump(), _describe_call(request, keys))
         [record] = written.records
         return _answer(PredictionResponse, {**_show_prediction(record), **_show_origin(record)}, written)
 
     @app.post(
         BATCH_PATH,
-        summary="Predict for up to a thousand patients",
+        summary=f"Predict for up to {MAX_BATCH} {TABLE.cases}",
         tags=[PREDICTION],
         response_model=BatchResponse,
-        responses=describe_prediction_responses(MAX_BATCH_BODY_BYTES, "/predictions/0/request_id", "patients[1].sex"),
+        responses=describe_prediction_responses(
+            MAX_BATCH_BODY_BYTES, "/predictions/0/request_id", f"{TABLE.cases}[1]."
+        ),
     )
     async def predict_batch(request: Request, body: BatchRequest, keys: IdempotencyKeys) -> Response:
-        """Answers for all patients, once all of their records are durable, or for none."""
-        written = service.predict_batch(body.model_dump()["patients"], _describe_call(request, keys))
+        """Answers for all of them, once all of their records are durable, or for none."""
+        written = service.predict_batch(body.model_dump()[TABLE.cases], _describe_call(request, keys))
         first = written.records[0]
         predictions = [_show_prediction(record) for record in written.records]
         content = {"predictions": predictions, "batch_id": first.batch_id, **_show_origin(first)}

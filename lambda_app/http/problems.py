@@ -32,7 +32,7 @@ _FRAMEWORK_PROBLEMS = {
 }
 
 _NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
-_NO_PATIENT = "must be a JSON object with the ten features"
+_NO_CASE = f"must be a JSON object with the features of one {TABLE.case}"
 
 _LIMITS = {feature.name: feature.limits for feature in TABLE.features}
 
@@ -92,8 +92,8 @@ def make_framework_problem(error: HTTPException, request_id: UUID) -> ProblemJSO
 def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Turn pydantic's errors into field and message: every bad feature with its limit, then unknown fields.
 
-    In a batch the field names its patient: "patients[3].bmi". The values are left out: they are health data, and the
-    caller has them.
+    In a batch the field names its case, for example "cases[3].weight". The values are left out: they may be
+    confidential, and the caller has them.
     """
     refused: dict[str, str] = {}
     unknown: list[str] = []
@@ -101,10 +101,10 @@ def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str
         parents, name = _split_location(error["loc"])
         if error["type"] == "extra_forbidden":
             unknown.append(f"{parents}{name[:MAX_NAME_LENGTH]}")
-        elif name == "patients":
-            refused[name] = f"must be a list of 1 to {MAX_BATCH} patients"
+        elif name == TABLE.cases:
+            refused[name] = f"must be a list of 1 to {MAX_BATCH} {TABLE.cases}"
         elif name not in _LIMITS:
-            refused[parents.rstrip(".") or "body"] = _NO_PATIENT if parents else _NO_OBJECT
+            refused[parents.rstrip(".") or "body"] = _NO_CASE if parents else _NO_OBJECT
         elif error["type"] == "missing":
             refused[parents + name] = f"is missing: {_LIMITS[name]} is required"
         else:
@@ -119,10 +119,10 @@ def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str
 
 
 def _split_location(location: Sequence[str | int]) -> tuple[str, str]:
-    """pydantic's ("body", "patients", 3, "bmi") as "patients[3]." and "bmi"; the last is empty for a whole patient."""
+    """pydantic's ("body", "cases", 3, "weight") as "cases[3]." and "weight"; the last is empty for a whole case."""
     match location:
-        case ("body", "patients", int(index), *rest):
-            return f"patients[{index}].", str(rest[0]) if rest else ""
+        case ("body", TABLE.cases, int(index), *rest):
+            return f"{TABLE.cases}[{index}].", str(rest[0]) if rest else ""
         case ("body", str(name), *_):
             return "", name
     return "", ""

@@ -20,7 +20,13 @@ from lambda_app.errors import (
 )
 from lambda_app.http.caller import MAX_KEY_LENGTH
 from lambda_app.http.problems import MEDIA_TYPE
-from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_MODEL_FAILURE, HealthResponse, ProblemResponse
+from lambda_app.http.schemas import (
+    EXAMPLE_ANSWER,
+    EXAMPLE_MODEL_FAILURE,
+    EXAMPLE_REFUSAL,
+    HealthResponse,
+    ProblemResponse,
+)
 from lambda_app.project import PREFIX
 
 ANSWER_HEADERS = {
@@ -62,8 +68,8 @@ _NO_LOOKUP = (LookupFailedError.problem, "the database did not answer: TimeoutEr
 _FAILED = (INTERNAL_ERROR, "An unexpected error; it was logged.")
 
 
-def describe_prediction_responses(limit_bytes: int, id_pointer: str, refused_field: str) -> Responses:
-    """`id_pointer` says where in the answer the id of a record is."""
+def describe_prediction_responses(limit_bytes: int, id_pointer: str, parent: str = "") -> Responses:
+    """`id_pointer` says where in the answer the id of a record is, `parent` of what a refused feature is shown."""
     link = {"operationId": "find_prediction", "parameters": {"request_id": f"$response.body#{id_pointer}"}}
     return {
         200: {
@@ -76,7 +82,9 @@ def describe_prediction_responses(limit_bytes: int, id_pointer: str, refused_fie
         413: _describe_large_body(limit_bytes),
         415: _describe_encoded_body(),
         422: describe_problem(
-            "A field was refused, each named with its limit; or the key was used before", _USED_KEY, field=refused_field
+            "A field was refused, each named with its limit; or the key was used before",
+            _USED_KEY,
+            refused_parent=parent,
         ),
         503: _describe_absence("No model is loaded, or the record could not be made durable", _NO_MODEL, _NO_RECORD),
     }
@@ -88,7 +96,7 @@ def describe_explanation_responses(limit_bytes: int) -> Responses:
         400: describe_problem("The body is not JSON", _BAD_JSON),
         413: _describe_large_body(limit_bytes),
         415: _describe_encoded_body(),
-        422: describe_problem("A field was refused, each named with its limit", field="sex"),
+        422: describe_problem("A field was refused, each named with its limit", refused_parent=""),
         503: _describe_absence("No model is loaded", _NO_MODEL),
     }
 
@@ -126,13 +134,13 @@ def describe_failure() -> Responses:
     return {500: describe_problem("The service failed in a way that nobody expected", _FAILED)}
 
 
-def describe_problem(description: str, *examples: _ProblemExample, field: str | None = None) -> dict[str, Any]:
-    """A response with problem details; `field` is one that was refused, which makes the first example."""
+def describe_problem(description: str, *examples: _ProblemExample, refused_parent: str | None = None) -> dict[str, Any]:
+    """A response with problem details; with a `refused_parent` the first example is a refused feature of it."""
     shown = {}
-    if field:
-        message = "must be 1 or 2"
-        errors = [{"field": field, "message": message}]
-        shown[INVALID_INPUT.slug] = {"value": _show_problem(INVALID_INPUT, f"{field} {message}", errors)}
+    if refused_parent is not None:
+        error = {**EXAMPLE_REFUSAL, "field": f"{refused_parent}{EXAMPLE_REFUSAL['field']}"}
+        detail = f"{error['field']} {error['message']}"
+        shown[INVALID_INPUT.slug] = {"value": _show_problem(INVALID_INPUT, detail, [error])}
     shown |= {problem.slug: {"value": _show_problem(problem, detail)} for problem, detail in examples}
     return {"model": ProblemResponse, "description": description, "content": {MEDIA_TYPE: {"examples": shown}}}
 

@@ -11,15 +11,20 @@ from lambda_app.errors import INVALID_INPUT
 from lambda_app.table import Feature, Kind
 from problem.table import TABLE
 
+TARGET = TABLE.target
 EXAMPLE_REQUEST: dict[str, Any] = TABLE.example
+_LOWER, _UPPER = sorted((0.5 * TARGET.example, 1.5 * TARGET.example))
 EXAMPLE_ANSWER: dict[str, Any] = {
-    "prediction": 208.4,
-    "interval": {"lower": 107.0, "upper": 311.5, "coverage": 0.9},
+    "prediction": TARGET.example,
+    "interval": {"lower": _LOWER, "upper": _UPPER, "coverage": 0.9},
     "model_version": "20261123T104500Z-0f3a9c1e",
     "timestamp": "2026-11-23T11:00:00.123456Z",
     "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
     "warnings": [],
 }
+# The documentation shows this feature refused: one with choices where there is one.
+REFUSED_FEATURE = next((feature for feature in TABLE.features if feature.choices), TABLE.features[0])
+EXAMPLE_REFUSAL: dict[str, Any] = {"field": REFUSED_FEATURE.name, "message": f"must be {REFUSED_FEATURE.limits}"}
 EXAMPLE_MODEL_FAILURE = "models/current.json cannot be read from S3: NoSuchKey"
 EXAMPLE_HEALTH: dict[str, Any] = {
     "status": "ok",
@@ -65,8 +70,8 @@ def _describe_field(feature: Feature) -> tuple[Any, Any]:
 # Strict: no string, boolean or null passes for a number; forbid: a misspelt name is an error, not a default.
 PredictionRequest = create_model(  # type: ignore[call-overload] # it cannot see through **
     "PredictionRequest",
-    __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE_REQUEST]}),
-    __doc__="The ten measurements of one patient, in clinical units.",
+    __config__=ConfigDict(extra="forbid", protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_REQUEST]}),
+    __doc__=f"The features of one {TABLE.case}.",
     **{feature.name: _describe_field(feature) for feature in TABLE.features},
 )
 
@@ -74,19 +79,23 @@ PredictionRequest = create_model(  # type: ignore[call-overload] # it cannot see
 MAX_BATCH = 1000
 
 
-class BatchRequest(BaseModel):
-    """Patients to predict for together."""
+BatchRequest = create_model(  # type: ignore[call-overload] # it cannot see through **
+    "BatchRequest",
+    __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [{TABLE.cases: [EXAMPLE_REQUEST]}]}),
+    __doc__=f"The {TABLE.cases} to predict for together.",
+    **{
+        TABLE.cases: (
+            list[PredictionRequest],  # type: ignore[valid-type]
+            Field(min_length=1, max_length=MAX_BATCH, description=f"The features of 1 to {MAX_BATCH} {TABLE.cases}"),
+        )
+    },
+)
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"patients": [EXAMPLE_REQUEST]}]})
 
-    # The type is made above, where mypy cannot see it.
-    patients: list[PredictionRequest] = Field(  # type: ignore[valid-type]
-        min_length=1, max_length=MAX_BATCH, description=f"The measurements of 1 to {MAX_BATCH} patients"
-    )
-
-
+PREDICTION = f"{TARGET.label}; /model has its range in training"
+INTERVAL = f"Where the true {TARGET.name} lies for most {TABLE.cases}"
 WARNINGS = (
-    "In which way the patient is unlike those of the training: a measurement outside its range, one that contradicts "
+    f"In which way the {TABLE.case} is unlike those of the training: a feature outside its range, one that contradicts "
     'others, or all of them together, with the field "features"'
 )
 
@@ -99,14 +108,15 @@ class FieldMessage(BaseModel):
 
 
 class IntervalResponse(BaseModel):
-    """Where the true progression lies for most patients: a prediction interval, not the uncertainty of a mean."""
+    """Where the true value lies in most cases: a prediction interval, not the uncertainty of a mean."""
 
     lower: float = Field(description="Its lower end, in units of the prediction")
     upper: float = Field(description="Its upper end")
     coverage: float | None = Field(
         description=(
-            "The interval holds the true progression for this share of patients like those of the study; "
-            "null for a patient unlike them, as the warnings tell: the interval is wider then, and promises nothing"
+            f"The interval holds the true {TARGET.name} for this share of {TABLE.cases} like those of the training; "
+            f"null for a {TABLE.case} unlike them, as the warnings tell: the interval is wider then, and promises "
+            "nothing"
         )
     )
 
@@ -119,10 +129,8 @@ class PredictionResponse(BaseModel):
         json_schema_extra={"examples": [EXAMPLE_ANSWER]},
     )
 
-    prediction: float = Field(
-        description="Disease progression one year after baseline, a score (25 to 346 in the study)"
-    )
-    interval: IntervalResponse = Field(description="Where the true progression lies for most patients")
+    prediction: float = Field(description=PREDICTION)
+    interval: IntervalResponse = Field(description=INTERVAL)
     model_version: str = Field(description="The version of the model that answered")
     timestamp: datetime = Field(description="When the prediction was made, UTC")
     request_id: UUID = Field(description="The key of this answer's record")
@@ -130,29 +138,29 @@ class PredictionResponse(BaseModel):
 
 
 class StoredPredictionResponse(PredictionResponse):
-    """A record: the measurements and what was answered."""
+    """A record: the features and what was answered."""
 
     model_config = ConfigDict(
         protected_namespaces=(),
         json_schema_extra={"examples": [{"features": EXAMPLE_REQUEST, **EXAMPLE_ANSWER}]},
     )
 
-    features: dict[str, float] = Field(description="The measurements that the prediction was made from")
+    features: dict[str, float] = Field(description="What the prediction was made from")
     # Predictions from before there were intervals have none.
-    interval: IntervalResponse | None = Field(description="Where the true progression lies for most patients")  # type: ignore[assignment]
+    interval: IntervalResponse | None = Field(description=INTERVAL)  # type: ignore[assignment]
 
 
 class BatchPrediction(BaseModel):
     """One prediction of a batch."""
 
-    prediction: float = Field(description="Disease progression one year after baseline")
-    interval: IntervalResponse = Field(description="Where the true progression lies for most patients")
+    prediction: float = Field(description=PREDICTION)
+    interval: IntervalResponse = Field(description=INTERVAL)
     request_id: UUID = Field(description="The key of this prediction's record")
     warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
 class BatchResponse(BaseModel):
-    """The answers, in the order of the patients; all of their records are durable."""
+    """The answers, in the order of the request; all of their records are durable."""
 
     model_config = ConfigDict(
         protected_namespaces=(),
@@ -223,9 +231,9 @@ class ProblemResponse(BaseModel):
                     "type": INVALID_INPUT.type,
                     "title": "The input was refused",
                     "status": 422,
-                    "detail": "sex must be 1 or 2",
-                    "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
-                    "errors": [{"field": "sex", "message": "must be 1 or 2"}],
+                    "detail": f"{EXAMPLE_REFUSAL['field']} {EXAMPLE_REFUSAL['message']}",
+                    "request_id": EXAMPLE_ANSWER["request_id"],
+                    "errors": [EXAMPLE_REFUSAL],
                 }
             ]
         }

@@ -53,7 +53,7 @@ class SeenFeature:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The progressions of the training's patients: a histogram with one more edge than it has counts."""
+    """The target in the training's rows: a histogram with one more edge than it has counts."""
 
     minimum: float
     maximum: float

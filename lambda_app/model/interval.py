@@ -57,7 +57,7 @@ class IntervalCalibration:
         return self._find_ends(fold_means, errors)
 
     def predict_outside(self, fold_means: Sequence[float], stretch: float) -> tuple[float, float]:
-        """The same for a patient unlike the training's: no error is known there, and so no coverage either.
+        """The same for a case unlike the training's: no error is known there, and so no coverage either.
 
         Each fold expects the largest error that it expects anywhere, `stretch` times: the one at the nearest end of its
         range may be the smallest.

@@ -1,6 +1,6 @@
-"""How unlike the training's patients somebody is, by all measurements together: the Mahalanobis distance.
+"""How unlike the training's cases another one is, by all features together: the Mahalanobis distance.
 
-A patient can be within the range of every measurement and still be like nobody: measurements hang together.
+A case can be within the range of every feature and still be like no other: features hang together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from problem.table import TABLE
 
 @dataclass(frozen=True)
 class JointLimit:
-    """Up to which distance from the training's mean a patient is like its patients.
+    """Up to which distance from the training's mean a case is like its cases.
 
     `whitening`, (directions, features), maps the deviation from `mean`, (features,), to directions that in training
     have a variance of one and nothing to do with each other; how long the result is, is the distance. The share
-    `quantile` of the training's patients is within `limit`.
+    `quantile` of the training's cases is within `limit`.
     """
 
     quantile: float
@@ -28,7 +28,7 @@ class JointLimit:
     whitening: Sequence[Sequence[float]]
 
     def measure_distance(self, row: Sequence[float]) -> float:
-        """The distance of measurements, (features,), in units of the limit: unlike the training's above one."""
+        """The distance of a case, (features,), in units of the limit: unlike the training's above one."""
         deviations = [value - mean for value, mean in zip(row, self.mean, strict=True)]
         return hypot(*[sum(map(mul, direction, deviations)) for direction in self.whitening]) / self.limit
 

@@ -25,7 +25,7 @@ class LiteRtRuntime:
             raise ValueError("the network of model.tflite does not map rows of the measurements to one number each")
 
     def predict(self, rows: Sequence[Sequence[float]]) -> tuple[list[float], list[list[float]]]:
-        """Map measurements in real units, (n, 10), to disease progression, (n,), and each fold's, (n, folds)."""
+        """Map features in real units, (n, features), to predictions, (n,), and each fold's, (n, folds)."""
         scaled = [
             [(value - mean) / scale for value, mean, scale in zip(row, self.training_mean, self._scale, strict=True)]
             for row in rows

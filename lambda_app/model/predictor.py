@@ -1,4 +1,4 @@
-"""One interface over the two runtimes: from named measurements to a prediction with its warnings."""
+"""One interface over the two runtimes: from named features to a prediction with its warnings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from problem.table import TABLE
 
 
 class Runtime(Protocol):
-    """Scaler and network: (n, 10) measurements in real units to (n,) progressions, and (n, folds) of each fold's.
+    """Scaler and network: features in real units, (n, features), to predictions, (n,), and each fold's, (n, folds).
 
-    `training_mean`, (10,), is the mean of each measurement that the scaler subtracts.
+    `training_mean`, (features,), is the mean of each feature that the scaler subtracts.
     """
 
     training_mean: Sequence[float]
@@ -26,13 +26,13 @@ class Runtime(Protocol):
 
 MAX_REASON_LENGTH = 300
 
-# The field of a warning that is of no single measurement.
+# The field of a warning that is of no single feature.
 ALL_FEATURES = "features"
 
 
 @dataclass(frozen=True)
-class PatientWarning:
-    """In which way a patient is unlike those of the training."""
+class CaseWarning:
+    """In which way a case is unlike those of the training."""
 
     field: str
     message: str
@@ -40,9 +40,9 @@ class PatientWarning:
 
 @dataclass(frozen=True)
 class Interval:
-    """Holds the truth for the nominal share `coverage` of patients; the ends are in units of the prediction.
+    """Holds the truth for the nominal share `coverage` of cases; the ends are in units of the prediction.
 
-    Without a coverage for a patient unlike those of the training: nothing is known of how far off the model is there.
+    Without a coverage for a case unlike those of the training: nothing is known of how far off the model is there.
     """
 
     lower: float
@@ -52,16 +52,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Disease progression one year after baseline (25 to 346 in the study), with what to be careful about."""
+    """A value of the target, with its interval and what to be careful about."""
 
     value: float
     interval: Interval
-    warnings: Sequence[PatientWarning]
+    warnings: Sequence[CaseWarning]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A prediction, what the model answers for the mean of every measurement, and what each of the patient's adds."""
+    """A prediction, what the model answers for the mean of every feature, and what each of the case's adds."""
 
     prediction: Prediction
     base_value: float
@@ -80,17 +80,17 @@ class Predictor:
     def version(self) -> str:
         return self.manifest.version
 
-    def predict(self, patients: Sequence[Mapping[str, float]]) -> list[Prediction]:
-        """Predict for patients in one inference; each holds all ten features by name, in the units of `features.py`."""
-        rows = [_make_row(patient) for patient in patients]
+    def predict(self, cases: Sequence[Mapping[str, float]]) -> list[Prediction]:
+        """Predict for cases in one inference; each holds all features by name, in the units of the table."""
+        rows = [_make_row(case) for case in cases]
         values, fold_means = self._runtime.predict(rows)
-        return [self._answer(*asked) for asked in zip(patients, rows, values, fold_means, strict=True)]
+        return [self._answer(*asked) for asked in zip(cases, rows, values, fold_means, strict=True)]
 
-    def explain(self, patient: Mapping[str, float]) -> Explanation:
-        """Predict for a patient, and say what each measurement added; a thousand rows in place of one."""
-        [prediction] = self.predict([patient])
+    def explain(self, case: Mapping[str, float]) -> Explanation:
+        """Predict for a case, and say what each feature added; a thousand rows in place of one."""
+        [prediction] = self.predict([case])
         base_value, contributions = explain_prediction(
-            self._predict_possible, _make_row(patient), self._runtime.training_mean
+            self._predict_possible, _make_row(case), self._runtime.training_mean
         )
         return Explanation(prediction, base_value, dict(zip(TABLE.names, contributions, strict=True)))
 
@@ -100,11 +100,11 @@ class Predictor:
         return [TABLE.target.cut(value) for value in values]
 
     def _answer(
-        self, patient: Mapping[str, float], row: Sequence[float], value: float, fold_means: Sequence[float]
+        self, case: Mapping[str, float], row: Sequence[float], value: float, fold_means: Sequence[float]
     ) -> Prediction:
         _require_finite(value, *fold_means)
         distance = self.manifest.joint.measure_distance(row) if self.manifest.joint else 0.0
-        warnings = self._find_warnings(patient, distance)
+        warnings = self._find_warnings(case, distance)
         if warnings:
             lower, upper = self._calibration.predict_outside(fold_means, max(1.0, distance))
             coverage = None
@@ -116,27 +116,25 @@ class Predictor:
             TABLE.target.cut(value), Interval(TABLE.target.cut(lower), TABLE.target.cut(upper), coverage), warnings
         )
 
-    def _find_warnings(self, patient: Mapping[str, float], distance: float) -> list[PatientWarning]:
+    def _find_warnings(self, case: Mapping[str, float], distance: float) -> list[CaseWarning]:
         warnings = []
         for feature in TABLE.features:
             seen = self.manifest.features[feature.name]
-            if not seen.minimum <= patient[feature.name] <= seen.maximum:
-                message = f"is outside what training saw: {seen.minimum:g} to {seen.maximum:g} ({feature.unit})"
-                warnings.append(PatientWarning(feature.name, message))
+            if not seen.minimum <= case[feature.name] <= seen.maximum:
+                message = f"is outside what training saw: {feature.describe_range(seen.minimum, seen.maximum)}"
+                warnings.append(CaseWarning(feature.name, message))
         warnings += [
-            PatientWarning(relation.field, relation.message)
-            for relation in TABLE.relations
-            if not relation.holds(patient)
+            CaseWarning(relation.field, relation.message) for relation in TABLE.relations if not relation.holds(case)
         ]
         if self.manifest.joint and distance > 1:
             share = 100 * self.manifest.joint.quantile
-            message = f"are together unlike what training saw: {share:g} % of its patients are nearer to its mean"
-            warnings.append(PatientWarning(ALL_FEATURES, message))
+            message = f"are together unlike what training saw: {share:g} % of its {TABLE.cases} are nearer to its mean"
+            warnings.append(CaseWarning(ALL_FEATURES, message))
         return warnings
 
 
-def _make_row(patient: Mapping[str, float]) -> list[float]:
-    return [patient[name] for name in TABLE.names]
+def _make_row(case: Mapping[str, float]) -> list[float]:
+    return [case[name] for name in TABLE.names]
 
 
 def _require_finite(*numbers: float) -> None:
@@ -169,13 +167,12 @@ def load_model(bundle: Bundle, pointer_etag: str, runtime_name: str) -> LoadedMo
 def _load_predictor(selected: type, bundle: Bundle) -> Predictor:
     try:
         runtime, calibration = selected(bundle.files), parse_calibration(bundle.files[INTERVAL])
-        example = {feature.name: feature.example for feature in TABLE.features}
-        _, [fold_means] = runtime.predict([_make_row(example)])
+        _, [fold_means] = runtime.predict([_make_row(TABLE.example)])
         if len(fold_means) != len(calibration.folds):
             raise ValueError(f"the network has {len(fold_means)} folds, {INTERVAL} has {len(calibration.folds)}")
         predictor = Predictor(bundle.manifest, runtime, calibration)
-        # A model that cannot answer for one patient must not take the place of one that can.
-        predictor.predict([example])
+        # A model that cannot answer for one case must not take the place of one that can.
+        predictor.predict([TABLE.example])
         return predictor
     except Exception as error:
         # Whatever the libraries raise over a file they cannot read; the digest was right, so it was published so.

@@ -1,9 +1,12 @@
 """The functions that the benchmark compares, each as it is run there."""
 
 import ast
+import dataclasses
 import io
 import json
 import os
+import runpy
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -18,16 +21,13 @@ from benchmarks.function import Site
 from benchmarks.measure import BATCH_SIZES, Counts, Samples, measure, start_uncached
 from benchmarks.packages import has_packages
 from benchmarks.page_cache import can_empty_page_cache
-from benchmarks.stage import load_event, running_stage
+from benchmarks.stage import load_event, running_stage, write_features
 from benchmarks.variant import BARE, KNOWN, SERVICE, VARIANTS, Variant
-from benchmarks.variants.bare import Patient
-from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.settings import Settings
+from lambda_app.table import Kind, integer
 from problem.table import TABLE
 from tests.conftest import connect_database
 from tests.machine import require
-
-FIELDS = [feature for feature in TABLE.features if feature.name != "sex"]
 
 
 def is_available(variant: Variant) -> bool:
@@ -111,27 +111,34 @@ def test_function_sees_its_own_packages_alone_with_accepted_bytecode(sites: dict
     assert [Path(found[name]).read_bytes()[4] for name in own] == [1] * len(own)
 
 
-def test_request_models_have_the_bounds_of_the_service() -> None:
-    properties = Patient.model_json_schema()["properties"]
-    assert list(properties) == [feature.name for feature in TABLE.features]
-    for feature in FIELDS:
-        assert (properties[feature.name]["minimum"], properties[feature.name]["maximum"]) == (
-            feature.minimum,
-            feature.maximum,
-        )
-    Patient.model_validate(EXAMPLE_REQUEST)
-    for wrong in ({"sex": 1.5}, {"age": "59"}, {"bmi": float("nan")}, {"colour": 1}):
-        with pytest.raises(ValidationError):
-            Patient.model_validate({**EXAMPLE_REQUEST, **wrong})
+def test_request_model_has_the_limits_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = integer("rooms", "Rooms", "", 1, 9, example=3)
+    table = dataclasses.replace(TABLE, features=(*TABLE.features, whole))
+    monkeypatch.setattr("benchmarks.stage.TABLE", table)
+    write_features(tmp_path / "features.json")
+    model = runpy.run_path(str(shutil.copy(BARE.code[0], tmp_path)))["Case"]
+    assert tuple(model.model_fields) == table.names
+    for feature in table.features:
+        for bound in (feature.minimum, feature.maximum):
+            model.model_validate({**table.example, feature.name: bound})
+        beyond: list[object] = [feature.minimum - 1, feature.maximum + 1, str(feature.example), float("nan")]
+        for value in [*beyond, *([] if feature.kind is Kind.REAL else [feature.minimum + 0.5])]:
+            with pytest.raises(ValidationError):
+                model.model_validate({**table.example, feature.name: value})
+    with pytest.raises(ValidationError):
+        model.model_validate({**table.example, "colour": 1})
 
 
 def test_both_request_models_are_one() -> None:
     def read_model(variant: Variant) -> list[str]:
         body = ast.parse(variant.code[0].read_text(encoding="utf-8")).body
-        wanted = {"require_sex_code", "Patient"}
+        names = {"make_field", "features", "Case"}
         return [
-            ast.dump(node) for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in wanted
+            ast.dump(node)
+            for node in body
+            if (isinstance(node, ast.FunctionDef) and node.name in names)
+            or (isinstance(node, ast.Assign) and {getattr(target, "id", None) for target in node.targets} & names)
         ]
 
-    assert len(read_model(BARE)) == 2
+    assert len(read_model(BARE)) == 3
     assert read_model(BARE) == read_model(KNOWN)

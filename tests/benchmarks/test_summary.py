@@ -13,6 +13,7 @@ from benchmarks.report import print_report, write_report
 from benchmarks.summary import Goal, list_goals, summarise
 from benchmarks.variant import VARIANTS
 from lambda_app.http.schemas import BatchRequest
+from problem.table import TABLE
 
 FIGURES = {
     *("cold_ms", "uncached_ms", "warm_p50_ms", "warm_p99_ms", "cpu_s", "rss_mb"),
@@ -109,7 +110,7 @@ def test_report_fits_a_terminal_and_marks_what_is_reached(figures: dict[str, Any
         *("✗", "✗", "✓", "✓", "✗", "✓")
     ]
     assert "A start of known reads 1,600 files, 480 MB" in lines
-    assert "Patients in one request to service: 2.0 ms for 1, 60.0 ms for 1,000" in lines
+    assert "Cases in one request to service: 2.0 ms for 1, 60.0 ms for 1,000" in lines
 
 
 def test_what_only_root_can_measure_is_left_out_with_a_line_that_says_so(samples: dict[str, Samples]) -> None:
@@ -127,7 +128,7 @@ def test_what_only_root_can_measure_is_left_out_with_a_line_that_says_so(samples
 
 
 @pytest.mark.parametrize("size", [1, 10, 1000])
-def test_a_batch_has_so_many_patients(size: int) -> None:
+def test_a_batch_has_so_many_cases(size: int) -> None:
     event = make_batch_event(size)
-    assert len(BatchRequest.model_validate_json(event["body"]).patients) == size
+    assert len(getattr(BatchRequest.model_validate_json(event["body"]), TABLE.cases)) == size
     assert event["headers"]["content-length"] == str(len(event["body"]))

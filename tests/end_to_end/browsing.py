@@ -90,7 +90,7 @@ class Visit:
             if name == "sex":
                 self.page.get_by_label(f"Code {value}").check()
             else:
-                self.page.locator(f"#{name}").fill(str(value))
+                self.page.locator(f"#{name}-number").fill(str(value))
         self.wait()
 
     def change_answers(self, path: str, change: Callable[[dict[str, Any]], object]) -> None:
@@ -107,7 +107,9 @@ class Visit:
     def read_inputs(self) -> dict[str, float]:
         """The values that stand in the ten inputs, by name."""
         fields = self.page.locator("input[type=number]").all()
-        values = {str(field.get_attribute("id")): float(field.input_value()) for field in fields}
+        values = {
+            str(field.get_attribute("id")).removesuffix("-number"): float(field.input_value()) for field in fields
+        }
         return {**values, "sex": float(self.page.locator("input[name=sex]:checked").input_value())}
 
     def ask(self, path: str, body: Mapping[str, float] | None = None) -> dict[str, Any]:

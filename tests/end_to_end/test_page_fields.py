@@ -1,4 +1,4 @@
-"""The ten inputs of the page: what they say, what they send, and where warnings and refusals stand."""
+"""The inputs of the page: what they say, what they send, and where warnings and refusals stand."""
 
 from collections.abc import Callable
 from typing import Any
@@ -79,7 +79,7 @@ def test_triglycerides_are_typed_as_measured_and_sent_as_their_logarithm(visit: 
     for typed, logarithm in ((7.4, 2.0015), (8103, 9)):
         page.enter(s5=typed)
         assert page.sent["s5"] == logarithm
-        assert page.page.locator("#s5").get_attribute("aria-invalid") == "false"
+        assert page.page.locator("#s5-number").get_attribute("aria-invalid") == "false"
     asked = len(page.requests)
     for typed in (7.3, 8103.1):
         page.enter(s5=typed)
@@ -103,7 +103,7 @@ def test_value_outside_training_is_warned_of_beside_its_field(visit: Visiting) -
     page.enter(bmi=60, s5=500)
     assert page.text("#bmi-message") == "Body mass index is outside what training saw: 18 to 42.2 (kg/m²)"
     assert page.text("#s5-message") == "Serum triglycerides is outside what training saw: 26 to 449 (mg/dL)"
-    assert "bmi-message" in str(page.page.locator("#bmi").get_attribute("aria-describedby"))
+    assert "bmi-message" in str(page.page.locator("#bmi-number").get_attribute("aria-describedby"))
     page.enter(bmi=30)
     assert not page.page.locator("#bmi-message").is_visible()
     assert page.page.locator("#s5-message").is_visible()
@@ -115,7 +115,7 @@ def test_no_warning_is_lost(visit: Visiting) -> None:
     page.change_answers("explain", add_warnings)
     page.open()
     below = "Total serum cholesterol is below Low-density lipoproteins (LDL) + High-density lipoproteins (HDL)"
-    together = "The measurements are together unlike what training saw."
+    together = "The features of this patient are together unlike what training saw."
     assert page.text("#s1-message") == below
     assert together in page.text("#caution")
     # Of itself it is outside alone, and contradicts none.

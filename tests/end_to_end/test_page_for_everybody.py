@@ -126,7 +126,7 @@ def test_nothing_is_wider_than_the_window(visit: Visiting, width: int) -> None:
 def test_cards_leave_no_hole_beside_each_other(visit: Visiting) -> None:
     page = visit(viewport={"width": 1280, "height": 800})
     for _ in range(2):
-        patient, answer, reasons = (page.box(card) for card in ("#patient", "#answer", "#reasons"))
+        patient, answer, reasons = (page.box(card) for card in ("#case", "#answer", "#reasons"))
         assert patient["y"] == answer["y"]
         assert patient["height"] == answer["height"]
         assert patient["right"] < answer["x"]
@@ -137,7 +137,7 @@ def test_cards_leave_no_hole_beside_each_other(visit: Visiting) -> None:
 
 def test_on_a_phone_the_answer_follows_the_fields(visit: Visiting) -> None:
     page = visit(viewport={"width": 360, "height": 740})
-    page.page.locator("#age").focus()
+    page.page.locator("#age-number").focus()
     assert page.text("#summary") == f"Prediction {page.text('#prediction')} ({page.text('#interval')})"
     bar = page.box("#summary")
     assert bar["y"] + bar["height"] <= 741
@@ -160,7 +160,7 @@ def test_tab_reaches_everything_in_order(visit: Visiting) -> None:
         assert outline != "none", f"{name} does not show that it has the focus"
         reached.append(name)
     fields = [
-        [feature.name] if feature.name == "sex" else [feature.name, f"{feature.name}-slider"]
+        [feature.name] if feature.name == "sex" else [f"{feature.name}-number", f"{feature.name}-slider"]
         for feature in TABLE.features
     ]
     # From where the last click was.

@@ -28,15 +28,15 @@ def test_impossible_value_is_not_sent(visit: Visiting, value: str) -> None:
     page.page.wait_for_timeout(300)
     assert len(page.requests) == asked
     assert page.text("#bmi-message") == "Body mass index must be a number from 10 to 80 (kg/m²)"
-    assert page.page.locator("#bmi").get_attribute("aria-invalid") == "true"
+    assert page.page.locator("#bmi-number").get_attribute("aria-invalid") == "true"
     assert page.text("#standing") == "Answer to earlier values"
     assert measure_opacity(page, ".headline") < 0.5
     page.page.get_by_role("button", name="Record this prediction").click()
-    assert page.page.evaluate("() => document.activeElement.id") == "bmi"
+    assert page.page.evaluate("() => document.activeElement.id") == "bmi-number"
     assert len(page.requests) == asked
     page.enter(bmi=31)
     assert not page.page.locator("#bmi-message").is_visible()
-    assert page.page.locator("#bmi").get_attribute("aria-invalid") == "false"
+    assert page.page.locator("#bmi-number").get_attribute("aria-invalid") == "false"
     assert page.text("#standing") == "Preview — not recorded"
     assert measure_opacity(page, ".headline") == 1
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from lambda_app.log.database import DATABASE_ERRORS
-from local.postgres import API_USER
+from lambda_app.project import API_ROLE
 from tests.faults.check import MAX_SECONDS
 from tests.faults.stage import Stage
 
@@ -148,7 +148,7 @@ def _shorten_tokens(stage: Stage, dice: random.Random) -> None:
     dropped_at = len(stage.rds.logins)
     time.sleep(1.5)
     # The replay functions die so often that theirs are always new.
-    logins = [login for login in stage.rds.logins[dropped_at:] if login.parameters["user"] == API_USER]
+    logins = [login for login in stage.rds.logins[dropped_at:] if login.parameters["user"] == API_ROLE]
     stage.events["logins with a new token"] += sum(login.fault is None for login in logins)
 
 

@@ -11,7 +11,8 @@ from lambda_app.http.middleware import MAX_BATCH_BODY_BYTES
 from lambda_app.http.schemas import EXAMPLE_REQUEST, MAX_BATCH
 from lambda_app.log.message import MAX_MESSAGE_BYTES
 from lambda_app.telemetry import LambdaHandler
-from tests.events import Context, invoke, make_event, read_body
+from local.events import read_body
+from tests.events import Context, invoke, make_event
 from tests.queues import QueuePair, count_messages, drain_queue
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def test_one_refused_patient_refuses_all_and_is_named(api: LambdaHandler, query:
     assert answer["body"]["errors"] == [
         {"field": "patients[1].bmi", "message": "must be a number from 10 to 80 (kg/m²)"},
         {"field": "patients[3].s5", "message": "is missing: a number from 2 to 9 (ln(mg/dL)) is required"},
-        {"field": "patients[4]", "message": "must be a JSON object with the ten features"},
+        {"field": "patients[4]", "message": "must be a JSON object with the features of one patient"},
         {"field": "patients[3].colour", "message": "is not a field of this request"},
     ]
     assert query("SELECT count(*) FROM predictions") == before

@@ -1,32 +1,31 @@
 """Every sample event through the handler: the whole answer, and the whole row."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
-from tests.events import NAMES, Context, check_answer, load_event, read_body
-
-FEATURES = {
-    "age": 59,
-    "sex": 2,
-    "bmi": 32.1,
-    "bp": 101,
-    "s1": 157,
-    "s2": 93.2,
-    "s3": 38,
-    "s4": 4,
-    "s5": 4.8598,
-    "s6": 87,
-}
+from local.events import read_body, write_events
+from tests.events import EVENTS, NAMES, Context, check_answer, load_event
 
 # One event is as API Gateway sends it with IAM in front, the other as without an authorizer.
 CALLERS = {"predict": "arn:aws:sts::123456789012:assumed-role/clinic/integration", "predict_base64": None}
 STORING = {*CALLERS, "predict_batch"}
+
+
+def test_files_are_what_the_command_writes(tmp_path: Path, wire: Callable[..., LambdaHandler]) -> None:
+    files = {path.name: path.read_bytes() for path in EVENTS.glob("*.json")}
+    for name in files:
+        shutil.copy(EVENTS / name, tmp_path)
+    write_events(tmp_path, wire(), wire("replay"))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -48,7 +47,7 @@ def test_answered_prediction_is_the_stored_row(
     created_at = datetime.fromisoformat(row.pop("created_at"))
     assert row == {
         "request_id": context.aws_request_id,
-        **FEATURES,
+        **EXAMPLE_REQUEST,
         "prediction": body["prediction"],
         **{f"interval_{name}": value for name, value in body["interval"].items()},
         "model_version": manifest["version"],

@@ -13,9 +13,10 @@ import pytest
 from lambda_app.log.message import decode_message
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
+from local.events import read_body
 from local.postgres import Postgres
 from tests.conftest import connect_database
-from tests.events import Context, invoke, load_event, read_body
+from tests.events import Context, invoke, load_event
 from tests.faults.sqs_front import SqsFront
 from tests.faults.witness import Witness
 from tests.queues import QueuePair, count_messages, drain_queue

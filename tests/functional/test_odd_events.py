@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
-from tests.events import FOREIGN, Context, load_event, make_event, read_body
+from local.events import read_body
+from tests.events import FOREIGN, Context, load_event, make_event
 
 SAMPLES = ("predict", "predict_base64", "predict_batch", "health", "page", "docs_style", "prediction_of_another")
 

@@ -1,6 +1,7 @@
 """What a browser gets: the page, the documentation and their files, from here alone and none elsewhere."""
 
 import base64
+import dataclasses
 import gzip
 import re
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 import lambda_app
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
+from problem.table import TABLE
 from tests.events import invoke, load_event, make_event
 
 PAGE = Path(lambda_app.__file__).parent / "http" / "page"
@@ -66,10 +68,15 @@ def read(answer: dict[str, Any]) -> bytes:
 @pytest.mark.parametrize("encoding", ["identity", "gzip, deflate, br"])
 def test_each_file_is_served_as_it_is(path: str, encoding: str, api: LambdaHandler) -> None:
     answer = get(api, path, accept_encoding=encoding)
-    content = FILES[path].read_bytes()
+    content = read(answer)
+    expected = FILES[path].read_bytes()
+    if FILES[path].suffix == ".html":
+        # Its placeholders are filled with the table's texts.
+        assert re.fullmatch(re.sub(rb"\\\$[a-z]+", rb"[^$]*", re.escape(expected)), content)
+    else:
+        assert content == expected
     assert answer["statusCode"] == 200
     assert answer["headers"]["content-type"] == TYPES[FILES[path].suffix]
-    assert read(answer) == content
     compressed = answer["headers"].get("content-encoding") == "gzip"
     assert compressed == (encoding != "identity" and len(content) >= 4096)
     # What is text goes out as text, unless it is compressed.
@@ -80,6 +87,19 @@ def test_each_file_is_served_as_it_is(path: str, encoding: str, api: LambdaHandl
     assert "default-src 'self';" in policy
     assert "unsafe" not in policy
     assert "://" not in policy
+
+
+def test_the_page_names_the_table_before_any_script_runs(api: LambdaHandler) -> None:
+    page = read(get(api, "/")).decode()
+    assert f"<title>{TABLE.title}</title>" in page
+    assert f"<h1>{TABLE.title}</h1>" in page
+    assert all(text in page for text in (TABLE.introduction, TABLE.notice, TABLE.source, f"The {TABLE.case}<"))
+    assert f"<title>{TABLE.title}: the API</title>" in read(get(api, "/docs")).decode()
+
+
+def test_a_text_of_the_table_is_no_markup(monkeypatch: pytest.MonkeyPatch, api: LambdaHandler) -> None:
+    monkeypatch.setattr("lambda_app.http.pages.TABLE", dataclasses.replace(TABLE, title="Price < 5 & $case"))
+    assert "<title>Price &lt; 5 &amp; $case</title>" in read(get(api, "/")).decode()
 
 
 @pytest.mark.parametrize("path", FILES)

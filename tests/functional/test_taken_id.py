@@ -9,7 +9,8 @@ import pytest
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
-from tests.events import Context, make_event, read_body
+from local.events import read_body
+from tests.events import Context, make_event
 from tests.functional.test_replay import find_failures
 from tests.functional.test_replay import make_event as make_queue_event
 from tests.queues import QueuePair, count_messages, drain_queue

@@ -16,9 +16,10 @@ from lambda_app.log.message import encode_messages
 from lambda_app.log.migrations import apply_migrations
 from lambda_app.log.record import IdempotencyKey, PredictionRecord
 from lambda_app.log.store import KeyUse, claim_key, find_prediction, find_request
+from lambda_app.project import API_ROLE, REPLAY_ROLE
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
-from local.postgres import API_USER, REPLAY_USER, USER, Postgres
+from local.postgres import USER, Postgres
 from problem.table import TABLE
 from tests.conftest import connect_database
 from tests.functional.test_replay import find_failures, make_event
@@ -108,7 +109,7 @@ def unusual_settings(request: pytest.FixtureRequest, own_postgres: tuple[Postgre
             elif request.param == "database":
                 superuser.run(f"ALTER DATABASE {DATABASE} SET {name} = '{value}'")
             else:
-                for role in (USER, API_USER, REPLAY_USER):
+                for role in (USER, API_ROLE, REPLAY_ROLE):
                     superuser.run(f"ALTER ROLE {role} SET {name} = '{value}'")
     postgres.stop()
     postgres.start()
@@ -156,7 +157,7 @@ def test_every_record_is_read_back_as_it_was_written(
     database.close()
 
 
-@pytest.mark.parametrize("user", [API_USER, REPLAY_USER])
+@pytest.mark.parametrize("user", [API_ROLE, REPLAY_ROLE])
 def test_every_type_is_read_back_as_it_was_written(user: str, unusual_settings: Settings) -> None:
     database = Database(dataclasses.replace(unusual_settings, database_user=user))
     casts = ", ".join(f"CAST(:{kind} AS {kind})" for kind in VALUES)

@@ -16,11 +16,12 @@ import pytest
 
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
+from lambda_app.project import API_ROLE
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.cluster import PASSWORD
 from local.ports import find_free_ports
-from local.postgres import API_USER, DATABASE, USER
+from local.postgres import DATABASE, USER
 from tests.events import Context, load_event
 from tests.integration.conftest import connect_plainly
 from tests.queues import QueuePair
@@ -58,7 +59,7 @@ def ports(tmp_path: Path, admin_settings: Settings, certificates: Certificates) 
             connection.run(f"CREATE DATABASE {DATABASE}")
         database = Database(direct_to(ports.postgres, admin_settings))
         database.run_transaction(apply_migrations)
-        database.run_transaction(lambda connection: connection.run(f"ALTER ROLE {API_USER} PASSWORD '{PASSWORD}'"))
+        database.run_transaction(lambda connection: connection.run(f"ALTER ROLE {API_ROLE} PASSWORD '{PASSWORD}'"))
         database.close()
         with debian.run_pgbouncer(
             tmp_path / "pgbouncer",
@@ -66,7 +67,7 @@ def ports(tmp_path: Path, admin_settings: Settings, certificates: Certificates) 
             ports.postgres,
             certificates.server,
             certificates.ca_path,
-            (USER, API_USER),
+            (USER, API_ROLE),
         ):
             yield ports
 
@@ -107,7 +108,7 @@ def _look_once(postgres: pg8000.native.Connection, console: pg8000.native.Connec
     rows = console.run("SHOW POOLS")
     names = [column["name"] for column in console.columns]
     for pool in (dict(zip(names, row, strict=True)) for row in rows):
-        if pool["user"] == API_USER:
+        if pool["user"] == API_ROLE:
             peaks.clients = max(peaks.clients, pool["cl_active"] + pool["cl_waiting"])
             peaks.waiting_clients = max(peaks.waiting_clients, pool["cl_waiting"])
 

@@ -17,10 +17,11 @@ from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.log.migrations import _read_scripts
 from lambda_app.log.store import ping
 from lambda_app.log.token import make_auth_token
+from lambda_app.project import API_ROLE
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REGION
-from local.postgres import API_USER, USER
+from local.postgres import USER
 from tests.events import Context, invoke, load_event, make_event
 from tests.queues import QueuePair
 from tests.records import insert, make_record
@@ -114,7 +115,7 @@ def test_records_are_written_through_iam_and_tls(
     assert query("SELECT count(*) FROM predictions WHERE request_id = :id", id=record.request_id) == [[1]]
     [login] = proxy.logins
     assert login.encrypted
-    assert login.parameters["user"] == API_USER
+    assert login.parameters["user"] == API_ROLE
 
 
 def test_migrations_come_through_the_proxy_too(
@@ -153,7 +154,7 @@ def test_server_without_tls_gets_nothing(settings: Settings) -> None:
 def test_expired_token_is_refused(settings: Settings, proxy: RdsProxy) -> None:
     assert proxy.token_check
     proxy.token_check.clock_offset_seconds = 901
-    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(IDENTITY, HOST, proxy.port, API_USER))
+    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(IDENTITY, HOST, proxy.port, API_ROLE))
     assert failure == "DatabaseError 28000"
     # Once: a token of the same clock would fare no better.
     assert [login.fault for login in proxy.logins] == ["it has expired"]
@@ -170,7 +171,7 @@ def test_expired_token_is_refused(settings: Settings, proxy: RdsProxy) -> None:
 )
 def test_token_of_somebody_else_is_refused(changed: dict[str, str], settings: Settings, proxy: RdsProxy) -> None:
     other = dataclasses.replace(IDENTITY, **changed)
-    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(other, HOST, proxy.port, API_USER))
+    failure = fail_to_connect(settings, proxy, lambda: make_auth_token(other, HOST, proxy.port, API_ROLE))
     assert failure == "DatabaseError 28000"
 
 
@@ -195,7 +196,7 @@ def test_connection_outlives_its_token_and_the_next_one_has_its_own(
     assert database.run_transaction(read_backend) == backend
     [first] = proxy.logins
     assert first.password
-    stale = proxy.token_check.find_fault(first.password, API_USER, proxy.address)
+    stale = proxy.token_check.find_fault(first.password, API_ROLE, proxy.address)
     assert stale == "it has expired"
 
     proxy.drop_connections()

@@ -1,24 +1,26 @@
-/** An answer on the page: the number, its range on the outcomes of the study, and what pushed it. */
+/** An answer on the page: the number, its range on the outcomes in training, and what pushed it. */
 
 import { createHistogram, createPushes } from "./drawings.js";
-import { formatRange, formatValue } from "./measurements.js";
+import { appendUnit, chooseDecimals, formatRange, formatValue } from "./measurements.js";
 
 const part = (id) => document.getElementById(id);
 const histogram = createHistogram(part("outcomes"));
 const pushes = createPushes(part("reasons").querySelector("table"));
 
-/** A tenth of a point of progression means nothing to anybody. */
-const formatScore = (score) => formatValue(Math.round(score));
-const formatInterval = ({ lower, upper }) => `${formatScore(lower)} to ${formatScore(upper)}`;
+/** With no more decimals than mean anything on the scale of the target. */
+const formatPrediction = ({ outcomes }, value) => formatValue(value, chooseDecimals(outcomes));
+const formatInterval = (model, { lower, upper }) =>
+  `${formatPrediction(model, lower)} to ${formatPrediction(model, upper)}`;
 
-export const formatAnswer = ({ prediction, interval }) => `${formatScore(prediction)} (${formatInterval(interval)})`;
+export const formatAnswer = (model, { prediction, interval }) =>
+  `${formatPrediction(model, prediction)} (${formatInterval(model, interval)})`;
 
-const countPatients = (counts) => counts.reduce((sum, count) => sum + count, 0);
+const countCases = (counts) => counts.reduce((sum, count) => sum + count, 0);
 
-/** What the number is; the range of the study's is not known of a model that was published without it. */
-function describeScore({ outcomes }) {
-  const range = outcomes ? `; ${formatRange(outcomes.minimum, outcomes.maximum)} in the study` : "";
-  return `A score; higher is worse${range}.`;
+/** What the number is; the range in training is not known of a model that was published without it. */
+function describeTarget({ target, outcomes }) {
+  const range = outcomes ? `; ${formatRange(outcomes.minimum, outcomes.maximum)} in training` : "";
+  return `${appendUnit(target.meaning, target.unit)}${range}.`;
 }
 
 /** A share as a person says it: 9 of 10, 19 of 20, or else in percent. */
@@ -32,16 +34,16 @@ function formatShare(share) {
   return `${formatValue(Math.round(share * 1000) / 10)} % of`;
 }
 
-/** What the service promises of the range: nothing for a patient unlike those that it learned from. */
-function describeCoverage({ coverage }) {
+/** What the service promises of the range: nothing for a case unlike those that it learned from. */
+function describeCoverage({ cases }, { coverage }) {
   return coverage === null
     ? "Nothing is promised of this range"
-    : `${formatShare(coverage)} such patients fall in this range`;
+    : `${formatShare(coverage)} such ${cases} fall in this range`;
 }
 
 /** What to be careful about, where it stands beside the answer; empty when there is nothing. */
-function describeCaution(fields, { coverage }, unplaced) {
-  const lead = coverage === null ? ["This patient is unlike those of the study: the prediction may be far off."] : [];
+function describeCaution({ case: name }, fields, { coverage }, unplaced) {
+  const lead = coverage === null ? [`This ${name} is unlike those in training: the prediction may be far off.`] : [];
   return [...lead, ...unplaced.map((warning) => `${fields.describeMessage(warning)}.`)].join(" ");
 }
 
@@ -51,45 +53,46 @@ function describeRank({ counts, bin_edges: edges }, prediction) {
     const share = (prediction - edges[index]) / (edges[index + 1] - edges[index]);
     return sum + count * Math.min(Math.max(share, 0), 1);
   }, 0);
-  const percent = Math.round((100 * below) / countPatients(counts));
+  const percent = Math.round((100 * below) / countCases(counts));
   return percent <= 0 ? "none" : percent >= 100 ? "all" : `about ${percent} %`;
 }
 
 /** For those who see the drawing. */
-function captionDrawing({ outcomes }, prediction) {
+function captionDrawing({ cases, outcomes }, prediction) {
   if (!outcomes) {
     return "The band is the range.";
   }
-  const patients = `The bars are the outcomes of the ${countPatients(outcomes.counts)} patients of the study`;
-  return `${patients}, ${describeRank(outcomes, prediction)} of them below this prediction; the band is the range.`;
+  const bars = `The bars are the outcomes of the ${countCases(outcomes.counts)} ${cases} in training`;
+  return `${bars}, ${describeRank(outcomes, prediction)} of them below this prediction; the band is the range.`;
 }
 
 /** For those who do not. */
-function describeDrawing({ outcomes }, { prediction, interval }) {
-  const mark = `The prediction, ${formatScore(prediction)}, and its range, ${formatInterval(interval)}`;
+function describeDrawing(model, { prediction, interval }) {
+  const { outcomes } = model;
+  const mark = `The prediction, ${formatPrediction(model, prediction)}, and its range, ${formatInterval(model, interval)}`;
   if (!outcomes) {
     return mark;
   }
   const range = formatRange(outcomes.minimum, outcomes.maximum);
-  return `${mark}, on the outcomes of the study, ${range} with a mean of ${formatScore(outcomes.mean)}`;
+  return `${mark}, on the outcomes in training, ${range} with a mean of ${formatPrediction(model, outcomes.mean)}`;
 }
 
 /** Everything that the page says of the answer to these values; `unplaced` are the warnings that no field shows. */
 export function showAnswer(model, fields, values, answer, unplaced) {
   const { prediction, interval } = answer;
-  const caution = describeCaution(fields, interval, unplaced);
+  const caution = describeCaution(model, fields, interval, unplaced);
   part("shown").hidden = part("reasons").hidden = part("summary").hidden = false;
-  part("score").textContent = describeScore(model);
-  part("prediction").textContent = formatScore(prediction);
-  part("interval").textContent = formatInterval(interval);
-  part("coverage").textContent = describeCoverage(interval);
+  part("target").textContent = describeTarget(model);
+  part("prediction").textContent = formatPrediction(model, prediction);
+  part("interval").textContent = formatInterval(model, interval);
+  part("coverage").textContent = describeCoverage(model, interval);
   part("outcomes-caption").textContent = captionDrawing(model, prediction);
-  part("summary-answer").textContent = formatAnswer(answer);
+  part("summary-answer").textContent = formatAnswer(model, answer);
   part("summary-caution").hidden = interval.coverage !== null;
   part("caution").textContent = caution;
   part("caution").hidden = !caution;
-  histogram.show(model.outcomes, answer);
+  histogram.show(model, answer);
   part("outcomes").setAttribute("aria-label", describeDrawing(model, answer));
-  pushes.show(fields, values, answer);
+  pushes.show(model, fields, values, answer);
   part("model").textContent = `Model ${answer.model_version}.`;
 }

@@ -1,14 +1,13 @@
-/** The two drawings: the interval on the outcomes of the study, and the pushes of the ten measurements. */
+/** The two drawings: the interval on the outcomes in training, and the pushes of the features. */
 
-import { formatValue } from "./measurements.js";
+import { appendUnit, chooseDecimals, formatValue } from "./measurements.js";
 
 const HEIGHT = 288;
 // At the top the axis has a line for its name, and the range has one for its ends.
 const MARGIN = { top: 56, right: 14, bottom: 44, left: 34 };
-// Half the room of two numbers side by side.
-const LABEL_ROOM = 17;
-// So that a push of a few points looks like one.
-const LEAST_PUSH_SCALE = 30;
+// The share of the outcomes' range that the longest bar of the pushes stands for at least, so that a small push looks
+// like one.
+const LEAST_PUSH_SCALE = 0.1;
 
 function append(parent, name, attributes, text = "") {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -20,31 +19,40 @@ function append(parent, name, attributes, text = "") {
   return element;
 }
 
-/** Ticks in steps of 1, 2 or 5 times a power of ten, as many as have room. */
-function chooseTicks(from, to, most) {
-  const rough = (to - from) / most;
+/** The room that a number takes on an axis. */
+const measureLabel = (value) => 13 + 7 * formatValue(value).length;
+
+/** A step of 1, 2 or 5 times a power of ten that cuts the range into no more than so many parts. */
+function chooseStep(range, most) {
+  const rough = range / most;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
-  const ticks = [];
-  for (let tick = Math.ceil(from / step) * step; tick <= to; tick += step) {
-    ticks.push(tick);
-  }
-  return ticks;
+  return [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
 }
 
-/** Which values the axis shows: those of the study, and the interval wherever it is. */
+function chooseTicks(from, to, most) {
+  const step = chooseStep(to - from, most);
+  const [first, last] = [Math.ceil(from / step), Math.floor(to / step)];
+  // By whole numbers, so that no error of a sum grows.
+  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
+}
+
+/** Which values the axis shows: those in training, the interval wherever it is, and zero where it is near. */
 function chooseDomain(outcomes, interval) {
-  const lowest = Math.min(0, interval.lower);
-  const highest = Math.max(outcomes?.bin_edges.at(-1) ?? 0, interval.upper);
-  return [Math.floor(lowest / 50) * 50, Math.ceil(highest / 50) * 50];
+  let lowest = Math.min(outcomes?.bin_edges[0] ?? interval.lower, interval.lower);
+  const highest = Math.max(outcomes?.bin_edges.at(-1) ?? interval.upper, interval.upper);
+  if (lowest > 0 && lowest < 0.25 * highest) {
+    lowest = 0;
+  }
+  const step = chooseStep(highest - lowest || 1, 8);
+  return [Math.floor(lowest / step) * step, Math.ceil(highest / step) * step];
 }
 
-/** Draws `{ prediction, interval }` on the histogram of the outcomes, which may be null, as wide as there is room. */
+/** Draws a prediction on the histogram of the outcomes, which may be null, as wide as there is room. */
 export function createHistogram(svg) {
   let shown = null;
   let frame = null;
 
-  function drawFrame(outcomes, domain, width) {
+  function drawFrame({ cases, target, outcomes }, domain, width) {
     svg.replaceChildren();
     svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     const [left, right] = [MARGIN.left, width - MARGIN.right];
@@ -57,7 +65,7 @@ export function createHistogram(svg) {
         append(svg, "line", { class: "grid", x1: left, x2: right, y1: y(tick), y2: y(tick) });
         append(svg, "text", { class: "tick", x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, String(tick));
       }
-      append(svg, "text", { class: "tick", x: 0, y: 12 }, "patients");
+      append(svg, "text", { class: "tick", x: 0, y: 12 }, cases);
       const outline = [`M${x(outcomes.bin_edges[0])},${base}`];
       outcomes.counts.forEach((count, index) => {
         const [start, end] = [x(outcomes.bin_edges[index]), x(outcomes.bin_edges[index + 1])];
@@ -67,10 +75,11 @@ export function createHistogram(svg) {
       append(svg, "path", { class: "outline", d: `${outline.join("")}V${base}` });
     }
     append(svg, "line", { class: "axis", x1: left, x2: right, y1: base, y2: base });
-    for (const tick of chooseTicks(...domain, (right - left) / 40)) {
+    for (const tick of chooseTicks(...domain, (right - left) / (measureLabel(domain[1]) + 6))) {
       append(svg, "text", { class: "tick", x: x(tick), y: base + 16, "text-anchor": "middle" }, formatValue(tick));
     }
-    append(svg, "text", { class: "tick", x: (left + right) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, "score after one year");
+    const name = appendUnit(target.name, target.unit);
+    append(svg, "text", { class: "tick", x: (left + right) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, name);
     return {
       x,
       band,
@@ -89,11 +98,12 @@ export function createHistogram(svg) {
     if (!shown || !width) {
       return;
     }
-    const { outcomes, prediction, interval } = shown;
+    const { model, prediction, interval } = shown;
+    const { outcomes } = model;
     const domain = chooseDomain(outcomes, interval);
     // Whatever stays is moved and not drawn anew, so that it glides.
     if (!frame || frame.width !== width || String(frame.domain) !== String(domain) || frame.outcomes !== outcomes) {
-      frame = { width, domain, outcomes, ...drawFrame(outcomes, domain, width) };
+      frame = { width, domain, outcomes, ...drawFrame(model, domain, width) };
     }
     const [lower, upper] = [frame.x(interval.lower), frame.x(interval.upper)];
     for (const part of [frame.band, frame.beam]) {
@@ -105,25 +115,27 @@ export function createHistogram(svg) {
     frame.needle.setAttribute("x", frame.x(prediction) - 1);
     frame.knob.setAttribute("cx", frame.x(prediction));
     const middle = (lower + upper) / 2;
-    frame.lowerText.setAttribute("x", Math.min(lower, middle - LABEL_ROOM));
-    frame.upperText.setAttribute("x", Math.min(Math.max(upper, middle + LABEL_ROOM), width - MARGIN.right));
-    frame.lowerText.textContent = formatValue(Math.round(interval.lower));
-    frame.upperText.textContent = formatValue(Math.round(interval.upper));
+    const ends = [interval.lower, interval.upper].map((end) => Number(end.toFixed(chooseDecimals(outcomes))));
+    // Half the room of two numbers side by side.
+    const room = Math.max(...ends.map(measureLabel)) / 2;
+    frame.lowerText.setAttribute("x", Math.min(lower, middle - room));
+    frame.upperText.setAttribute("x", Math.min(Math.max(upper, middle + room), width - MARGIN.right));
+    [frame.lowerText.textContent, frame.upperText.textContent] = ends.map((end) => formatValue(end));
   }
 
   new ResizeObserver(draw).observe(svg);
   return {
-    show(outcomes, { prediction, interval }) {
-      shown = { outcomes, prediction, interval };
+    show(model, { prediction, interval }) {
+      shown = { model, prediction, interval };
       draw();
     },
   };
 }
 
-/** With its sign, and with one decimal, for a push is seldom more than some points. */
-function formatPush(push) {
-  const text = Math.abs(push).toFixed(1);
-  return `${text === "0.0" ? "±" : push < 0 ? "−" : "+"}${text}`;
+/** With its sign. */
+function formatPush(push, decimals) {
+  const text = Math.abs(push).toFixed(decimals);
+  return `${Number(text) === 0 ? "±" : push < 0 ? "−" : "+"}${text}`;
 }
 
 /** Fills the table of pushes. */
@@ -140,17 +152,20 @@ export function createPushes(table) {
   }
 
   return {
-    show(fields, values, { base_value: base, contributions, prediction }) {
+    show({ target, outcomes }, fields, values, { base_value: base, contributions, prediction }) {
+      // One more than a prediction has: pushes are the smaller numbers.
+      const decimals = chooseDecimals(outcomes) + 1;
       const sorted = Object.entries(contributions).sort(([, one], [, other]) => Math.abs(other) - Math.abs(one));
-      const scale = Math.max(LEAST_PUSH_SCALE, ...sorted.map(([, push]) => Math.abs(push)));
+      const least = outcomes ? LEAST_PUSH_SCALE * (outcomes.maximum - outcomes.minimum) : 0;
+      const scale = Math.max(least, ...sorted.map(([, push]) => Math.abs(push)));
       for (const [name, push] of sorted) {
         const row = findRow(name);
         const measurement = fields.getMeasurement(name);
         row.querySelector("th span").textContent = measurement.label;
         row.querySelector("th small").textContent = measurement.describe(values[name]);
-        row.querySelector(".amount").textContent = formatPush(push);
+        row.querySelector(".amount").textContent = formatPush(push, decimals);
         const bar = row.querySelector(".track span");
-        bar.style.setProperty("--size", Math.abs(push) / scale);
+        bar.style.setProperty("--size", Math.abs(push) / (scale || 1));
         bar.classList.toggle("down", push < 0);
       }
       // Only a changed order is put into the page: a moved row would end the gliding of its bar.
@@ -159,12 +174,13 @@ export function createPushes(table) {
       if ([...body.children].map((row) => row.dataset.name).join() !== order.join()) {
         body.replaceChildren(...order.map(findRow));
       }
-      // What the model says beyond the lowest or highest score there is, the service cuts off.
+      // What the model says beyond the lowest or highest value there is, the service cuts off.
       const cut = prediction - sorted.reduce((sum, [, push]) => sum + push, base);
-      table.querySelector("#bound").hidden = Math.abs(cut) < 0.05;
-      table.querySelector("#bound td").textContent = formatPush(cut);
-      table.querySelector("#base").textContent = base.toFixed(1);
-      table.querySelector("#sum").textContent = prediction.toFixed(1);
+      table.querySelector("#bound").hidden = Math.abs(cut) < 0.5 * 10 ** -decimals;
+      table.querySelector("#bound td").textContent = formatPush(cut, decimals);
+      table.querySelector("#pushes-title").textContent = appendUnit("Push", target.unit);
+      table.querySelector("#base").textContent = base.toFixed(decimals);
+      table.querySelector("#sum").textContent = prediction.toFixed(decimals);
     },
   };
 }

@@ -1,8 +1,8 @@
-/** The ten inputs, made from what the service says of its features: limits, units and typical values have one home. */
+/** The inputs, made from what the service says of its features: limits, units and typical values have one home. */
 
-import { createMeasurement, formatRange, formatValue } from "./measurements.js";
+import { appendUnit, createMeasurement, formatRange, formatValue } from "./measurements.js";
 
-// What the service calls the measurements together, which no single input can be blamed for.
+// What the service calls the features together, which no single input can be blamed for.
 const TOGETHER = "features";
 
 function cloneField(template, { name, explanation }) {
@@ -17,12 +17,13 @@ function cloneField(template, { name, explanation }) {
 }
 
 function createNumberField(measurement, onChange) {
-  const { name, label, unit, minimum, maximum, low, high, step } = measurement;
+  const { name, label, unit, suffix, type, minimum, maximum, low, high, step } = measurement;
   const { root, hint, message } = cloneField("number-field", measurement);
   const [number, slider] = root.querySelectorAll("input");
   const limits = root.querySelector(".limits");
   root.querySelector(".name").textContent = label;
-  root.querySelector("label").htmlFor = number.id = name;
+  // Not the name alone: it may be the id of a part of the page.
+  root.querySelector("label").htmlFor = number.id = `${name}-number`;
   root.querySelector("label").id = `${name}-label`;
   root.querySelector(".unit").textContent = unit;
   limits.id = `${name}-limits`;
@@ -35,7 +36,7 @@ function createNumberField(measurement, onChange) {
   slider.id = `${name}-slider`;
   slider.setAttribute("aria-labelledby", `${name}-label`);
   Object.assign(number, { min: minimum, max: maximum, step });
-  // The ends of the study's range may lie between two steps; `settle` finds the step.
+  // The ends of the training's range may lie between two steps; `settle` finds the step.
   Object.assign(slider, { min: low, max: high, step: "any" });
   for (const input of [number, slider]) {
     input.setAttribute("aria-describedby", [limits, typical, hint, message].map(({ id }) => id).join(" "));
@@ -48,7 +49,7 @@ function createNumberField(measurement, onChange) {
   function follow(value) {
     slider.value = value;
     slider.classList.toggle("beyond", value < low || value > high);
-    slider.setAttribute("aria-valuetext", `${formatValue(value)}${unit === "ratio" ? "" : ` ${unit}`}`);
+    slider.setAttribute("aria-valuetext", `${formatValue(value)}${suffix}`);
   }
   number.addEventListener("input", () => {
     if (Number.isFinite(number.valueAsNumber)) {
@@ -68,8 +69,9 @@ function createNumberField(measurement, onChange) {
     // Not the browser's own check, which would refuse what lies between two steps.
     findFault: () => {
       const value = number.valueAsNumber;
-      const isPossible = value >= minimum && value <= maximum;
-      return isPossible ? "" : `must be a number from ${formatRange(minimum, maximum)} (${unit})`;
+      const isPossible = value >= minimum && value <= maximum && (type === "real" || Number.isInteger(value));
+      const kind = type === "integer" ? "a whole number" : "a number";
+      return isPossible ? "" : `must be ${kind} from ${appendUnit(formatRange(minimum, maximum), unit)}`;
     },
     read: () => measurement.toSent(number.valueAsNumber),
     writeTypical() {
@@ -79,18 +81,18 @@ function createNumberField(measurement, onChange) {
   };
 }
 
-function createCodeField(measurement, onChange) {
-  const { name, label, minimum, maximum, typical } = measurement;
-  const { root, hint, message } = cloneField("code-field", measurement);
+function createChoicesField(measurement, onChange) {
+  const { name, label, choices, typical } = measurement;
+  const { root, hint, message } = cloneField("choices-field", measurement);
   root.querySelector("legend").textContent = label;
   root.setAttribute("aria-describedby", `${hint.id} ${message.id}`);
   const inputs = [];
-  for (let code = minimum; code <= maximum; code += 1) {
+  for (const choice of choices) {
     const option = document.createElement("label");
-    const input = Object.assign(document.createElement("input"), { type: "radio", name, value: code });
+    const input = Object.assign(document.createElement("input"), { type: "radio", name, value: choice.value });
     input.addEventListener("change", onChange);
-    option.append(input, `Code ${code}`);
-    root.querySelector(".codes").append(option);
+    option.append(input, choice.label);
+    root.querySelector(".choices").append(option);
     inputs.push(input);
   }
   return {
@@ -104,11 +106,11 @@ function createCodeField(measurement, onChange) {
 }
 
 /** All inputs, in `container`; `onChange` is called at every step of every one of them. */
-export function createFields(container, features, onChange) {
+export function createFields(container, { case: caseName, features }, onChange) {
   const fields = new Map();
   for (const feature of features) {
     const measurement = createMeasurement(feature);
-    const create = measurement.isCode ? createCodeField : createNumberField;
+    const create = measurement.type === "choices" ? createChoicesField : createNumberField;
     const field = { ...create(measurement, onChange), measurement };
     fields.set(feature.name, field);
     container.append(field.root);
@@ -129,7 +131,7 @@ export function createFields(container, features, onChange) {
   /** In the words and units of the page, and without the full stop. */
   function describeMessage({ field: name, message }) {
     const translated = (fields.get(name)?.measurement.translate(message) ?? message).replace(anyName, nameLabel);
-    return `${name === TOGETHER ? "The measurements" : nameLabel(name)} ${translated}`;
+    return `${name === TOGETHER ? `The features of this ${caseName}` : nameLabel(name)} ${translated}`;
   }
 
   return {

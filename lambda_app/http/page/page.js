@@ -125,7 +125,7 @@ async function preview() {
       showStanding(isRecorded(values) ? "recorded" : "preview");
     }
     const warnings = answer.warnings.map((warning) => ` ${fields.describeMessage(warning)}.`).join("");
-    announce(`Prediction ${formatAnswer(answer)}.${warnings}`);
+    announce(`Prediction ${formatAnswer(model, answer)}.${warnings}`);
   } catch (problem) {
     if (!own.signal.aborted) {
       showStanding("earlier");
@@ -164,7 +164,7 @@ async function predict() {
     const { answer, destination } = await ask("predict", values);
     recorded = describeSource(values, answer.model_version);
     part("recorded").hidden = false;
-    part("recorded-prediction").textContent = formatAnswer(answer);
+    part("recorded-prediction").textContent = formatAnswer(model, answer);
     part("recorded-id").textContent = answer.request_id;
     part("recorded-id").href = `predictions/${answer.request_id}`;
     part("recorded-where").textContent =
@@ -214,7 +214,7 @@ async function start() {
     return;
   }
   hideProblem();
-  fields = createFields(part("fields"), model.features, change);
+  fields = createFields(part("fields"), model, change);
   part("typical").hidden = part("legend").hidden = false;
   setTypical();
 }
@@ -228,6 +228,6 @@ part("typical").addEventListener("click", setTypical);
 part("record").addEventListener("click", predict);
 part("copy").addEventListener("click", copyId);
 part("again").addEventListener("click", () => tryAgain());
-part("patient").addEventListener("submit", (event) => event.preventDefault());
+part("case").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("online", () => part("problem").hidden || (fields ? preview() : start()));
 start();
