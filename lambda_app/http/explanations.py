@@ -19,6 +19,7 @@ from lambda_app.http.schemas import (
     IntervalResponse,
     PredictionRequest,
 )
+from lambda_app.model.shapley import MAX_EXACT_FEATURES
 from lambda_app.service import PredictionService
 from problem.table import TABLE
 
@@ -37,7 +38,7 @@ EXAMPLE_EXPLANATION: dict[str, Any] = {
 Contributions = create_model(  # type: ignore[call-overload] # it cannot see through **
     "Contributions",
     __config__=ConfigDict(protected_namespaces=()),
-    __doc__="What each feature adds to the base value, in units of the prediction; below zero it takes away.",
+    __doc__="A number for each feature, in units of the prediction; a contribution below zero takes away.",
     **{feature.name: (float, Field(description=feature.meaning)) for feature in TABLE.features},
 )
 
@@ -51,7 +52,12 @@ class ExplanationResponse(BaseModel):
     interval: IntervalResponse = Field(description=INTERVAL)
     base_value: float = Field(description="What the model answers for the training mean of every feature")
     contributions: Contributions = Field(  # type: ignore[valid-type]
-        description="Exact Shapley values; the base value and they sum to the prediction"
+        description="Shapley values; the base value and they sum to the prediction"
+    )
+    standard_errors: Contributions | None = Field(  # type: ignore[valid-type]
+        default=None,
+        description="The standard error of each contribution where they are estimated, which they are for more than "
+        f"{MAX_EXACT_FEATURES} features; absent where they are exact",
     )
     model_version: str = Field(description="The version of the model that answered")
     request_id: UUID = Field(description="The id of this request; no record has it")
@@ -66,6 +72,7 @@ def add_explanation_routes(app: FastAPI, service: PredictionService) -> None:
         summary="What moves a prediction, without a record",
         tags=[EXPLANATION],
         response_model=ExplanationResponse,
+        response_model_exclude_unset=True,
         responses=describe_explanation_responses(MAX_BODY_BYTES),
     )
     async def explain(request: Request, response: Response, body: PredictionRequest) -> dict[str, Any]:
@@ -76,11 +83,13 @@ def add_explanation_routes(app: FastAPI, service: PredictionService) -> None:
         predictor = service.get_model()
         explanation = predictor.explain(body.model_dump())
         response.headers["x-prediction-record"] = "none"
+        estimated = explanation.standard_errors is not None
         return {
             "prediction": explanation.prediction.value,
             "interval": asdict(explanation.prediction.interval),
             "base_value": explanation.base_value,
             "contributions": explanation.contributions,
+            **({"standard_errors": explanation.standard_errors} if estimated else {}),
             "model_version": predictor.version,
             "request_id": request.state.request_id,
             "warnings": [asdict(warning) for warning in explanation.prediction.warnings],

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
@@ -102,9 +103,6 @@ def add_pages(app: FastAPI) -> None:
 
 def _fill(text: str) -> str:
     """The template with the table's texts in place of its placeholders."""
-    # Imported when somebody asks for a page, which few cold starts are for: its list of entities takes milliseconds.
-    from html import escape  # noqa: PLC0415
-
     names = ("title", "introduction", "notice", "source", "case", "cases")
     return Template(text).substitute({name: escape(getattr(TABLE, name)) for name in names})
 

@@ -61,11 +61,15 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A prediction, what the model answers for the mean of every feature, and what each of the case's adds."""
+    """A prediction, what the model answers for the mean of every feature, and what each of the case's adds.
+
+    `standard_errors` are those of estimated contributions; None where they are exact.
+    """
 
     prediction: Prediction
     base_value: float
     contributions: Mapping[str, float]
+    standard_errors: Mapping[str, float] | None
 
 
 class Predictor:
@@ -87,12 +91,12 @@ class Predictor:
         return [self._answer(*asked) for asked in zip(cases, rows, values, fold_means, strict=True)]
 
     def explain(self, case: Mapping[str, float]) -> Explanation:
-        """Predict for a case, and say what each feature added; a thousand rows in place of one."""
+        """Predict for a case, and say what each feature added; thousands of rows in place of one."""
         [prediction] = self.predict([case])
-        base_value, contributions = explain_prediction(
-            self._predict_possible, _make_row(case), self._runtime.training_mean
-        )
-        return Explanation(prediction, base_value, dict(zip(TABLE.names, contributions, strict=True)))
+        found = explain_prediction(self._predict_possible, _make_row(case), self._runtime.training_mean)
+        contributions = dict(zip(TABLE.names, found.contributions, strict=True))
+        errors = found.standard_errors and dict(zip(TABLE.names, found.standard_errors, strict=True))
+        return Explanation(prediction, found.base_value, contributions, errors or None)
 
     def _predict_possible(self, rows: Sequence[Sequence[float]]) -> list[float]:
         values, _ = self._runtime.predict(rows)

@@ -55,6 +55,23 @@ def test_any_patient_is_explained_alike_and_in_full(
     assert {**again, "request_id": body["request_id"]} == body
 
 
+def test_of_many_features_the_contributions_are_estimated_with_standard_errors(
+    api: LambdaHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = explain(api, EXAMPLE_REQUEST)["body"]
+    assert "standard_errors" not in exact
+    monkeypatch.setattr("lambda_app.model.shapley.MAX_EXACT_FEATURES", len(TABLE.features) - 1)
+    estimate = explain(api, EXAMPLE_REQUEST)["body"]
+    assert estimate.keys() == {*exact, "standard_errors"}
+    errors, contributions = estimate["standard_errors"], estimate["contributions"]
+    assert list(errors) == list(contributions) == list(TABLE.names)
+    assert estimate["base_value"] + sum(contributions.values()) == pytest.approx(estimate["prediction"], abs=1e-3)
+    for name, value in exact["contributions"].items():
+        assert contributions[name] == pytest.approx(value, abs=5 * errors[name] + 1e-4)
+    assert 0 < max(errors.values()) < 5
+    assert {**explain(api, EXAMPLE_REQUEST)["body"], "request_id": ""} == {**estimate, "request_id": ""}
+
+
 def test_the_prediction_is_that_of_predict(api: LambdaHandler) -> None:
     patient = {**EXAMPLE_REQUEST, "bmi": 45}
     explained = explain(api, patient)["body"]

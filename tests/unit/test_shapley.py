@@ -1,35 +1,43 @@
-"""Exact Shapley values: what they are for functions whose values are known, and what holds for every function."""
+"""Shapley values: what they are for functions whose values are known, and what holds for every function."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_app.model.shapley import explain_prediction
+from lambda_app.model.shapley import (
+    ESTIMATE_ROWS,
+    MAX_EXACT_FEATURES,
+    Attribution,
+    Predict,
+    compute_contributions,
+    estimate_contributions,
+    explain_prediction,
+)
 
 MEAN = [1.0, 2.0, 3.0, 4.0]
 numbers = st.floats(-100, 100)
-patients = st.lists(numbers, min_size=4, max_size=4)
+cases = st.lists(numbers, min_size=4, max_size=4)
 
 
-@given(patients, patients, numbers)
-def test_a_linear_function_is_split_by_its_terms(patient: list[float], slopes: list[float], offset: float) -> None:
-    base_value, contributions = explain_prediction(
-        lambda rows: [np.dot(row, slopes) + offset for row in rows], patient, MEAN
-    )
-    assert base_value == pytest.approx(np.dot(MEAN, slopes) + offset)
-    np.testing.assert_allclose(contributions, np.multiply(slopes, np.subtract(patient, MEAN)), rtol=0, atol=1e-8)
+@given(cases, cases, numbers)
+def test_a_linear_function_is_split_by_its_terms(case: list[float], slopes: list[float], offset: float) -> None:
+    found = explain_prediction(lambda rows: [np.dot(row, slopes) + offset for row in rows], case, MEAN)
+    assert found.base_value == pytest.approx(np.dot(MEAN, slopes) + offset)
+    np.testing.assert_allclose(found.contributions, np.multiply(slopes, np.subtract(case, MEAN)), rtol=0, atol=1e-8)
+    assert found.standard_errors is None
 
 
 def test_a_product_is_shared_by_its_factors_as_they_joined() -> None:
     # From 1·2 to 5·7: first the one factor moves and then the other, or the other way round.
-    _, contributions = explain_prediction(lambda rows: [row[0] * row[1] for row in rows], [5.0, 7.0, 0, 0], MEAN)
+    found = explain_prediction(lambda rows: [row[0] * row[1] for row in rows], [5.0, 7.0, 0, 0], MEAN)
     first = ((5 - 1) * 2 + (5 - 1) * 7) / 2
     second = ((7 - 2) * 1 + (7 - 2) * 5) / 2
-    np.testing.assert_allclose(contributions, [first, second, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(found.contributions, [first, second, 0, 0], atol=1e-12)
 
 
 def bend(rows: Sequence[Sequence[float]]) -> list[float]:
@@ -37,28 +45,84 @@ def bend(rows: Sequence[Sequence[float]]) -> list[float]:
     return [math.tanh(0.01 * a + 0.02 * b - 0.03 * c + 0.01 * d) * 100 + a * b * c * d * 1e-6 for a, b, c, d in rows]
 
 
-@given(patients, st.sets(st.integers(0, 3)))
+@pytest.mark.parametrize("explain", [compute_contributions, estimate_contributions])
+@settings(max_examples=25, deadline=None)
+@given(case=cases, at_mean=st.sets(st.integers(0, 3)))
 def test_sums_to_the_prediction_and_gives_nothing_to_what_is_at_its_mean(
-    patient: list[float], at_mean: set[int]
+    explain: Callable[..., Attribution], case: list[float], at_mean: set[int]
 ) -> None:
     for position in at_mean:
-        patient[position] = MEAN[position]
-    base_value, contributions = explain_prediction(bend, patient, MEAN)
-    assert [base_value] == pytest.approx(bend([MEAN]))
-    assert [base_value + sum(contributions)] == pytest.approx(bend([patient]), abs=1e-9)
-    assert [contributions[position] for position in at_mean] == pytest.approx([0] * len(at_mean), abs=1e-12)
+        case[position] = MEAN[position]
+    found = explain(bend, case, MEAN)
+    assert [found.base_value] == pytest.approx(bend([MEAN]))
+    assert [found.base_value + sum(found.contributions)] == pytest.approx(bend([case]), abs=1e-9)
+    assert [found.contributions[position] for position in at_mean] == pytest.approx([0] * len(at_mean), abs=1e-12)
 
 
-@given(patients)
-def test_measurements_are_treated_alike_in_any_order(patient: list[float]) -> None:
+@given(cases)
+def test_features_are_treated_alike_in_any_order(case: list[float]) -> None:
     turned = [2, 0, 3, 1]
 
-    def turn(numbers: list[float]) -> list[float]:
+    def turn(numbers: Sequence[float]) -> list[float]:
         return [numbers[position] for position in turned]
 
     def bend_turned(rows: Sequence[Sequence[float]]) -> list[float]:
         return bend([[row[turned.index(position)] for position in range(4)] for row in rows])
 
-    _, contributions = explain_prediction(bend, patient, MEAN)
-    _, of_turned = explain_prediction(bend_turned, turn(patient), turn(MEAN))
-    assert of_turned == pytest.approx(turn(contributions), abs=1e-9)
+    found = explain_prediction(bend, case, MEAN)
+    of_turned = explain_prediction(bend_turned, turn(case), turn(MEAN))
+    assert of_turned.contributions == pytest.approx(turn(found.contributions), abs=1e-9)
+
+
+def make_function(count: int, seed: int) -> tuple[Predict, list[float], list[float]]:
+    """A random network with interactions of every order, a case and a mean."""
+    random = np.random.default_rng(seed)
+    first, second = random.normal(size=(count, 8)), random.normal(size=8)
+
+    def predict(rows: Sequence[Sequence[float]]) -> list[float]:
+        values: list[float] = (100 * np.tanh(np.asarray(rows) @ first) @ second).tolist()
+        return values
+
+    return predict, random.normal(size=count).tolist(), random.normal(size=count).tolist()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_estimate_is_as_near_to_the_exact_values_as_its_standard_errors_say(seed: int) -> None:
+    predict, case, mean = make_function(10, seed)
+    exact, estimate = compute_contributions(predict, case, mean), estimate_contributions(predict, case, mean)
+    assert exact.standard_errors is None
+    assert estimate.standard_errors is not None
+    assert estimate.base_value == pytest.approx(exact.base_value)
+    assert estimate.base_value + sum(estimate.contributions) == pytest.approx(predict([case])[0], abs=1e-9)
+    off = np.subtract(estimate.contributions, exact.contributions)
+    errors = np.array(estimate.standard_errors)
+    assert np.all(errors > 0)
+    assert np.all(np.abs(off) <= 5 * errors)
+    # They claim no more than they must, either: of ten features some are off by more than a tenth of theirs.
+    assert np.any(np.abs(off) > 0.1 * errors)
+    assert np.all(errors < 0.1 * np.abs(exact.contributions).sum())
+
+
+@pytest.mark.parametrize(("count", "is_exact"), [(1, True), (MAX_EXACT_FEATURES, True), (13, False), (60, False)])
+def test_values_are_exact_for_as_many_features_as_can_be(count: int, is_exact: bool) -> None:
+    predict, case, mean = make_function(count, seed=count)
+    asked: list[int] = []
+
+    def count_rows(rows: Sequence[Sequence[float]]) -> Sequence[float]:
+        asked.append(len(rows))
+        return predict(rows)
+
+    found = explain_prediction(count_rows, case, mean)
+    assert (found.standard_errors is None) == is_exact
+    assert found.base_value + sum(found.contributions) == pytest.approx(predict([case])[0], abs=1e-9)
+    assert len(asked) == 1
+    assert asked[0] <= ESTIMATE_ROWS + 2
+
+
+def test_the_same_case_gets_the_same_estimate_whatever_was_drawn_before() -> None:
+    predict, case, mean = make_function(15, seed=1)
+    first = explain_prediction(predict, case, mean)
+    Random(5).random()
+    assert explain_prediction(predict, list(case), mean) == first
+    other = explain_prediction(predict, [*case[:-1], case[-1] + 1e-9], mean)
+    assert other.contributions != pytest.approx(first.contributions, rel=1e-7)
