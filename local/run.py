@@ -6,6 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_app.handler import build_app, build_replay
 from lambda_app.project import PREFIX
@@ -21,6 +24,9 @@ from local.poller import CLIENT_CONFIG, running_poller
 from local.ports import LOOPBACK, require_port
 from local.stack import Stack, running_stack
 from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
 
 MODELS = Path("build/models")
 STACK = Path("build/local")
@@ -58,8 +64,9 @@ def serve(stack: Stack) -> None:
     with timed("Loading the model"):
         settings = read_settings(stack, "api")
         app = build_app(settings, Telemetry(settings, emit_emf=False))
+    sqs = connect_aws("sqs", stack.aws.endpoint_url, CLIENT_CONFIG)
     # What the api recorded in the queue, because the database was away, reaches the table.
-    with running_poller(connect_aws("sqs", stack.aws.endpoint_url, CLIENT_CONFIG), stack.aws.queue_url, replay):
+    with telling_what_is_lost(sqs, stack.aws.queue_url), running_poller(sqs, stack.aws.queue_url, replay):
         # Somebody may have taken it meanwhile, and uvicorn would end the process with a line of its own.
         require_port(stack.http_port, "the API")
         print(describe(stack, version), flush=True)
@@ -75,6 +82,25 @@ def read_settings(stack: Stack, function: Function) -> Settings:
         "SERVICE_NAME": f"{PREFIX}-{function}",
     }
     return Settings.from_env(own | build_service_environment(stack, function))
+
+
+@contextmanager
+def telling_what_is_lost(sqs: "SQSClient", queue_url: str) -> Iterator[None]:
+    """Say at the end which records were answered and end with the queue, which lives in the server's memory."""
+    try:
+        yield
+    finally:
+        try:
+            answer = sqs.get_queue_attributes(
+                QueueUrl=queue_url,
+                # The second are those that the replay function failed on and that would come again.
+                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+            )
+            count = sum(map(int, answer["Attributes"].values()))
+            if count:
+                print(f"The queue is not kept: lost are {count} of its messages, which the database has not taken.")
+        except (BotoCoreError, ClientError):
+            print("The queue is not kept, and did not say whether there were records in it.")
 
 
 @contextmanager

@@ -36,10 +36,10 @@ def start(clone: Clone) -> Iterator[Callable[[int], Run]]:
             run.interrupt()
 
 
-def shut_out_api(output: str) -> None:
-    """To the api it is as if the database were away; to the replay function it isn't."""
-    query(output, "ALTER ROLE diabetes_api NOLOGIN")
-    query(output, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'diabetes_api'")
+def shut_out(output: str, role: str) -> None:
+    """To the function with this role it is as if the database were away; to the others it isn't."""
+    query(output, f"ALTER ROLE {role} NOLOGIN")
+    query(output, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'")
 
 
 def test_first_run_trains_and_the_second_keeps_the_predictions_also_by_the_queue(
@@ -63,15 +63,33 @@ def test_first_run_trains_and_the_second_keeps_the_predictions_also_by_the_queue
     assert "training one" not in output
     assert run_printed_curl(output)["prediction"] > 0
     assert count_rows(output) == 2
-    shut_out_api(output)
+    shut_out(output, "diabetes_api")
     assert run_printed_curl(output)["prediction"] > 0
     deadline = time.monotonic() + 15
     while count_rows(output) < 3:
         assert time.monotonic() < deadline, second.read()
         time.sleep(0.1)
     assert second.interrupt() == 0
+    assert "The queue is not kept" not in second.read()
     for each in (port, port + 1, port + 2):
         socket.create_server((LOOPBACK, each)).close()
+
+
+def test_the_end_tells_of_records_that_only_the_queue_has(
+    clone: Clone, start: Callable[[int], Run], bundle: Path
+) -> None:
+    copy_bundle(bundle, clone.models, "20260101T000000Z-00000001")
+    run = start(find_port_row())
+    output = run.wait_until_ready()
+    for role in ("diabetes_api", "diabetes_replay"):
+        shut_out(output, role)
+    for _ in range(2):
+        assert run_printed_curl(output)["prediction"] > 0
+    assert count_rows(output) == 0
+    assert run.interrupt() == 0
+    [line] = [line for line in run.read().splitlines() if "The queue is not kept" in line]
+    assert "lost are 2 of its messages" in line
+    assert "Traceback" not in run.read()
 
 
 def test_the_registry_is_used_as_printed_and_documented_and_outlives_the_run(
