@@ -1,8 +1,8 @@
 # Needs make and Python 3.11 to 3.13; everything else is installed into .venv from the hashed locks in requirements/.
 PYTHON ?= python3
 PORT ?= 8000
-# Where the database and S3 with SQS listen; containers reach them at their bridge's address.
-LISTEN ?= 127.0.0.1
+# Where the database and S3 with SQS listen: not from the environment, by which others would reach their fixed passwords.
+LISTEN := 127.0.0.1
 
 # PYTHONPATH, PYTHONHOME and the like are meant for the programs of whoever exports them.
 unexport $(filter PYTHON%,$(.VARIABLES))
