@@ -36,7 +36,8 @@ def run_tests(module: Root) -> list[Message]:
     done = module.run("test", "-json", *options, accepted=(0, 1))
     messages: list[Message] = [json.loads(line) for line in done.stdout.splitlines()]
     for message in messages:
-        message.get("test_state", message.get("test_plan", {})).pop("provider_schemas", None)
+        for name in ("test_state", "test_plan"):
+            message.get(name, {}).pop("provider_schemas", None)
     failures = [message["diagnostic"] for message in messages if message["type"] == "diagnostic"]
     assert done.returncode == 0, failures
     return messages
