@@ -8,6 +8,6 @@ _project = json.loads(resources.files("problem").joinpath("project.json").read_b
 NAME: str = _project["name"]
 # Of the database's roles and the Prometheus series, and so a SQL identifier.
 PREFIX: str = _project["prefix"]
-METRICS_NAMESPACE = NAME.title().replace("-", "")
+METRICS_NAMESPACE = "".join(word.capitalize() for word in NAME.split("-"))
 
 API_ROLE, REPLAY_ROLE, READER_ROLE = (f"{PREFIX}_{role}" for role in ("api", "replay", "reader"))

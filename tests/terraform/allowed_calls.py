@@ -72,7 +72,7 @@ def replay_record(stage: Stage, _: str) -> str:
 
 
 def dead_letter_message(stage: Stage, _: str) -> str:
-    """What is no record goes to the dead-letter queue."""
+    """A message that is no record goes to the dead-letter queue."""
     event = {"Records": [{"messageId": "message", "body": "no record"}]}
     failures = stage.start("replay")(event, Context())["batchItemFailures"]
     return judge(stage, not failures)

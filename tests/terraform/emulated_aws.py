@@ -48,7 +48,7 @@ def tell_who_set_parameters() -> None:
 
 
 def remember_performance_insights() -> None:
-    """Whether the instance has them; and one whose authority is not named has the one that AWS takes today."""
+    """Keep the instance's setting; and give an instance without a certificate authority the default of AWS."""
     make = DBInstance.__init__
 
     def make_with_insights(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -84,7 +84,7 @@ def keep_aliases_of_event_sources() -> None:
 
 
 def remember_queue_policies() -> None:
-    """Who may use a queue for dead letters; and setting one policy does not remove another."""
+    """Keep a queue's redrive allow policy, and its policy when another attribute is set."""
     set_some, read_some = Queue._set_attributes, vars(Queue)["attributes"].fget
 
     def set_attributes(self: Any, attributes: dict[str, Any], now: Any = None) -> None:

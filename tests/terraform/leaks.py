@@ -14,7 +14,7 @@ SECRET_NAME = re.compile(
 
 
 def read_secrets(applied: Applied) -> list[str]:
-    """What the emulated AWS keeps secret: each secret as it is stored, and the password in it."""
+    """Return the secrets that the emulated AWS stores, and the password in each."""
     client = applied.client("secretsmanager")
     listed = client.list_secrets(MaxResults=100)["SecretList"]
     texts = [client.get_secret_value(SecretId=secret["ARN"])["SecretString"] for secret in listed]
@@ -27,7 +27,7 @@ def find_values(text: str, secrets: list[str]) -> list[str]:
 
 
 def find_set_attributes(document: Any, path: str = "") -> Iterator[str]:
-    """Where an attribute named like a secret has a text, in a state or a plan, or a constant, in a configuration."""
+    """Yield the paths of attributes named like a secret that have a value in a state, plan or configuration."""
     if isinstance(document, dict):
         for name, value in document.items():
             where = f"{path}.{name}"

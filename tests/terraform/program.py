@@ -69,7 +69,7 @@ def require_terraform() -> None:
 
 
 def share_providers() -> dict[str, str]:
-    """What tells Terraform where to keep its provider; where that comes from, the user's own configuration says."""
+    """Return the variables that give Terraform a provider cache. Its source is the user's choice."""
     # In build/: where it is a registry, one download does for all directories and all runs.
     directory = os.environ.get("TF_PLUGIN_CACHE_DIR") or str(REPOSITORY / "build" / "terraform-plugins")
     Path(directory).mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def share_providers() -> dict[str, str]:
 
 
 def build_environment() -> dict[str, str]:
-    """What Terraform runs with. The user's keys, region and variables must not decide whether a test passes."""
+    """Return the environment of Terraform, without the user's AWS settings and Terraform variables."""
     users = ("AWS_", "TF_VAR_", "TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(users)}
     return {

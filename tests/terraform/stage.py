@@ -1,4 +1,4 @@
-"""Where the functions run: their own code with their roles' credentials, at an account that enforces IAM."""
+"""The functions' own code, run with their roles' credentials at an account that enforces IAM."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,8 +32,8 @@ def refusal_of(call: Callable[[], object]) -> str:
 
 @dataclass
 class RoleCheck(TokenCheck):
-    """What RDS Proxy finds out of a token: whose it is, whether its role may be that user, and the user's password,
-    which it reads by a role of its own."""
+    """RDS Proxy's checks of a token: its signature, whether its role may be that user, and the user's password, which
+    the proxy reads with its own role."""
 
     account: Account = field(kw_only=True)
     role: str = field(kw_only=True)
@@ -50,7 +50,7 @@ class RoleCheck(TokenCheck):
 
 @dataclass
 class Stage:
-    """What a test calls the functions and the account by."""
+    """The functions and the account, as a test calls them."""
 
     account: Account
     proxy: RdsProxy
@@ -89,7 +89,7 @@ class Stage:
         return self.wire(function, **variables | changed)
 
     def read_refusal(self) -> str:
-        """What the function's log says of a refusal since it was started, by AWS or by the proxy."""
+        """Return the refusal, by AWS or by the proxy, in the function's log since it was started."""
         for line in self.capsys.readouterr().out.splitlines():
             if DENIED in line:
                 return line

@@ -27,7 +27,7 @@ NO_QUEUE = {"QUEUE_URL": "http://127.0.0.1:1/1/records"}
 
 @dataclass
 class Scene:
-    """What a fault has at hand."""
+    """The tools with which a fault is made."""
 
     wire: Callable[..., LambdaHandler]
     registry: Registry

@@ -1,4 +1,4 @@
-"""checkov finds nothing unsafe under terraform/, and whatever it was told to leave out has its reason beside it."""
+"""checkov finds nothing unsafe in terraform/, and every check that it skips has its reason beside it."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
-    """What checkov says of all that is under terraform/, without asking any host."""
+    """The report of checkov on terraform/, made without any request to a host."""
     made = subprocess.run(["make", "checkov"], cwd=ROOT, capture_output=True, text=True, check=False)
     require(made.returncode == 0, f"checkov ({made.stderr.strip()})")
     # The tests of Terraform make nothing, and checkov cannot read all of them.

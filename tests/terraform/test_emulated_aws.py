@@ -1,4 +1,4 @@
-"""What moto forgets and the emulated AWS remembers: as soon as moto remembers it too, the change here is to go."""
+"""Attributes that moto forgets and the emulated AWS keeps. Once moto keeps one, its change can go."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -145,7 +145,7 @@ PROBES = [
 
 @pytest.fixture(scope="module", params=["local.moto_server", "tests.terraform.emulated_aws"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Connect]]:
-    """Which module serves, and how to connect to it: moto as it is, and as it is changed here."""
+    """The module that serves, and a function that connects to it: plain moto, and moto as changed here."""
     with serve_aws(request.param, tmp_path_factory.mktemp("server") / "server.log") as endpoint_url:
         yield request.param, lambda service: connect(endpoint_url, service)
 

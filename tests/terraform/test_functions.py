@@ -176,7 +176,7 @@ def test_record_goes_by_the_deployed_queue_while_the_database_is_away(
 
 
 def _read_metrics(emulator: Emulator) -> dict[tuple[str, str, tuple[tuple[str, str], ...]], list[float]]:
-    """What the function's log says to CloudWatch: values by namespace, name and dimensions."""
+    """Return the values that the function's log sends to CloudWatch, by namespace, name and dimensions."""
     return {
         (directive["Namespace"], metric["Name"], tuple((name, line[name]) for name in names)): line[metric["Name"]]
         for line in emulator.read_lines()

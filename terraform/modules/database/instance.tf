@@ -63,6 +63,7 @@ resource "aws_cloudwatch_log_group" "instance" {
 
 resource "aws_db_instance" "this" {
   #checkov:skip=CKV_AWS_118:The runbook needs only Performance Insights and the metrics of CloudWatch.
+  #checkov:skip=CKV_AWS_133:The validation of backup_retention_days requires at least one day, which the check does not resolve.
   #checkov:skip=CKV_AWS_157:The caller decides about a standby in a second zone.
   #checkov:skip=CKV_AWS_293:The caller decides about deletion protection.
   #checkov:skip=CKV_AWS_353:The caller decides about Performance Insights.

@@ -41,7 +41,7 @@ locals {
       ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", var.queue_name, {}],
       ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.dead_letter_queue_name, {}],
     ] },
-    { title = "Age of the oldest message, s", stat = "Maximum", metrics = [
+    { title = "Waiting time of the oldest message, s", stat = "Maximum", metrics = [
       ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_name, {}],
     ] },
     { title = "Connections of the proxy", stat = "Maximum", metrics = [

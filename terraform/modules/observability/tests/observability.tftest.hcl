@@ -125,7 +125,7 @@ run "alarms" {
       "metric 12 12 Failures of database, replay and model",
       "metric 0 18 Predictions: quantiles of each hundred",
       "metric 12 18 Messages in the queues",
-      "metric 0 24 Age of the oldest message, s",
+      "metric 0 24 Waiting time of the oldest message, s",
       "metric 12 24 Connections of the proxy",
       "metric 0 30 Connections of the database",
       "metric 12 30 Load of the database: CPU in percent, sessions at work",
