@@ -80,7 +80,7 @@ def _write_once(
     None when the key was used for another request, or its records are gone. Raises RecordError when the ids were used
     for another request.
     """
-    use = key and claim_key(connection, key)
+    use = None if key is None else claim_key(connection, key)
     if key is None or use is None:
         if insert_predictions(connection, records) == len(records):
             return Written(records, DATABASE)
