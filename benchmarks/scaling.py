@@ -134,13 +134,15 @@ class Run:
             if not rows:
                 return {}
             [[heap, total]] = connection.run(
-                "SELECT pg_relation_size('predictions'), pg_total_relation_size('predictions')"
+                "SELECT sum(pg_relation_size(relid)), sum(pg_total_relation_size(relid)) "
+                "FROM pg_partition_tree('predictions') WHERE isleaf"
             )
             indexes = connection.run(
-                "SELECT indexrelid::regclass::text, pg_relation_size(indexrelid) FROM pg_index "
-                "WHERE indrelid = 'predictions'::regclass"
+                "SELECT indexrelid::regclass::text, sum(pg_relation_size(relid)) "
+                "FROM pg_index, pg_partition_tree(indexrelid) "
+                "WHERE indrelid = 'predictions'::regclass AND isleaf GROUP BY 1"
             )
-        bytes_per_row = {"heap": heap / rows, **{name: size / rows for name, size in indexes}, "total": total / rows}
+        bytes_per_row = {name: float(size) / rows for name, size in (("heap", heap), *indexes, ("total", total))}
         return {"bytes_per_row": bytes_per_row}
 
     def _tell(self, name: str, point: Point) -> dict[str, Any]:

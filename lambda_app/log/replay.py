@@ -47,12 +47,12 @@ class RecordReplayer:
             self._on_replayed(len(records) - len(refused))
         if fault or (refused and len(records) == 1):
             # What cannot be read is kept as it came.
-            self._bury(message_id, body, "; ".join([*filter(None, [fault]), *(reason for _, reason in refused)]))
+            self._dead_letter(message_id, body, "; ".join([*filter(None, [fault]), *(reason for _, reason in refused)]))
             return
         for record, reason in refused:
             [alone] = encode_messages([record])
             # By its escapes it may be longer than SQS takes.
-            self._bury(message_id, min(alone, body, key=len), reason)
+            self._dead_letter(message_id, min(alone, body, key=len), reason)
 
     def _store(self, records: Sequence[PredictionRecord]) -> list[tuple[PredictionRecord, str]]:
         """Store what can be stored; returns the others, each with its reason."""
@@ -68,7 +68,7 @@ class RecordReplayer:
             return self._store(records[:middle]) + self._store(records[middle:])
         return [(record, "the table holds another record in its place") for record in unstored]
 
-    def _bury(self, message_id: str, body: str, reason: str) -> None:
+    def _dead_letter(self, message_id: str, body: str, reason: str) -> None:
         try:
             self._dead_letters.send([body])
         except QUEUE_ERRORS as error:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,28 +13,30 @@ from lambda_app.log.record import IdempotencyKey, PredictionRecord
 from lambda_app.table import Kind
 from problem.table import TABLE
 
-_FEATURE_TYPES = {Kind.REAL: "float8", Kind.INTEGER: "int8", Kind.CHOICES: "int2"}
-_TYPES = {
+# The type of a feature's column, and those of a record's other fields.
+FEATURE_TYPES = {Kind.REAL: "double precision", Kind.INTEGER: "bigint", Kind.CHOICES: "smallint"}
+RECORD_TYPES = {
     "request_id": "uuid",
     "created_at": "timestamptz",
-    **{feature.name: _FEATURE_TYPES[feature.kind] for feature in TABLE.features},
-    "prediction": "float8",
-    "interval_lower": "float8",
-    "interval_upper": "float8",
-    "interval_coverage": "float8",
+    "prediction": "double precision",
+    "interval_lower": "double precision",
+    "interval_upper": "double precision",
+    "interval_coverage": "double precision",
     "model_version": "text",
-    "latency_ms": "float8",
+    "latency_ms": "double precision",
     "caller": "text",
     "batch_id": "uuid",
-    "batch_index": "int4",
+    "batch_index": "integer",
     "warnings": "jsonb",
 }
+_TYPES = RECORD_TYPES | {feature.name: FEATURE_TYPES[feature.kind] for feature in TABLE.features}
 _WHOLE = {feature.name for feature in TABLE.features if feature.kind is not Kind.REAL}
-_COLUMNS = ", ".join(_TYPES)
-_DEFINITIONS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
+# In quotes: a feature may be named as a word of SQL.
+_COLUMNS = ", ".join(f'"{name}"' for name in _TYPES)
+_DEFINITIONS = ", ".join(f'"{name}" {kind}' for name, kind in _TYPES.items())
 
-# A retry or a replay of the same request id leaves the first row as it is; without a named conflict, because naming one
-# needs the right to read.
+# A retry or a replay of the same request id leaves the first row as it is, with a trigger's help where created_at is
+# another one; without a named conflict, because naming one needs the right to read.
 _KEEP_FIRST = "ON CONFLICT DO NOTHING"
 # One row is read from parameters sooner than from JSON: 5 % of a warm request.
 _INSERT_PREDICTION = (
@@ -52,7 +54,7 @@ _CLAIM_KEY = (
     "VALUES (:caller, :key, :fingerprint, :request_id) ON CONFLICT DO NOTHING RETURNING request_id"
 )
 _FIND_KEY = (
-    "SELECT fingerprint, request_id FROM idempotency_keys "
+    "SELECT fingerprint, request_id, created_at FROM idempotency_keys "
     "WHERE caller IS NOT DISTINCT FROM CAST(:caller AS text) AND idempotency_key = :key"
 )
 _FIND_PREDICTION = (
@@ -60,18 +62,23 @@ _FIND_PREDICTION = (
     "WHERE request_id = :request_id AND caller IS NOT DISTINCT FROM CAST(:caller AS text)"
 )
 _FIND_UNSTORED = "SELECT unstored_predictions(CAST(:records AS json))"
+# The times spare PostgreSQL all months but one or two.
 _FIND_REQUEST = (
     f"SELECT {_COLUMNS} FROM predictions "  # noqa: S608 (our own names)
-    "WHERE request_id = :request_id OR batch_id = :request_id ORDER BY batch_index"
+    "WHERE (request_id = :request_id OR batch_id = :request_id) AND created_at BETWEEN :earliest AND :latest "
+    "ORDER BY batch_index"
 )
+# The same request makes its records within this time, however often it runs; keep_first_prediction has it too.
+_ONE_REQUEST = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class KeyUse:
-    """The first use of an idempotency key."""
+    """The first use of an idempotency key. `used_at` is the database's time."""
 
     fingerprint: bytes
     request_id: UUID
+    used_at: datetime
 
 
 def insert_predictions(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> int:
@@ -99,9 +106,10 @@ def find_prediction(
     return _from_row(rows[0]) if rows else None
 
 
-def find_request(connection: pg8000.native.Connection, request_id: UUID) -> list[PredictionRecord]:
-    """The records of one request, in its order."""
-    return [_from_row(row) for row in connection.run(_FIND_REQUEST, request_id=request_id) or []]
+def find_request(connection: pg8000.native.Connection, request_id: UUID, near: datetime) -> list[PredictionRecord]:
+    """The records of one request, in its order, that were made within a day of `near`."""
+    times = {"earliest": near - _ONE_REQUEST, "latest": near + _ONE_REQUEST}
+    return [_from_row(row) for row in connection.run(_FIND_REQUEST, request_id=request_id, **times) or []]
 
 
 def claim_key(connection: pg8000.native.Connection, key: IdempotencyKey) -> KeyUse | None:
@@ -114,8 +122,8 @@ def claim_key(connection: pg8000.native.Connection, key: IdempotencyKey) -> KeyU
     )
     if taken:
         return None
-    [[fingerprint, request_id]] = connection.run(_FIND_KEY, caller=key.caller, key=key.key) or []
-    return KeyUse(fingerprint, request_id)
+    [use] = connection.run(_FIND_KEY, caller=key.caller, key=key.key) or []
+    return KeyUse(*use)
 
 
 def ping(connection: pg8000.native.Connection) -> None:

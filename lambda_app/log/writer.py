@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import pg8000.native
@@ -79,26 +80,29 @@ def _write_once(
     None when the key was used for another request, or its records are gone. Raises RecordError when the ids were used
     for another request.
     """
-    use = key and claim_key(connection, key)
+    use = None if key is None else claim_key(connection, key)
     if key is None or use is None:
         if insert_predictions(connection, records) == len(records):
             return Written(records, DATABASE)
         # The answer to a COMMIT was lost, or Lambda runs the request again.
-        stored = _find_answer(connection, records[0].batch_id or records[0].request_id, records)
+        first = records[0]
+        stored = _find_answer(connection, first.batch_id or first.request_id, first.created_at, records)
         if stored is None:
             # Raised, so that a key and a part of a batch are not kept.
             raise RecordError("the id of this request is taken by another record")
         return Written(stored, DATABASE)
-    stored = _find_answer(connection, use.request_id, records) if use.fingerprint == key.fingerprint else None
+    if use.fingerprint != key.fingerprint:
+        return None
+    stored = _find_answer(connection, use.request_id, use.used_at, records)
     # The same request finds its own key when the answer to its COMMIT was lost.
     return Written(stored, DATABASE, replayed=use.request_id != key.request_id) if stored else None
 
 
 def _find_answer(
-    connection: pg8000.native.Connection, request_id: UUID, records: Sequence[PredictionRecord]
+    connection: pg8000.native.Connection, request_id: UUID, near: datetime, records: Sequence[PredictionRecord]
 ) -> list[PredictionRecord] | None:
     """The stored records of a request, if they answer the same caller for the same patients, and in one answer."""
-    stored = {record.batch_index: record for record in find_request(connection, request_id)}
+    stored = {record.batch_index: record for record in find_request(connection, request_id, near)}
     found = [stored[record.batch_index] for record in records if record.batch_index in stored]
     asked = [(record.caller, record.features) for record in records]
     # A batch is answered with one time and one model.

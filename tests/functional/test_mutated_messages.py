@@ -99,7 +99,9 @@ def test_each_record_is_stored_or_dead_lettered(
         read = kept = error.records
         assert dead == [body]
     stored = [
-        one for record in read for one in database.run_statement(partial(find_request, request_id=record.request_id))
+        one
+        for record in read
+        for one in database.run_statement(partial(find_request, request_id=record.request_id, near=record.created_at))
     ]
     ids = Counter(record.request_id for record in read)
     places: Counter[object] = Counter((record.batch_id, record.batch_index) for record in read if record.batch_id)

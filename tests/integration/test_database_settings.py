@@ -149,11 +149,12 @@ def test_every_record_is_read_back_as_it_was_written(
         return [find_prediction(connection, one.request_id, RECORD.caller) for one in (RECORD, *batch, queued)]
 
     assert database.run_transaction(read) == [RECORD, *batch, queued]
-    assert database.run_statement(lambda connection: find_request(connection, batch_id)) == batch
+    assert database.run_statement(lambda connection: find_request(connection, batch_id, RECORD.created_at)) == batch
     key = IdempotencyKey(RECORD.caller, "key-東", bytes(range(256)), uuid4())
     assert database.run_transaction(lambda connection: claim_key(connection, key)) is None
     used = database.run_transaction(lambda connection: claim_key(connection, key))
-    assert used == KeyUse(key.fingerprint, key.request_id)
+    assert used
+    assert used == KeyUse(key.fingerprint, key.request_id, used.used_at)
     database.close()
 
 

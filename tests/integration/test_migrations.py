@@ -1,9 +1,11 @@
-"""The schema: applied once and in order, true to older rows and older code, and strict about what a row holds."""
+"""The schema: applied once, with a partition for each month, and strict about what a row holds."""
 
 import contextlib
 import dataclasses
+import itertools
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,11 +16,15 @@ import pytest
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import MigrationError, _read_scripts, apply_migrations
 from lambda_app.settings import Settings
+from lambda_app.table import Kind
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from problem.table import TABLE
 from tests.conftest import connect_database
 from tests.records import insert, make_record
+
+# Within the months that a migration of today makes.
+NEXT_YEAR = datetime(datetime.now(UTC).year + 1, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -30,12 +36,19 @@ def empty_database(admin_settings: Settings, query: Callable[..., list[Any]]) ->
 
 
 def test_table_has_a_column_for_each_feature(query: Callable[..., list[Any]]) -> None:
-    rows = query("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'predictions'")
-    types = dict(rows)
-    assert {name: types[name] for name in TABLE.names} == dict.fromkeys(TABLE.names, "double precision") | {
-        "sex": "smallint"
-    }
-    assert types["request_id"] == "uuid"
+    rows = query(
+        "SELECT attname, format_type(atttypid, atttypmod), attnotnull, col_description(attrelid, attnum)"
+        " FROM pg_attribute WHERE attrelid = CAST('predictions' AS regclass) AND attnum > 0"
+    )
+    columns = {name: rest for name, *rest in rows}
+    types = {Kind.REAL: "double precision", Kind.INTEGER: "bigint", Kind.CHOICES: "smallint"}
+    for feature in TABLE.features:
+        kind, is_required, comment = columns[feature.name]
+        assert (kind, is_required) == (types[feature.kind], True)
+        assert comment.startswith(feature.meaning)
+        assert feature.kind is Kind.CHOICES or feature.unit in comment
+    target = TABLE.target
+    assert columns["prediction"] == ["double precision", True, f"{target.meaning} ({target.unit})"]
 
 
 def test_migrations_run_once_however_many_start_at_once(empty_database: Settings) -> None:
@@ -53,39 +66,6 @@ def test_migrations_run_once_however_many_start_at_once(empty_database: Settings
         thread.join()
     assert sorted(results)[:-1] == [[]] * 5
     assert sorted(results)[-1] == list(_read_scripts())
-
-
-def test_rows_from_before_the_intervals_are_kept_without_one(
-    empty_database: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database = Database(empty_database)
-    first = dict(list(_read_scripts().items())[:1])
-    with monkeypatch.context() as earlier:
-        earlier.setattr("lambda_app.log.migrations._read_scripts", lambda: first)
-        assert database.run_transaction(apply_migrations) == ["0001_predictions.sql"]
-    old, older_code = uuid4(), uuid4()
-    statement = (
-        f"INSERT INTO predictions (request_id, created_at, {', '.join(TABLE.names)}, prediction, model_version,"
-        " latency_ms) VALUES (:id, now(), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 151, 'v', 0)"
-    )
-    database.run_transaction(lambda c: c.run(statement, id=old))
-    assert database.run_transaction(apply_migrations) == list(_read_scripts())[1:]
-    # The function that was deployed before goes on writing until the new one takes its place.
-    database.run_transaction(lambda c: c.run(statement, id=older_code))
-    record = make_record()
-    insert(database, record)
-    rows = database.run_transaction(
-        lambda c: c.run(
-            "SELECT request_id, prediction, interval_lower, interval_upper, interval_coverage FROM predictions"
-            " ORDER BY recorded_at"
-        )
-    )
-    assert rows == [
-        [old, 151.0, None, None, None],
-        [older_code, 151.0, None, None, None],
-        [record.request_id, 151.0, 60.5, 241.25, 0.9],
-    ]
-    database.close()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +108,7 @@ def test_master_user_of_rds_who_is_no_superuser_can_migrate(tmp_path: Path, sett
 @pytest.mark.parametrize(
     ("tampering", "fault"),
     [
-        ("UPDATE schema_migrations SET sha256 = 'other'", "0001_predictions.sql was changed after"),
+        ("UPDATE schema_migrations SET sha256 = 'other'", "0001_baseline.sql was changed after"),
         ("INSERT INTO schema_migrations VALUES ('9999_future.sql', 'x')", "the database is ahead.*9999_future.sql"),
     ],
 )
@@ -150,3 +130,44 @@ def test_failed_migration_leaves_nothing(empty_database: Settings) -> None:
         database.run_transaction(apply_migrations)
     assert connection.run("SELECT to_regclass('schema_migrations')") == [[None]]
     connection.close()
+
+
+def test_each_month_from_now_on_has_its_partition(empty_database: Settings) -> None:
+    database = Database(empty_database)
+    database.run_transaction(apply_migrations)
+    rows = database.run_transaction(
+        lambda c: c.run(
+            "SELECT relname, pg_get_expr(relpartbound, oid) FROM pg_class WHERE relispartition AND relkind = 'r'"
+        )
+    )
+    assert rows
+    bounds = dict(rows)
+    assert bounds.pop("predictions_default") == "DEFAULT"
+    [[now]] = database.run_transaction(lambda c: c.run("SELECT now()"))
+    first = now.astimezone(UTC).year * 12 + now.astimezone(UTC).month - 1
+    starts = [f"{month // 12}-{month % 12 + 1:02}" for month in range(first, first + 25)]
+    assert bounds == {
+        f"predictions_{start.replace('-', '_')}": (
+            f"FOR VALUES FROM ('{start}-01 00:00:00+00') TO ('{end}-01 00:00:00+00')"
+        )
+        for start, end in itertools.pairwise(starts)
+    }
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("created_at", "partition"),
+    [
+        (NEXT_YEAR - timedelta(microseconds=1), f"predictions_{NEXT_YEAR.year - 1}_12"),
+        (NEXT_YEAR, f"predictions_{NEXT_YEAR.year}_01"),
+        (datetime(2020, 2, 1, tzinfo=UTC), "predictions_default"),
+        (datetime(2120, 2, 1, tzinfo=UTC), "predictions_default"),
+    ],
+)
+def test_row_is_in_the_partition_of_its_month(
+    created_at: datetime, partition: str, database: Database, query: Callable[..., list[Any]]
+) -> None:
+    record = make_record(created_at=created_at)
+    insert(database, record)
+    rows = query("SELECT tableoid::regclass::text FROM predictions WHERE request_id = :id", id=record.request_id)
+    assert rows == [[partition]]

@@ -1,26 +1,27 @@
-"""What the database lets each function do, by its role: its own work and no more."""
+"""The rights of the roles in the database: their own work and no more."""
 
+import contextlib
 import dataclasses
 
 import pg8000.native
 import pytest
 
 from lambda_app.log.database import Database
+from lambda_app.project import API_ROLE, READER_ROLE, REPLAY_ROLE
 from lambda_app.settings import Settings
-from local.environment import DATABASE_USERS, Function
 
-INSUFFICIENT_PRIVILEGE = "42501"
+INSUFFICIENT_PRIVILEGE, READ_ONLY = "42501", "25006"
 
 
-@pytest.mark.parametrize("function", ["api", "replay"])
+@pytest.mark.parametrize("role", [API_ROLE, REPLAY_ROLE, READER_ROLE])
 @pytest.mark.parametrize(
-    ("statement", "functions"),
+    ("statement", "roles"),
     [
-        ("INSERT INTO predictions (request_id) SELECT gen_random_uuid() WHERE false", {"api", "replay"}),
-        ("SELECT FROM predictions LIMIT 0", {"api"}),
-        ("INSERT INTO idempotency_keys (idempotency_key) SELECT '' WHERE false", {"api"}),
-        ("SELECT FROM idempotency_keys LIMIT 0", {"api"}),
-        ("SELECT unstored_predictions('[]')", {"replay"}),
+        ("INSERT INTO predictions (request_id) SELECT gen_random_uuid() WHERE false", {API_ROLE, REPLAY_ROLE}),
+        ("SELECT FROM predictions LIMIT 0", {API_ROLE, READER_ROLE}),
+        ("INSERT INTO idempotency_keys (idempotency_key) SELECT '' WHERE false", {API_ROLE}),
+        ("SELECT FROM idempotency_keys LIMIT 0", {API_ROLE}),
+        ("SELECT unstored_predictions('[]')", {REPLAY_ROLE}),
         ("UPDATE predictions SET caller = NULL WHERE false", set()),
         ("DELETE FROM predictions WHERE false", set()),
         ("TRUNCATE predictions", set()),
@@ -30,16 +31,27 @@ INSUFFICIENT_PRIVILEGE = "42501"
         ("CREATE ROLE accomplice", set()),
     ],
 )
-def test_a_role_may_do_what_its_function_does(
-    statement: str, functions: set[Function], function: Function, settings: Settings
-) -> None:
-    database = Database(dataclasses.replace(settings, database_user=DATABASE_USERS[function]))
-    try:
-        if function in functions:
-            database.run_transaction(lambda connection: connection.run(statement))
+def test_a_role_may_do_its_work_and_no_more(statement: str, roles: set[str], role: str, settings: Settings) -> None:
+    def work(connection: pg8000.native.Connection) -> None:
+        # Rights must hold for a reader too who asks to write.
+        connection.run("SET TRANSACTION READ WRITE")
+        connection.run(statement)
+
+    with contextlib.closing(Database(dataclasses.replace(settings, database_user=role))) as database:
+        if role in roles:
+            database.run_transaction(work)
         else:
             with pytest.raises(pg8000.native.DatabaseError) as caught:
-                database.run_transaction(lambda connection: connection.run(statement))
+                database.run_transaction(work)
             assert caught.value.args[0]["C"] == INSUFFICIENT_PRIVILEGE
-    finally:
-        database.close()
+
+
+def test_reader_reads_for_minutes_and_does_not_write_by_mistake(settings: Settings) -> None:
+    with contextlib.closing(Database(dataclasses.replace(settings, database_user=READER_ROLE))) as database:
+        names = ("statement_timeout", "idle_in_transaction_session_timeout", "TimeZone")
+        settings_shown = ", ".join(f"current_setting('{name}')" for name in names)
+        shown = database.run_statement(lambda connection: connection.run(f"SELECT {settings_shown}"))
+        assert shown == [["5min", "5min", "UTC"]]
+        with pytest.raises(pg8000.native.DatabaseError) as caught:
+            database.run_statement(lambda connection: connection.run("DELETE FROM predictions WHERE false"))
+        assert caught.value.args[0]["C"] == READ_ONLY

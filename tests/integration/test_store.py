@@ -1,7 +1,10 @@
 """The statements: one row, which goes as parameters, is stored as each of many, which go as JSON."""
 
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +13,8 @@ import pytest
 
 from lambda_app.log.breaker import CLOSED
 from lambda_app.log.database import Database, is_refused
+from lambda_app.log.store import insert_predictions
+from lambda_app.settings import Settings
 from tests.records import insert, make_record
 
 WARNINGS = [{"field": "bmi", "message": 'is "outside", \\ {NULL} ü'}]
@@ -50,6 +55,42 @@ def test_the_first_row_of_an_id_stays(database: Database, query: Callable[..., l
     again = make_record(request_id=first.request_id, prediction=1.0)
     insert(database, again)
     insert(database, again, make_record())
+    assert query("SELECT prediction FROM predictions WHERE request_id = :id", id=first.request_id) == [[151.0]]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("is_batch", [False, True])
+def test_the_first_row_of_an_id_stays_where_lambda_runs_a_request_again(
+    is_batch: bool, others: int, database: Database, query: Callable[..., list[Any]]
+) -> None:
+    # The moment of the second run is in another month, and so in another partition.
+    at = datetime(datetime.now(UTC).year + 1, 1, 1, tzinfo=UTC)
+    batch = {"batch_id": uuid4(), "batch_index": 0} if is_batch else {}
+    first = make_record(created_at=at - timedelta(seconds=1), **batch)
+    insert(database, first)
+    for created_at in (at, at + timedelta(hours=23), at - timedelta(hours=24)):
+        again = replace(first, created_at=created_at, prediction=1.0)
+        insert(database, again, *(make_record() for _ in range(others)))
+    assert query("SELECT prediction FROM predictions WHERE request_id = :id", id=first.request_id) == [[151.0]]
+
+
+def test_who_writes_the_same_request_at_once_waits_and_finds_it_stored(
+    settings: Settings, database: Database, query: Callable[..., list[Any]]
+) -> None:
+    first = make_record()
+    again = replace(first, created_at=first.created_at + timedelta(seconds=1), prediction=1.0)
+    counts = []
+    with contextlib.closing(Database(settings)) as other, ThreadPoolExecutor(1) as executor:
+
+        def write_first(connection: pg8000.native.Connection) -> "Future[int]":
+            counts.append(insert_predictions(connection, [first]))
+            waiting = executor.submit(other.run_statement, lambda c: insert_predictions(c, [again]))
+            while query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == []:
+                assert not waiting.done()
+            return waiting
+
+        counts.append(database.run_transaction(write_first).result())
+    assert counts == [1, 0]
     assert query("SELECT prediction FROM predictions WHERE request_id = :id", id=first.request_id) == [[151.0]]
 
 

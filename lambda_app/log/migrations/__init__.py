@@ -1,9 +1,13 @@
-"""The schema, as numbered SQL files, and what applies them."""
+"""The schema, as numbered SQL files and columns for the features of `problem/`, and what applies it."""
 
 import hashlib
+import re
 from importlib import resources
 
 import pg8000.native
+
+from lambda_app.project import API_ROLE, READER_ROLE, REPLAY_ROLE
+from problem.table import TABLE
 
 # Any constant does: it names the lock that keeps two migrations apart.
 _LOCK_KEY = 4420
@@ -16,13 +20,17 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )
 """
 
+# By what the files call them.
+_ROLES = {"api": API_ROLE, "replay": REPLAY_ROLE, "reader": READER_ROLE}
+
 
 class MigrationError(Exception):
-    """A migration that was applied is not the one in the code, or is missing from it."""
+    """The database has another history than this code, or a column that does not suit a feature."""
 
 
 def apply_migrations(connection: pg8000.native.Connection) -> list[str]:
-    """Apply what is missing, in order, inside the caller's transaction; returns the names applied.
+    """Apply what is missing, in order, inside the caller's transaction; returns the names applied, and what was done to
+    columns that were there before or should have been.
 
     Safe to run twice and at once: the lock lasts until the transaction ends, and all of it commits or none.
     """
@@ -36,14 +44,23 @@ def apply_migrations(connection: pg8000.native.Connection) -> list[str]:
     for name, script in scripts.items():
         digest = hashlib.sha256(script.encode()).hexdigest()
         if name not in history:
-            connection.run(script)
+            connection.run(_insert_roles(script))
             connection.run(
                 "INSERT INTO schema_migrations (name, sha256) VALUES (:name, :sha256)", name=name, sha256=digest
             )
             applied.append(name)
         elif history[name] != digest:
             raise MigrationError(f"{name} was changed after it had been applied")
-    return applied
+    # Only the function migrate pays for it.
+    from lambda_app.log.migrations.columns import reconcile_columns  # noqa: PLC0415
+
+    return applied + reconcile_columns(connection, TABLE, is_new=not history)
+
+
+def _insert_roles(script: str) -> str:
+    """The script with the roles' names for :"api" (an identifier) and :'api' (a literal), as psql has it."""
+    script = re.sub(r':"(\w+)"', lambda match: pg8000.native.identifier(_ROLES[match[1]]), script)
+    return re.sub(r":'(\w+)'", lambda match: pg8000.native.literal(_ROLES[match[1]]), script)
 
 
 def _read_scripts() -> dict[str, str]:
