@@ -101,7 +101,7 @@ def _write_once(
 def _find_answer(
     connection: pg8000.native.Connection, request_id: UUID, near: datetime, records: Sequence[PredictionRecord]
 ) -> list[PredictionRecord] | None:
-    """The stored records of a request, if they answer the same caller for the same patients, and in one answer."""
+    """The stored records of a request, if they answer the same caller for the same cases, and in one answer."""
     stored = {record.batch_index: record for record in find_request(connection, request_id, near)}
     found = [stored[record.batch_index] for record in records if record.batch_index in stored]
     asked = [(record.caller, record.features) for record in records]
