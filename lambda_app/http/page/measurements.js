@@ -56,7 +56,7 @@ export function createMeasurement(feature) {
   // A model that was published without medians is met in the middle of what it saw.
   const middle = feature.typical === null ? Math.round((low + high) / 2) : toShown(feature.typical);
   const typical = { real: middle, integer: Math.round(middle), choices: choices.length && findCode(choices, middle) };
-  // A ratio has a name of its unit only where the unit stands alone.
+  // Nobody says "4 ratio".
   const suffix = unit && unit !== "ratio" ? ` ${unit}` : "";
 
   return {
