@@ -104,10 +104,10 @@ def write_script(path: Path, rows: int, *, as_batch: bool, key: str = RANDOM_KEY
     head, separator, rest = recorder.statement.partition(" FROM ")
     for name, expression in made.items():
         # Once among the columns that are inserted, and once among the values or the columns of the rows to insert.
-        parts = re.split(rf'(?::|"|\b){name}\b"?', head)
+        parts = re.split(rf":?\b{name}\b", head)
         if len(parts) != 3:
             raise LoadError(f"the statement names {name} {len(parts) - 1} times before its FROM")
-        head = f'{parts[0]}"{name}"{parts[1]}{expression}{parts[2]}'
+        head = f"{parts[0]}{name}{parts[1]}{expression}{parts[2]}"
     path.write_text(f"{head}{separator}{rest};\n")
     return [f"--define={name}={value}" for name, value in parameters.items() if name not in made]
 

@@ -24,7 +24,7 @@ from problem.table import TABLE
 EVENTS = ROOT / "events"
 
 # Both tables are empty, and the known way has the usual one: what was asked, what was answered, and when.
-_COLUMNS = ", ".join(f'"{name}"::double precision' for name in TABLE.names)
+_COLUMNS = ", ".join(f"{name}::double precision" for name in TABLE.names)
 TABLES = (
     "TRUNCATE predictions",
     "DROP TABLE IF EXISTS known_predictions",

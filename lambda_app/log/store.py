@@ -13,9 +13,9 @@ from lambda_app.log.record import IdempotencyKey, PredictionRecord
 from lambda_app.table import Kind
 from problem.table import TABLE
 
-# The type of a feature's column, and those of a record's other fields.
+# The types of the columns: of a feature by its kind, and of a record's other fields.
 FEATURE_TYPES = {Kind.REAL: "double precision", Kind.INTEGER: "bigint", Kind.CHOICES: "smallint"}
-RECORD_TYPES = {
+_RECORD_TYPES = {
     "request_id": "uuid",
     "created_at": "timestamptz",
     "prediction": "double precision",
@@ -29,11 +29,10 @@ RECORD_TYPES = {
     "batch_index": "integer",
     "warnings": "jsonb",
 }
-_TYPES = RECORD_TYPES | {feature.name: FEATURE_TYPES[feature.kind] for feature in TABLE.features}
+_TYPES = _RECORD_TYPES | {feature.name: FEATURE_TYPES[feature.kind] for feature in TABLE.features}
 _WHOLE = {feature.name for feature in TABLE.features if feature.kind is not Kind.REAL}
-# In quotes: a feature may be named as a word of SQL.
-_COLUMNS = ", ".join(f'"{name}"' for name in _TYPES)
-_DEFINITIONS = ", ".join(f'"{name}" {kind}' for name, kind in _TYPES.items())
+_COLUMNS = ", ".join(_TYPES)
+_DEFINITIONS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
 
 # A retry or a replay of the same request id leaves the first row as it is, with a trigger's help where created_at is
 # another one; without a named conflict, because naming one needs the right to read.

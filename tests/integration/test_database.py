@@ -11,7 +11,7 @@ import pytest
 
 from lambda_app.log.breaker import CircuitBreaker
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
-from lambda_app.log.store import ping
+from lambda_app.log.store import insert_predictions, ping
 from lambda_app.settings import Settings
 from local.postgres import Postgres
 from tests.records import insert, make_record
@@ -138,9 +138,7 @@ def test_every_statement_stands_in_a_transaction(database: Database) -> None:
     record = make_record()
 
     def write_and_fail(connection: pg8000.native.Connection) -> None:
-        connection.run(
-            "INSERT INTO predictions SELECT :id, now(), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 'v', 0", id=record.request_id
-        )
+        assert insert_predictions(connection, [record]) == 1
         raise KeyError("anything")
 
     with pytest.raises(KeyError):

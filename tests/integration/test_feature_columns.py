@@ -15,7 +15,7 @@ from lambda_app.settings import Settings
 from lambda_app.table import Feature, Table, choices, integer, real
 from problem.table import TABLE
 
-DOSE = real("order", "Dose 'per day'", "µg/m²", 0, 10, example=1)
+DOSE = real("dose", "Dose 'per day'", "µg/m²", 0, 10, example=1)
 VISITS = integer("visits", "Visits", "", 0, 10, example=1)
 WARD = choices("ward", "Ward", {1: "north", -2: "süd"}, example=1)
 
@@ -65,17 +65,17 @@ def test_further_feature_becomes_a_column_that_may_be_null(database: Database, m
     assert migrate(TABLE) == []
     insert(database, TABLE)
     table = change(DOSE, VISITS, WARD)
-    assert migrate(table) == [f"added the column {name}" for name in ("order", "visits", "ward")]
+    assert migrate(table) == [f"added the column {name}" for name in ("dose", "visits", "ward")]
     assert migrate(table) == []
     insert(database, table)
     # The code that was deployed before writes until the new one takes its place.
     insert(database, TABLE)
-    rows = read(database, 'SELECT "order", visits, ward FROM predictions ORDER BY created_at')
+    rows = read(database, "SELECT dose, visits, ward FROM predictions ORDER BY created_at")
     assert rows == [[None, None, None], [1.0, 1, 1], [None, None, None]]
     comments = read(
         database,
         "SELECT format_type(atttypid, -1), col_description(attrelid, attnum) FROM pg_attribute"
-        " WHERE attrelid = CAST('predictions' AS regclass) AND attname IN ('order', 'visits', 'ward') ORDER BY attnum",
+        " WHERE attrelid = CAST('predictions' AS regclass) AND attname IN ('dose', 'visits', 'ward') ORDER BY attnum",
     )
     assert comments == [
         ["double precision", "Dose 'per day' (µg/m²)"],
@@ -115,18 +115,24 @@ def test_choices_follow_the_table_and_older_rows_keep_theirs(database: Database,
 @pytest.mark.parametrize(
     ("feature", "fault"),
     [
-        (integer("order", "Dose", "", 0, 10, example=1), "column order is double precision, but the feature needs big"),
-        (real("caller", "Caller", "", 0, 10, example=1), "the service itself has a column caller"),
-        (real("recorded_at", "Recorded", "", 0, 10, example=1), "the service itself has a column recorded_at"),
+        (
+            integer("dose", "Dose", "", 0, 10, example=1),
+            "column dose is double precision, but the feature needs bigint",
+        ),
+        (
+            choices("visits", "Visits", {0: "0", 1: "1"}, example=1),
+            "column visits is bigint, but the feature needs sma",
+        ),
     ],
 )
-def test_feature_whose_name_is_taken_is_refused(
+def test_feature_whose_column_has_another_type_is_refused(
     feature: Feature, fault: str, database: Database, migrate: Migrate
 ) -> None:
-    migrate(change(DOSE))
+    migrate(change(DOSE, VISITS))
     with pytest.raises(MigrationError, match=fault):
-        migrate(change(VISITS, feature))
-    assert read(database, "SELECT FROM pg_attribute WHERE attname = 'visits'") == []
+        migrate(change(WARD, feature))
+    # Nothing of it was kept.
+    assert read(database, "SELECT FROM pg_attribute WHERE attname = 'ward'") == []
 
 
 def test_replay_knows_its_records_again_after_a_feature_was_added(database: Database, migrate: Migrate) -> None:

@@ -55,8 +55,9 @@ def run_postgres(
     data.mkdir(mode=0o700, parents=True)
     cluster.give_away_from_root(data)
     prefix = cluster.build_prefix(data)
+    initdb_options = ("--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8", "--no-locale")
     subprocess.run(
-        [*prefix, find_server("initdb"), "-D", data, "-U", USER, "--auth=scram-sha-256", "--pwfile=/dev/stdin"],
+        [*prefix, find_server("initdb"), "-D", data, "-U", USER, *initdb_options],
         cwd=data,
         env=build_environment(),
         input=cluster.PASSWORD,
