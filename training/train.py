@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from problem.table import TABLE
 from training import DEFAULT_EPOCHS, DEFAULT_SEED
 from training.data import load_rows
 from training.export import export_bundle
@@ -30,7 +31,7 @@ def train_model(
     with show_progress(console, "Training the model", "epoch", epochs) as report_epoch:
         ensemble, curves = fit_ensemble(rows, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)
     seconds = time.perf_counter() - started
-    with show_progress(console, "Validating on held-out patients", "epoch", epochs) as report_epoch:
+    with show_progress(console, f"Validating on held-out {TABLE.cases}", "epoch", epochs) as report_epoch:
         validation = validate_training(rows, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)
     with console.status("Exporting and comparing with the trained model"):
         run = TrainingRun(
