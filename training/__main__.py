@@ -12,7 +12,7 @@ from rich.console import Console
 
 from lambda_app.model.bundle import MANIFEST
 from problem.table import TABLE
-from training import DEFAULT_EPOCHS, DEFAULT_SEED
+from training import DEFAULT_EPOCHS, DEFAULT_SEED, LEAST_EPOCHS
 from training.errors import RegistryError, TrainingError
 from training.options import one_of, report_errors, whole_number
 from training.progress import show_progress
@@ -61,11 +61,12 @@ ScheduleOption = Annotated[
     ),
 ]
 Epochs = Annotated[
-    int,
+    int | None,
     typer.Option(
         parser=whole_number(1, 100_000),
         metavar="NUMBER",
         help=f"How often to go through the {TABLE.cases}: so often with cosine, at most so often with plateau.",
+        show_default=f"{DEFAULT_EPOCHS}, down to {LEAST_EPOCHS} where the rows are many",
     ),
 ]
 Bucket = Annotated[
@@ -82,7 +83,7 @@ def train(
     ] = MODELS,
     seed: Seed = DEFAULT_SEED,
     schedule: ScheduleOption = "cosine",
-    epochs: Epochs = DEFAULT_EPOCHS,
+    epochs: Epochs = None,
 ) -> None:
     """Train a model and write it to disk with its figures."""
     console = Console()
@@ -108,7 +109,7 @@ def evaluate(
     ] = BUILD,
     seed: Seed = DEFAULT_SEED,
     schedule: ScheduleOption = "cosine",
-    epochs: Epochs = DEFAULT_EPOCHS,
+    epochs: Epochs = None,
 ) -> None:
     """Compare the model with simpler ones (some minutes)."""
     console = Console()
@@ -116,7 +117,7 @@ def evaluate(
         from training.baselines import BASELINES, MOST_ROWS, choose_baselines  # noqa: PLC0415
         from training.data import load_rows  # noqa: PLC0415
         from training.evaluate import compare_models, describe_comparison, draw_folds  # noqa: PLC0415
-        from training.fit import Schedule  # noqa: PLC0415
+        from training.fit import Schedule, choose_epochs  # noqa: PLC0415
         from training.report import print_report, write_report  # noqa: PLC0415
     with report_errors(TrainingError):
         output.mkdir(parents=True, exist_ok=True)
@@ -131,7 +132,7 @@ def evaluate(
             folds,
             baselines,
             seed=seed,
-            epochs=epochs,
+            epochs=epochs or choose_epochs(len(rows)),
             schedule=Schedule(schedule),
             show_progress=partial(show_progress, console),
         )

@@ -31,7 +31,7 @@ def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
     figure, (left, right) = start_figure(10, 5.4, (1, 1))
     left.axhline(nominal, color="black", linestyle="--", linewidth=1, label=f"Promised, {100 * nominal:.0f} %")
     _draw_shares(left, places - 0.1, validation.covered, thirds, BLUE, "o", "The model's intervals")
-    label = f"One width for all, ±{format_figure(margin, 3)}"
+    label = f"One width for all, ±{format_figure(margin, 2)}"
     _draw_shares(left, places + 0.1, find_covered(validation.actual, around), thirds, ORANGE, "D", label)
     left.set(xlim=(-0.5, len(thirds) - 0.5), ylim=(None, 1))
     left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from lambda_app.model.interval import IntervalCalibration
 from lambda_app.model.tensorflow import FoldAnswers
 from problem.inputs import find_input_map
+from training import DEFAULT_EPOCHS, LEAST_EPOCHS
 from training.calibrate import calibrate_intervals
 from training.data import Rows
 from training.network import (
@@ -147,6 +148,12 @@ def _fit(
 def count_batches(rows: int) -> int:
     """The batches of an epoch over so many rows."""
     return max(BATCHES_PER_EPOCH, -(-rows // LARGEST_BATCH))
+
+
+def choose_epochs(rows: int) -> int:
+    """As many epochs as take the steps of DEFAULT_EPOCHS on a small table, and LEAST_EPOCHS at least."""
+    steps = DEFAULT_EPOCHS * BATCHES_PER_EPOCH
+    return max(LEAST_EPOCHS, round(steps / count_batches(rows)))
 
 
 def _plan(
