@@ -62,8 +62,8 @@ SHA-256 of the rows: `{description["data_sha256"]}`.
 
 {_table(("Name", "Meaning", "Unit", "Range seen"), rows)}
 
-The target is `{target.name}`, {target.meaning} ({target.unit}), from {outcomes["minimum"]:g} to {outcomes["maximum"]:g}
-in these {TABLE.cases}."""
+The target is `{target.name}` ({target.unit}): {target.meaning}. In these {TABLE.cases} it runs from
+{outcomes["minimum"]:g} to {outcomes["maximum"]:g}."""
 
 
 def describe_model(description: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from training.joint import measure_joint
 RIDGE_PENALTIES = np.logspace(-1, 3, 30)
 PERMUTATIONS = 20
 # So many held-out rows of a fold say what a feature is worth.
-SHUFFLED_ROWS = 1_000
+SHUFFLED_ROWS = 200
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 

@@ -1,4 +1,4 @@
-"""Another table: the repository with nothing but problem/ replaced trains, passes its gates, is published and served."""
+"""Another table: the repository with nothing but problem/ replaced trains, passes its gates, publishes and serves."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -134,7 +134,7 @@ def test_start_does_not_grow_with_the_rows(model: Path) -> None:
 def test_model_card_speaks_of_this_table_alone(model: Path) -> None:
     card = (model / "model_card.md").read_text(encoding="utf-8")
     assert f"{ROWS} students of one college" in card
-    assert "Grade point average after the fall semester (grade points), from 0 to 4" in card
+    assert "`colgpa` (grade points): Grade point average after the fall semester. In these students" in card
     assert not re.search("patient|diabet|progression|disease", card)
 
 
