@@ -25,7 +25,7 @@ from training.validate import describe_validation
 
 
 def name_version(directory: Path, created_at: datetime) -> str:
-    """The UTC time, so that names sort by age, and eight digits of the digest of what is served."""
+    """The UTC time, so that names sort by time, and eight digits of the digest of what is served."""
     served = hashlib.sha256()
     for name in ("model.tflite", "scaler.json", INTERVAL):
         served.update((directory / name).read_bytes())

@@ -28,7 +28,6 @@ from training.rounding import choose_bin_edges, format_figure
 from training.run import TrainingRun
 from training.validate import Validation, score, split_by_prediction
 
-TARGET = f"{TABLE.target.meaning} ({TABLE.target.unit})"
 # More points than these hide each other.
 MOST_POINTS = 1_000
 
@@ -132,8 +131,8 @@ def draw_predictions(validation: Validation, nominal: float) -> Figure:
     limits = (everything.min() - margin, everything.max() + margin)
     axes.plot(limits, limits, color="black", linestyle="--", linewidth=1, label="Perfect prediction")
     axes.set(xlim=limits, ylim=limits, aspect="equal")
-    axes.set_xlabel(f"Predicted: {TARGET}")
-    axes.set_ylabel(f"Actual: {TARGET}")
+    axes.set_xlabel(f"Predicted: {TABLE.target.label}")
+    axes.set_ylabel(f"Actual: {TABLE.target.label}")
     scores = score(actual, predicted)
     axes.set_title(
         f"{_count_rows(len(actual))}\n"
@@ -157,7 +156,7 @@ def draw_residuals(validation: Validation) -> Figure:
     left.scatter(
         validation.predicted[drawn], residuals[drawn], s=20, color=BLUE, alpha=0.7, edgecolor="white", linewidth=0.5
     )
-    left.set_xlabel(f"Predicted: {TARGET}")
+    left.set_xlabel(f"Predicted: {TABLE.target.label}")
     left.set_ylabel(f"Actual minus predicted ({TABLE.target.unit})")
     left.legend(loc="upper right", **BARE_LEGEND)
     farthest = float(np.abs(residuals).max())

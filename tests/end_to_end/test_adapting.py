@@ -138,7 +138,7 @@ def test_model_card_speaks_of_this_table_alone(model: Path) -> None:
     assert not re.search("patient|diabet|progression|disease", card)
 
 
-def test_api_predicts_explains_and_refuses(api: Emulator, model: Path) -> None:
+def test_api_predicts_one_and_several_explains_and_refuses(api: Emulator, model: Path) -> None:
     answer = api.invoke(make_event("POST", "/predict", json.dumps(STUDENT)))
     assert answer["statusCode"] == 200
     assert answer["headers"]["x-prediction-record"] == "queue"
@@ -152,6 +152,12 @@ def test_api_predicts_explains_and_refuses(api: Emulator, model: Path) -> None:
     assert list(explanation["contributions"]) == list(STUDENT)
     total = explanation["base_value"] + sum(explanation["contributions"].values())
     assert total == pytest.approx(explanation["prediction"], abs=1e-5)
+
+    answer = api.invoke(
+        make_event("POST", "/predict/batch", json.dumps({"students": [STUDENT, {**STUDENT, "sat": 1400}]}))
+    )
+    first, second = json.loads(answer["body"])["predictions"]
+    assert first["prediction"] == pytest.approx(one["prediction"], abs=1e-5) < second["prediction"]
 
     refused = api.invoke(make_event("POST", "/predict", json.dumps({**STUDENT, "sat": 920.5, "athlete": 2})))
     assert refused["statusCode"] == 422

@@ -34,7 +34,7 @@ student.""",
         integer("tothrs", "Credit hours so far", "hours", 0, 250, example=43),
         choices("athlete", "Member of a college team", {0: "No", 1: "Yes"}, example=1),
     ),
-    target=Target("colgpa", "Grade point average after the fall semester", "grade points", 0.0, 4.0),
+    target=Target("colgpa", "Grade point average after the fall semester", "grade points", 0.0, 4.0, example=2.04),
     relations=(
         Relation(
             "hsperc",
