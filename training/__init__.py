@@ -10,3 +10,4 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Here, so that the command line can show them without importing TensorFlow.
 DEFAULT_SEED = 1
 DEFAULT_EPOCHS = 40
+LEAST_EPOCHS = 10

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 
 from lambda_app.model.bundle import MANIFEST
-from training import DEFAULT_EPOCHS, DEFAULT_SEED
+from problem.table import TABLE
+from training import DEFAULT_EPOCHS, DEFAULT_SEED, LEAST_EPOCHS
 from training.errors import RegistryError, TrainingError
 from training.options import one_of, report_errors, whole_number
 from training.progress import show_progress
@@ -23,6 +24,7 @@ from training.registry import (
     show_version,
     upload_bundle,
 )
+from training.rounding import format_figure
 from training.storage import connect_storage
 from training.versions import print_versions
 
@@ -54,16 +56,17 @@ ScheduleOption = Annotated[
     typer.Option(
         parser=one_of("cosine", "plateau"),
         metavar="cosine|plateau",
-        help="How the learning rate falls: along a cosine, or by half each time that patients who were left out are "
+        help=f"How the learning rate falls: along a cosine, or by half each time that left-out {TABLE.cases} are "
         "predicted no better, until that no longer helps.",
     ),
 ]
 Epochs = Annotated[
-    int,
+    int | None,
     typer.Option(
         parser=whole_number(1, 100_000),
         metavar="NUMBER",
-        help="How often to go through the patients: so often with cosine, at most so often with plateau.",
+        help=f"How often to go through the {TABLE.cases}: so often with cosine, at most so often with plateau.",
+        show_default=f"{DEFAULT_EPOCHS}, down to {LEAST_EPOCHS} where the rows are many",
     ),
 ]
 Bucket = Annotated[
@@ -80,7 +83,7 @@ def train(
     ] = MODELS,
     seed: Seed = DEFAULT_SEED,
     schedule: ScheduleOption = "cosine",
-    epochs: Epochs = DEFAULT_EPOCHS,
+    epochs: Epochs = None,
 ) -> None:
     """Train a model and write it to disk with its figures."""
     console = Console()
@@ -92,9 +95,9 @@ def train(
         directory = train_model(output, seed, epochs, Schedule(schedule), console)
         metrics = json.loads((directory / MANIFEST).read_bytes())["metrics"]["held_out"]
     _print(
-        f"Held out, {metrics['rows']} patients: RMSE {metrics['rmse']:.2f}, MAE {metrics['mae']:.2f}, "
-        f"R² {metrics['r2']:.3f}; {metrics['coverage']:.1%} lie in their interval, {metrics['mean_width']:.1f} wide "
-        "on average",
+        f"Held out, {metrics['rows']} {TABLE.cases}: RMSE {format_figure(metrics['rmse'])}, "
+        f"MAE {format_figure(metrics['mae'])}, R² {metrics['r2']:.3f}; {metrics['coverage']:.1%} lie in their "
+        f"interval, {format_figure(metrics['mean_width'])} wide on average",
     )
     _print(f"Trained {directory}")
 
@@ -106,25 +109,30 @@ def evaluate(
     ] = BUILD,
     seed: Seed = DEFAULT_SEED,
     schedule: ScheduleOption = "cosine",
-    epochs: Epochs = DEFAULT_EPOCHS,
+    epochs: Epochs = None,
 ) -> None:
     """Compare the model with simpler ones (some minutes)."""
     console = Console()
     with console.status("Loading TensorFlow"):
-        from training.baselines import BASELINES  # noqa: PLC0415
+        from training.baselines import BASELINES, MOST_ROWS, choose_baselines  # noqa: PLC0415
         from training.data import load_rows  # noqa: PLC0415
         from training.evaluate import compare_models, describe_comparison, draw_folds  # noqa: PLC0415
-        from training.fit import Schedule  # noqa: PLC0415
+        from training.fit import Schedule, choose_epochs  # noqa: PLC0415
         from training.report import print_report, write_report  # noqa: PLC0415
     with report_errors(TrainingError):
         output.mkdir(parents=True, exist_ok=True)
         rows = load_rows()
+        folds = draw_folds(rows)
+        fitted = max(len(training) for training, _ in folds)
+        baselines = choose_baselines(fitted)
+        for name in sorted(BASELINES.keys() - baselines.keys()):
+            _print(f"Skipping {name}: it copes with {MOST_ROWS[name]:,} rows, and {fitted:,} are to be fitted to")
         comparison = compare_models(
             rows,
-            draw_folds(rows),
-            BASELINES,
+            folds,
+            baselines,
             seed=seed,
-            epochs=epochs,
+            epochs=epochs or choose_epochs(len(rows)),
             schedule=Schedule(schedule),
             show_progress=partial(show_progress, console),
         )
@@ -154,7 +162,7 @@ def publish(
 ) -> None:
     """Upload a trained model as a version that never changes.
 
-    Refused unless the model is good enough: on patients it has not seen it is no worse than ridge regression and its
+    Refused unless the model is good enough: on rows it has not seen it is no worse than ridge regression and its
     intervals hold as often as promised, and in the form that is served it answers as it was trained.
     """
     with _open_registry(bucket) as client:

@@ -1,4 +1,4 @@
-"""What the ensemble must beat: classical models, each tuned within the rows it is fitted to, and one network alone."""
+"""Builds the simpler models that the ensemble is compared with, each tuned within the rows it is fitted to."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVR
 
+from problem.table import TABLE
 from training.validate import build_ridge
 
 Features = NDArray[np.float64]
@@ -24,7 +25,7 @@ Targets = NDArray[np.float64]
 
 
 class Regressor(Protocol):
-    """What scikit-learn calls a regressor: features (n, 10) in real units, targets (n,)."""
+    """A regressor of scikit-learn: features (n, features) in the units of the table, targets (n,)."""
 
     def fit(self, features: Features, targets: Targets) -> "Regressor": ...
 
@@ -36,19 +37,19 @@ _INNER = KFold(5, shuffle=True, random_state=0)
 
 
 def build_lasso() -> Regressor:
-    """L1 on the ten measurements."""
+    """L1 on the features."""
     model: Regressor = make_pipeline(StandardScaler(), LassoCV(cv=_INNER))
     return model
 
 
 def build_elastic_net() -> Regressor:
-    """L1 and L2 on the ten measurements."""
+    """L1 and L2 on the features."""
     model: Regressor = make_pipeline(StandardScaler(), ElasticNetCV(l1_ratio=[0.1, 0.5, 0.9], cv=_INNER))
     return model
 
 
 def build_second_order_lasso() -> Regressor:
-    """L1 on the measurements, their squares and their products: 65 terms."""
+    """L1 on the features, their squares and their products."""
     terms = PolynomialFeatures(2, include_bias=False)
     # Twice: standardised before, products are not mere sums of their factors; after, the penalty treats terms alike.
     model: Regressor = make_pipeline(StandardScaler(), terms, StandardScaler(), LassoCV(cv=_INNER, max_iter=10_000))
@@ -79,7 +80,7 @@ def build_gradient_boosting() -> Regressor:
 
 
 def build_gaussian_process() -> Regressor:
-    """A Gaussian kernel and noise, by marginal likelihood. One length for all: with ten it did worse (54.9)."""
+    """A Gaussian kernel and noise, by marginal likelihood, with one length for all features."""
     kernel = ConstantKernel() * RBF(5, (1e-1, 1e3)) + WhiteKernel()
     process = make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, random_state=0))
     model: Regressor = TransformedTargetRegressor(process, transformer=StandardScaler())
@@ -90,8 +91,8 @@ class SingleNetwork:
     """One network of the common design: two hidden layers, stopped by a fifth of the rows that it is fitted to."""
 
     HIDDEN_UNITS = (64, 32)
-    # The loss is in squared units of the target, thousands at first; a penalty of 0.01 would not be felt beside it.
-    L2_PENALTY = 10.0
+    # Of the variance of the target: the loss is in its squared units.
+    L2_PENALTY = 1.7e-3
     DROPOUT = 0.3
     BATCH_ROWS = 32
     MOST_EPOCHS = 500
@@ -122,13 +123,13 @@ class SingleNetwork:
         return self
 
     def predict(self, features: Features) -> Targets:
-        """Disease progression, (n,)."""
+        """Predict the targets, (n,)."""
         return np.asarray(self._network(self._scaler.transform(features), training=False), np.float64).reshape(-1)
 
     def _build(self, target_mean: float, target_scale: float) -> keras.Model:
-        layers = [keras.Input((10,))]
+        layers = [keras.Input((len(TABLE.features),))]
         for units in self.HIDDEN_UNITS:
-            penalty = keras.regularizers.L2(self.L2_PENALTY)
+            penalty = keras.regularizers.L2(self.L2_PENALTY * target_scale**2)
             layers += [
                 keras.layers.Dense(units, activation="relu", kernel_regularizer=penalty),
                 keras.layers.BatchNormalization(),
@@ -151,6 +152,19 @@ BASELINES: dict[str, Callable[[], Regressor]] = {
     "gaussian process": build_gaussian_process,
     "single network": SingleNetwork,
 }
+# The most rows that a model is fitted to; beyond that it takes hours, or memory for the square of the rows.
+MOST_ROWS = {
+    "svr": 2_000,
+    "gaussian process": 2_000,
+    "random forest": 10_000,
+    "gradient boosting": 10_000,
+    "single network": 10_000,
+}
+
+
+def choose_baselines(rows: int) -> dict[str, Callable[[], Regressor]]:
+    """The baselines that can cope with so many rows to be fitted to."""
+    return {name: build for name, build in BASELINES.items() if rows <= MOST_ROWS.get(name, rows)}
 
 
 def _search(model: Regressor, grid: Mapping[str, Sequence[float]]) -> Regressor:

@@ -1,4 +1,4 @@
-"""model_card.md: what a version is for and not for, what it learned from, how good it is and how sure that is."""
+"""model_card.md: the purpose of a version, its data, its figures and their limits, for a person to read."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -7,8 +7,9 @@ from typing import Any
 
 from problem import card, inputs
 from problem.table import TABLE
-from training.fit import BATCHES_PER_EPOCH, LEARNING_RATE, Schedule
+from training.fit import BATCHES_PER_EPOCH, LARGEST_BATCH, LEARNING_RATE, Schedule
 from training.network import DROPOUT, FOLDS, HIDDEN_UNITS, MEMBERS_PER_FOLD, OUTPUT_PENALTY, SCALE_PENALTY
+from training.rounding import count_decimals, format_figure
 
 MODEL_CARD = "model_card.md"
 SCHEDULES = {
@@ -33,7 +34,7 @@ def write_model_card(directory: Path, description: dict[str, Any]) -> None:
 
 
 def describe_purpose(description: dict[str, Any]) -> str:
-    """What it is, what it is for and what it is not for."""
+    """Name the version, its use and what it must not be used for."""
     created_at = datetime.fromisoformat(description["created_at"])
     return f"""# Model card: {description["version"]}
 
@@ -48,7 +49,8 @@ Version `{description["version"]}`, trained on {created_at:%Y-%m-%d at %H:%M} UT
 
 
 def describe_data(description: dict[str, Any]) -> str:
-    """Whom it learned from, and the ranges it has seen."""
+    """Describe the rows that it learned from, and the ranges it has seen."""
+    target, outcomes = TABLE.target, description["outcomes"]
     rows = (
         (f"`{feature.name}`", feature.meaning, feature.unit, f"{seen['minimum']:g} to {seen['maximum']:g}")
         for feature, seen in zip(TABLE.features, description["features"], strict=True)
@@ -60,61 +62,65 @@ SHA-256 of the rows: `{description["data_sha256"]}`.
 
 {_table(("Name", "Meaning", "Unit", "Range seen"), rows)}
 
-The target is a score of how far the disease has progressed after one year, from 25 to 346 in these patients."""
+The target is `{target.name}` ({target.unit}): {target.meaning}. In these {TABLE.cases} it runs from
+{outcomes["minimum"]:g} to {outcomes["maximum"]:g}."""
 
 
 def describe_model(description: dict[str, Any]) -> str:
-    """How the network is built and trained."""
+    """Describe how the network is built and trained."""
     training, parity = description["training"], description["parity"]
     return f"""## Model
 
-- {FOLDS} folds times {MEMBERS_PER_FOLD} members: each member learns from all patients but those of one fold, and the
-  prediction is the mean of all members.
+- {FOLDS} folds times {MEMBERS_PER_FOLD} members: each member learns from all {TABLE.cases} but those of one fold, and
+  the prediction is the mean of all members.
 - A member has {len(HIDDEN_UNITS)} hidden layers of {" and ".join(map(str, HIDDEN_UNITS))} units with ReLU, batch
   normalisation and dropout of {DROPOUT:g}, and a linear skip connection from its inputs to its output.
 - L2 penalties of {SCALE_PENALTY:g} on the scales of the normalisation and of {OUTPUT_PENALTY:g} on the last layer.
 - {inputs.DESCRIPTION}
-- Adam in {BATCHES_PER_EPOCH} batches an epoch, for at most {training["epochs"]} epochs, by the schedule
+- Adam in {BATCHES_PER_EPOCH} batches an epoch or more, of at most {LARGEST_BATCH} rows, for at most
+  {training["epochs"]} epochs, by the schedule
   {training["schedule"]}: the learning rate starts at {LEARNING_RATE:g} and {SCHEDULES[training["schedule"]]}.
   It took {training["seconds"]:.1f} seconds.
-- What is served is converted to LiteRT. On {parity["rows"]} patients it differs from the trained network by at most
-  {parity["largest_difference"]:.1g}; {parity["tolerance"]:g} is allowed."""
+- What is served is converted to LiteRT. On {parity["rows"]} {TABLE.cases} it differs from the trained network by at
+  most {parity["largest_difference"]:.1g}; {parity["tolerance"]:.2g} is allowed."""
 
 
 def describe_figures(metrics: dict[str, Any]) -> str:
-    """How good it is on patients it has not seen, and whether that is better than a linear model."""
+    """Tell how good it is on rows it has not seen, beside a linear model."""
     held_out, ridge, confidence = metrics["held_out"], metrics["ridge"], metrics["confidence"]
-    rows = (
-        ("RMSE", f"{held_out['rmse']:.2f}", _span(confidence["rmse"], 2), f"{ridge['rmse']:.2f}"),
-        ("MAE", f"{held_out['mae']:.2f}", _span(confidence["mae"], 2), f"{ridge['mae']:.2f}"),
-        ("R²", f"{held_out['r2']:.3f}", _span(confidence["r2"], 3), f"{ridge['r2']:.3f}"),
-    )
+    decimals = count_decimals(held_out["rmse"])
+    rows = [
+        (name, f"{held_out[key]:.{places}f}", _span(confidence[key], places), f"{ridge[key]:.{places}f}")
+        for name, key, places in (("RMSE", "rmse", decimals), ("MAE", "mae", decimals), ("R²", "r2", 3))
+    ]
     ends = confidence["rmse_less_ridge"]
     return f"""## How good it is
 
 {_table(("", "This model", "95 % interval", "Ridge regression"), rows)}
 
-The RMSE is {held_out["rmse"] - ridge["rmse"]:+.2f} against ridge regression (95 % interval {_span(ends, 2)}).
+The RMSE is {held_out["rmse"] - ridge["rmse"]:+.{decimals}f} against ridge regression (95 % interval
+{_span(ends, decimals)}).
 {judge_difference(ends)}
 
-Measured on {held_out["rows"]} held-out patients: every patient is held out once, in {held_out["folds"]} folds, and
-predicted by an ensemble that was trained without that fold in the same way. Ridge regression is judged on the same
-folds. The served network itself learned from all patients, so none are left to measure it on. The intervals come from
-drawing the patients again with replacement; they do not include what another seed would change."""
+Measured on {held_out["rows"]} held-out {TABLE.cases}: every {TABLE.case} is held out once, in {held_out["folds"]}
+folds, and predicted by an ensemble that was trained without that fold in the same way. Ridge regression is judged on
+the same folds. The served network itself learned from all {TABLE.cases}, so none are left to measure it on. The
+intervals come from drawing the {TABLE.cases} again with replacement; they do not include what another seed would
+change."""
 
 
 def judge_difference(ends: Sequence[float]) -> str:
-    """In words, what the interval of RMSE less that of ridge regression says."""
+    """Put the interval of RMSE less that of ridge regression into words."""
     lower, upper = ends
     if upper < 0:
-        return "The interval excludes zero: on such patients the network predicts better than ridge regression."
+        return f"The interval excludes zero: on such {TABLE.cases} the network predicts better than ridge regression."
     if lower > 0:
-        return "The interval excludes zero: on such patients the network predicts worse than ridge regression."
-    return "The interval includes zero: these patients do not show that the network predicts better or worse."
+        return f"The interval excludes zero: on such {TABLE.cases} the network predicts worse than ridge regression."
+    return f"The interval includes zero: these {TABLE.cases} do not show that the network predicts better or worse."
 
 
 def describe_intervals(description: dict[str, Any]) -> str:
-    """What the prediction intervals promise, and what they kept."""
+    """Tell what the prediction intervals promise, and how often they kept it."""
     interval, metrics = description["interval"], description["metrics"]
     held_out = metrics["held_out"]
     thirds = zip(
@@ -122,69 +128,68 @@ def describe_intervals(description: dict[str, Any]) -> str:
     )
     nominal, outside = interval["coverage"], held_out["outside"]
     all_rows = [*thirds, ("All", held_out["coverage"], held_out["mean_width"])]
-    rows = ((name, _percent(coverage), f"{width:.0f}") for name, coverage, width in all_rows)
+    rows = ((name, _percent(coverage), format_figure(width, 3)) for name, coverage, width in all_rows)
     return f"""## Prediction intervals
 
-Every prediction comes with an interval that is meant to hold the truth for {_percent(nominal, 0)} of patients like
-those of the study (cross-conformal, {interval["method"]}; its width follows the error to be expected at that
-prediction). On {held_out["rows"] - outside["rows"]} held-out patients like those of the training without them it did so
-for {_percent(held_out["coverage"])} (95 % interval {_percent_span(metrics["confidence"]["coverage"])}).
+Every prediction comes with an interval that is meant to hold the truth for {_percent(nominal, 0)} of {TABLE.cases} like
+those it learned from (cross-conformal prediction, {interval["method"]}; its width follows the error to be expected at
+that prediction). On {held_out["rows"] - outside["rows"]} held-out {TABLE.cases} like those of the training without them
+it did so for {_percent(held_out["coverage"])} (95 % interval {_percent_span(metrics["confidence"]["coverage"])}).
 
 {_table(("Third of the predictions", "Coverage", "Mean width"), rows)}
 
 Theory alone promises less, for {interval["method"]} about {_percent(2 * nominal - 1, 0)}: go by what was measured.
 
-Nothing is promised to a patient with a measurement outside the ranges above, to one whose measurements contradict each
-other, and to one whose measurements are together further from the mean of the study than those of
-{_percent(description["joint"]["quantile"], 0)} of its patients. The answer says so, and its interval is made for the
-largest error that is expected anywhere, in proportion wider the further out.
+Nothing is promised for a {TABLE.case} with a feature outside the ranges above, for one whose features contradict each
+other, and for one whose features are together further from the mean of the training than those of
+{_percent(description["joint"]["quantile"], 0)} of its {TABLE.cases}. The answer says so, and its interval is made for
+the largest error that is expected anywhere, in proportion wider the further out.
 {_describe_outside(outside)}"""
 
 
 def _describe_outside(outside: dict[str, Any]) -> str:
     if not outside["rows"]:
-        return "None of the held-out patients was one of them."
+        return f"None of the held-out {TABLE.cases} was one of them."
     return (
-        f"{outside['rows']} of the held-out patients were such; their intervals, {outside['mean_width']:.0f} wide on "
-        f"average, held the truth for {_percent(outside['coverage'])}."
+        f"{outside['rows']} of the held-out {TABLE.cases} were such; their intervals, "
+        f"{format_figure(outside['mean_width'], 3)} wide on average, held the truth for "
+        f"{_percent(outside['coverage'])}."
     )
 
 
 def describe_limits(metrics: dict[str, Any]) -> str:
-    """What a reader must not take from the figures."""
+    """Tell what a reader must not take from the figures."""
     lower, upper = metrics["confidence"]["rmse"]
     rows = metrics["held_out"]["rows"]
     return f"""## Limits
 
-- {rows} patients of one study. Its time, place and the patients' ethnicity are not known here, and nothing says that
-  other people are like them.
-- It was measured where it was trained: on patients of the same study, never on another one.
-- With {rows} patients the figures are uncertain: the RMSE by about ±{(upper - lower) / 2:.1f}.
+{card.LIMITS}
+- It was measured where it was trained: on {TABLE.cases} of the same data, never on others.
+- With {rows} {TABLE.cases} the figures are uncertain: the RMSE by about ±{format_figure((upper - lower) / 2, 2)}.
 - A single prediction can be far off: see the widths above.
-- The coverage holds on average over patients like the study's, not for each person.
-- The service accepts patients unlike those of the study, and warns. Neither prediction nor interval can be relied on
-  there.
-- It is not a medical device."""
+- The coverage holds on average over {TABLE.cases} like these, not for each {TABLE.case}.
+- The service accepts {TABLE.cases} unlike these, and warns. Neither prediction nor interval can be relied on there."""
 
 
 def describe_plots(nominal: float) -> str:
-    """The pictures, and how to read each."""
+    """Show the plots, and tell how to read each."""
     return f"""## Plots
 
-![Importance of the measurements](feature_importance.png)
+![Importance of the features](feature_importance.png)
 
-By how much the error grows when a measurement is shuffled among held-out patients; a bar near zero means that the model
-does as well without it. Total cholesterol, LDL and HDL belong together, so the bars may overstate them.
+By how much the error grows when a feature is shuffled among held-out {TABLE.cases}; a bar near zero means that the
+model does as well without it. Where features follow from each other, the bars may overstate them.
 
 ![Learning curves of the members](learning_curves.png)
 
-Each thin line is a member, each thick one the mean: how far off the members are on the patients they learn from, and on
-those they leave out. Where the second no longer falls, more epochs gain nothing.
+Each thin line is a member, each thick one the mean: how far off the members are on the {TABLE.cases} they learn from,
+and on those they leave out. Where the second no longer falls, more epochs gain nothing.
 
-![Predicted and actual progression](predicted_vs_actual.png)
+![Predicted and actual {TABLE.target.name}](predicted_vs_actual.png)
 
-Each point is a held-out patient: its place across is the prediction, its height the truth. The bar behind it is the
-{_percent(nominal, 0)} interval; points outside their bars are marked. On the diagonal the prediction would be perfect.
+Each point is a held-out {TABLE.case}: its place across is the prediction, its height the truth. The bar behind it is
+the {_percent(nominal, 0)} interval; points outside their bars are marked. On the diagonal the prediction would be
+perfect.
 
 ![Residuals](residuals.png)
 
@@ -197,7 +202,7 @@ beside one width for all."""
 
 
 def describe_repetition(description: dict[str, Any]) -> str:
-    """How to make it again."""
+    """Tell how to make it again."""
     training = description["training"]
     libraries = ", ".join(f"{name} {version}" for name, version in description["libraries"].items())
     return f"""## How to repeat it

@@ -1,4 +1,4 @@
-"""The picture of what the intervals are worth, and the figures in it."""
+"""Draws coverage and width of the intervals by thirds of the prediction."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from problem.table import TABLE
 from training.calibrate import find_constant_margin
 from training.figure import BLUE, GREY, ORANGE, TITLE_POINTS, start_figure
+from training.rounding import count_decimals, format_figure
 from training.validate import Validation, find_covered, split_by_prediction
 
 STANDARD_ERRORS = 1.96  # to either side, for 95 %
 
 
 def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
-    """Whether intervals keep their promise for low and high predictions alike, and what width that takes.
+    """Draw how often intervals hold the truth for low and high predictions, and how wide they are.
 
-    For comparison one width for all, by split conformal prediction on the same residuals. Of those alone to whom a
+    For comparison one width for all, by split conformal prediction on the same residuals. Of the rows alone for which a
     coverage is promised.
     """
     validation = validation.promised
@@ -29,27 +31,31 @@ def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
     figure, (left, right) = start_figure(10, 5.4, (1, 1))
     left.axhline(nominal, color="black", linestyle="--", linewidth=1, label=f"Promised, {100 * nominal:.0f} %")
     _draw_shares(left, places - 0.1, validation.covered, thirds, BLUE, "o", "The model's intervals")
-    label = f"One width for all, ±{margin:.0f}"
+    label = f"One width for all, ±{format_figure(margin, 2)}"
     _draw_shares(left, places + 0.1, find_covered(validation.actual, around), thirds, ORANGE, "D", label)
     left.set(xlim=(-0.5, len(thirds) - 0.5), ylim=(None, 1))
     left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     left.set_title("How often they hold the truth")
-    left.set_ylabel("Share of patients, with its 95 % interval")
+    left.set_ylabel(f"Share of {TABLE.cases}, with its 95 % interval")
     widths = np.diff(validation.intervals, axis=1)[:, 0]
     bars = right.bar(places, [widths[third].mean() for third in thirds], color=BLUE, width=0.6)
-    right.bar_label(bars, fmt="%.0f", padding=3, color=GREY)
+    right.bar_label(bars, fmt=lambda width: format_figure(width, 3), padding=3, color=GREY)
     right.axhline(2 * margin, color=ORANGE, linewidth=2)
     right.margins(y=0.1)
     right.set_title("How wide they are")
-    right.set_ylabel("Mean width (points of the score)")
-    ends = [f"{validation.predicted[third].min():.0f} to {validation.predicted[third].max():.0f}" for third in thirds]
+    right.set_ylabel(f"Mean width ({TABLE.target.unit})")
+    decimals = count_decimals(float(np.ptp(validation.predicted)), 3)
+    ends = [
+        f"{validation.predicted[third].min():.{decimals}f} to {validation.predicted[third].max():.{decimals}f}"
+        for third in thirds
+    ]
     for axes in (left, right):
         axes.set_xticks(places, ends)
         axes.grid(visible=False, axis="x")
-        axes.set_xlabel("Prediction, in thirds of the patients")
+        axes.set_xlabel(f"Prediction ({TABLE.target.unit}), in thirds of the {TABLE.cases}")
     covered = float(validation.covered.mean())
     figure.suptitle(
-        f"{100 * covered:.1f} % of {len(widths)} held-out patients are inside their {100 * nominal:.0f} % interval",
+        f"{100 * covered:.1f} % of {len(widths)} held-out {TABLE.cases} are in their {100 * nominal:.0f} % interval",
         fontsize=TITLE_POINTS,
     )
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
@@ -62,7 +68,7 @@ def measure_constant_margin(validation: Validation, nominal: float) -> float:
 
 
 def estimate_share(share: float, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share of `count` patients."""
+    """Wilson's 95 % interval for a share of `count` rows."""
     square = STANDARD_ERRORS**2 / count
     centre = share + square / 2
     margin = STANDARD_ERRORS * float(np.sqrt(share * (1 - share) / count + square / (4 * count)))
@@ -78,7 +84,7 @@ def _draw_shares(
     marker: str,
     label: str,
 ) -> None:
-    """What share of each group is held, with its 95 % interval."""
+    """Draw the share of each group that is held, with its 95 % interval."""
     shares = np.array([held[group].mean() for group in groups])
     ends = np.array([estimate_share(share, len(group)) for share, group in zip(shares, groups, strict=True)])
     axes.errorbar(places, shares, np.abs(ends.T - shares), fmt=marker, color=color, capsize=4, label=label)

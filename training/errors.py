@@ -1,4 +1,4 @@
-"""What can go wrong from data to registry; each text is one line that a person can act on."""
+"""The errors from data to registry; each text is one line that a person can act on."""
 
 
 class TrainingError(Exception):

@@ -17,12 +17,13 @@ from lambda_app.model.tensorflow import FoldAnswers
 from problem.table import TABLE
 from training.card import write_model_card
 from training.fit import Ensemble
+from training.gates import find_parity_tolerance
 from training.manifest import describe_version, name_version, write_manifest
 from training.parity import check_parity
 from training.plots import draw_plots
 from training.run import TrainingRun
 
-# One patient, and so many that a row costs a third of what it does alone: among 8 it costs more, among more no less.
+# One row, and so many that a row costs a third of what it does alone: among 8 it costs more, among more no less.
 # Of so many and no others the shapes are known when the file is written.
 SIGNATURE_ROWS = (1, 32)
 
@@ -36,7 +37,9 @@ def export_bundle(output: Path, run: TrainingRun) -> Path:
         directory.mkdir()
         write_training_artifacts(directory, run.ensemble)
         write_serving_artifacts(directory, run.ensemble)
-        parity = check_parity(directory, run.rows.features)
+        targets = run.rows.targets
+        tolerance = find_parity_tolerance(float(targets.min()), float(targets.max()))
+        parity = check_parity(directory, run.rows.features, tolerance)
         draw_plots(directory, run)
         version = name_version(directory, created_at)
         description = describe_version(version, created_at, run, parity)
@@ -70,7 +73,7 @@ def _convert_network(network: keras.Model) -> bytes:
     archive.track(answers)
     names = {rows: f"rows_{rows}" for rows in SIGNATURE_ROWS}
     for rows, name in names.items():
-        inputs = tf.TensorSpec((rows, len(TABLE.features)), tf.float32, name="measurements")
+        inputs = tf.TensorSpec((rows, len(TABLE.features)), tf.float32, name="features")
         archive.add_endpoint(name, answers.call, input_signature=[inputs])
     with tempfile.TemporaryDirectory() as saved_model:
         # By way of a SavedModel: converted from a function of the live network, the variables are not

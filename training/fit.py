@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from lambda_app.model.interval import IntervalCalibration
 from lambda_app.model.tensorflow import FoldAnswers
 from problem.inputs import find_input_map
+from training import DEFAULT_EPOCHS, LEAST_EPOCHS
 from training.calibrate import calibrate_intervals
 from training.data import Rows
 from training.network import (
@@ -27,6 +28,10 @@ from training.network import (
 
 LEARNING_RATE = 1e-2
 BATCHES_PER_EPOCH = 3
+# Or more batches, where they would be larger: what a batch takes in memory must not grow with the rows.
+LARGEST_BATCH = 512
+# So many rows of each member are enough to follow it by.
+FOLLOWED_ROWS = 1_000
 STOPPING_PATIENCE_EPOCHS = 30
 PLATEAU_PATIENCE_EPOCHS = 10
 
@@ -54,7 +59,7 @@ class Ensemble:
     calibration: IntervalCalibration
 
     def predict(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Disease progression, (n,), of measurements in real units, (n, 10)."""
+        """Predict the target, (n,), from features in the units of the table, (n, features)."""
         return self.answer(features)[0]
 
     def predict_intervals(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -62,7 +67,7 @@ class Ensemble:
         return np.array([self.calibration.predict(means) for means in self.answer(features)[1].tolist()])
 
     def answer(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Disease progression, (n,), and what the members of each fold say, (n, folds)."""
+        """Predict the target, (n,), and what the members of each fold say, (n, folds)."""
         return self._fold_answers(self.scaler.transform(features))
 
     @cached_property
@@ -120,7 +125,8 @@ def _fit(
     left_out = _stack(tasks, generator, left_out=True)
 
     network = build_members(MEMBERS * len(tasks))
-    rate, callbacks, stopping = _plan(schedule, epochs)
+    batches = count_batches(len(learned[0]))
+    rate, callbacks, stopping = _plan(schedule, epochs, batches)
     callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report_epoch(epoch + 1)))
     if recorder:
         recorder.follow(learned, left_out, np.repeat([task.target_scale for task in tasks], MEMBERS))
@@ -129,7 +135,7 @@ def _fit(
     network.fit(
         *learned,
         validation_data=left_out if stopping else None,
-        batch_size=-(-len(learned[0]) // BATCHES_PER_EPOCH),
+        batch_size=-(-len(learned[0]) // batches),
         epochs=epochs,
         verbose=0,
         callbacks=callbacks,
@@ -139,8 +145,19 @@ def _fit(
     return ensembles, stopping.best_epoch + 1 if stopping else epochs
 
 
+def count_batches(rows: int) -> int:
+    """The batches of an epoch over so many rows."""
+    return max(BATCHES_PER_EPOCH, -(-rows // LARGEST_BATCH))
+
+
+def choose_epochs(rows: int) -> int:
+    """As many epochs as take the steps of DEFAULT_EPOCHS on a small table, and LEAST_EPOCHS at least."""
+    steps = DEFAULT_EPOCHS * BATCHES_PER_EPOCH
+    return max(LEAST_EPOCHS, round(steps / count_batches(rows)))
+
+
 def _plan(
-    schedule: Schedule, epochs: int
+    schedule: Schedule, epochs: int, batches: int
 ) -> tuple[
     float | keras.optimizers.schedules.LearningRateSchedule,
     list[keras.callbacks.Callback],
@@ -148,7 +165,7 @@ def _plan(
 ]:
     """The learning rate, the callbacks that change it, and the one that stops, if any does."""
     if schedule is Schedule.COSINE:
-        return keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * BATCHES_PER_EPOCH), [], None
+        return keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * batches), [], None
     # Not the loss, in which the penalties keep falling when the errors no longer do.
     watched = "val_mse"
     stopping = keras.callbacks.EarlyStopping(watched, patience=STOPPING_PATIENCE_EPOCHS, restore_best_weights=True)
@@ -160,14 +177,15 @@ class _Task:
     """The training rows of one ensemble: scaled by themselves, dealt into folds."""
 
     def __init__(self, rows: Rows, generator: np.random.Generator) -> None:
-        # Fitted on the training rows alone: who is to be predicted must be as new to the scaler as a patient is. The
-        # members share it, so those who leave a fold out know its part in mean and spread, and nothing else of it.
+        # Fitted on the training rows alone: a held-out row must be as new to the scaler as a new case is. The members
+        # share it, so those that leave a fold out know its part in mean and spread, and nothing else of it.
         self.scaler = StandardScaler().fit(rows.features)
         scaled = self.scaler.transform(rows.features)
         self.input_map = find_input_map(self.scaler.scale_, scaled)
         self.target_mean, self.target_scale = float(rows.targets.mean()), float(rows.targets.std())
-        self.inputs = scaled @ self.input_map
-        self.standard_targets = (rows.targets - self.target_mean) / self.target_scale
+        # In the network's precision at once: every member gets a copy.
+        self.inputs = (scaled @ self.input_map).astype(np.float32)
+        self.standard_targets = ((rows.targets - self.target_mean) / self.target_scale).astype(np.float32)
         self.fold_of_row = generator.permutation(np.resize(np.arange(FOLDS), len(rows)))
         self._rows = rows
 
@@ -187,7 +205,7 @@ class _Task:
 
 
 def _stack(tasks: Sequence[_Task], generator: np.random.Generator, *, left_out: bool) -> Stack:
-    """Inputs, (rows, members, 10), and targets, (rows, members), of all members of all tasks.
+    """Stack inputs, (rows, members, features), and targets, (rows, members), of all members of all tasks.
 
     Where a member has fewer rows than another, some of its rows stand twice.
     """
@@ -195,7 +213,7 @@ def _stack(tasks: Sequence[_Task], generator: np.random.Generator, *, left_out: 
     length = max(len(rows) for _, rows in drawn)
     inputs = np.stack([task.inputs[np.resize(rows, length)] for task, rows in drawn], axis=1)
     targets = np.stack([task.standard_targets[np.resize(rows, length)] for task, rows in drawn], axis=1)
-    return inputs.astype(np.float32), targets.astype(np.float32)
+    return inputs, targets
 
 
 def _sum_over_members(actual: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
@@ -213,7 +231,7 @@ class _CurveRecorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras ha
 
     def follow(self, learned: Stack, left_out: Stack, target_scales: NDArray[np.float64]) -> None:
         """Ask about these rows; `target_scales` (members,) bring the errors into the target's units."""
-        self._parts = (learned, left_out)
+        self._parts = [(inputs[:FOLLOWED_ROWS], targets[:FOLLOWED_ROWS]) for inputs, targets in (learned, left_out)]
         self._target_scales = target_scales
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""manifest.json: which model this is, where it came from, how good it is, and what each of its files must be."""
+"""manifest.json: the version, where it came from, its figures, and size and digest of each of its files."""
 
 import hashlib
 import json
@@ -16,18 +16,16 @@ from lambda_app.model.bundle import INTERVAL, MANIFEST, parse_manifest, sha256_h
 from lambda_app.model.tensorflow import LIBRARIES
 from problem.table import TABLE
 from training.data import Rows, digest_rows
-from training.gates import PARITY_TOLERANCE
+from training.gates import find_parity_tolerance
 from training.joint import measure_joint
 from training.network import MEMBERS
+from training.rounding import choose_bin_edges
 from training.run import TrainingRun
 from training.validate import describe_validation
 
-# Of the histogram, in units of the target: edges that are easily read, and some tens of patients to a bin.
-OUTCOME_BIN_WIDTH = 20
-
 
 def name_version(directory: Path, created_at: datetime) -> str:
-    """The UTC time, so that names sort by age, and eight digits of the digest of what is served."""
+    """The UTC time, so that names sort by time, and eight digits of the digest of what is served."""
     served = hashlib.sha256()
     for name in ("model.tflite", "scaler.json", INTERVAL):
         served.update((directory / name).read_bytes())
@@ -36,6 +34,8 @@ def name_version(directory: Path, created_at: datetime) -> str:
 
 def describe_version(version: str, created_at: datetime, run: TrainingRun, parity: float) -> dict[str, Any]:
     """All of the manifest but its files; `parity` is the largest difference between the two forms of the model."""
+    outcomes = _describe_outcomes(run.rows)
+    tolerance = find_parity_tolerance(outcomes["minimum"], outcomes["maximum"])
     return {
         "version": version,
         "created_at": created_at.isoformat(timespec="seconds"),
@@ -51,10 +51,10 @@ def describe_version(version: str, created_at: datetime, run: TrainingRun, parit
         },
         "features": _describe_features(run.rows),
         "joint": asdict(measure_joint(run.rows)),
-        "outcomes": _describe_outcomes(run.rows),
+        "outcomes": outcomes,
         "metrics": describe_validation(run.validation),
         "interval": {"method": "CV+", "coverage": run.ensemble.calibration.coverage},
-        "parity": {"rows": len(run.rows), "largest_difference": parity, "tolerance": PARITY_TOLERANCE},
+        "parity": {"rows": len(run.rows), "largest_difference": parity, "tolerance": tolerance},
         "libraries": {
             **LIBRARIES,
             "ai-edge-litert": distribution_version("ai-edge-litert"),
@@ -113,8 +113,7 @@ def _describe_features(rows: Rows) -> list[dict[str, Any]]:
 def _describe_outcomes(rows: Rows) -> dict[str, Any]:
     """The histogram of the targets that the page draws predictions on."""
     lowest, highest = float(rows.targets.min()), float(rows.targets.max())
-    first = lowest // OUTCOME_BIN_WIDTH * OUTCOME_BIN_WIDTH
-    counts, edges = np.histogram(rows.targets, np.arange(first, highest + OUTCOME_BIN_WIDTH, OUTCOME_BIN_WIDTH))
+    counts, edges = np.histogram(rows.targets, choose_bin_edges(lowest, highest))
     return {
         "minimum": lowest,
         "maximum": highest,

@@ -1,4 +1,4 @@
-"""The shape of the network: what Keras builds before anything is learned.
+"""The shape of the network, as Keras builds it before anything is learned.
 
 An ensemble is one Keras model whose members lie side by side along an axis of their own: every layer holds the weights
 of all members, and none of them sees another. So any number of members trains in one pass, those of several ensembles
@@ -28,7 +28,7 @@ NORMALIZATION_MOMENTUM = 0.9
 
 
 def build_members(count: int) -> keras.Model:
-    """`count` networks side by side: their inputs, (n, count, 10), to standardised progression, (n, count)."""
+    """`count` networks side by side: their inputs, (n, count, features), to standardised targets, (n, count)."""
     inputs = keras.Input((count, len(TABLE.features)), name="members")
     return keras.Model(inputs, _connect_members(inputs, count), name="members")
 
@@ -39,20 +39,20 @@ def build_ensemble(
     target_scale: float,
     weights: Sequence[NDArray[np.float32]],
 ) -> keras.Model:
-    """Map scaled measurements, (n, 10), to disease progression, the mean over all members, (n, 1).
+    """Map scaled features, (n, features), to the target, the mean over all members, (n, 1).
 
     `weights` are those of `build_members(MEMBERS)`, in the order of `assign_members`. The layer "folds" answers with
     the mean of each fold's members, (n, FOLDS).
     """
-    inputs = keras.Input((len(TABLE.features),), name="measurements")
-    fractions = keras.layers.Dense(len(TABLE.features), use_bias=False, trainable=False, name="input_map")
-    repeated = keras.layers.RepeatVector(MEMBERS, name="to_each_member")(fractions(inputs))
+    inputs = keras.Input((len(TABLE.features),), name="features")
+    mapped = keras.layers.Dense(len(TABLE.features), use_bias=False, trainable=False, name="input_map")
+    repeated = keras.layers.RepeatVector(MEMBERS, name="to_each_member")(mapped(inputs))
     standardised = _connect_members(repeated, MEMBERS)
     by_fold = keras.layers.Reshape((MEMBERS_PER_FOLD, FOLDS), name="by_fold")(standardised)
     fold_means = keras.layers.GlobalAveragePooling1D(name="fold_means")(by_fold)
     folds = keras.layers.Rescaling(target_scale, offset=target_mean, name="folds")(fold_means)
     column = keras.layers.Reshape((FOLDS, 1), name="column")(folds)
-    network = keras.Model(inputs, keras.layers.GlobalAveragePooling1D(name="progression")(column), name="ensemble")
+    network = keras.Model(inputs, keras.layers.GlobalAveragePooling1D(name="prediction")(column), name="ensemble")
     network.set_weights([input_map, *weights])
     return network
 
@@ -100,7 +100,7 @@ def _connect_members(inputs: keras.KerasTensor, count: int) -> keras.KerasTensor
     straight = keras.layers.EinsumDense(
         "nmi,mi->nm", (count,), bias_axes="m", kernel_initializer="zeros", name="linear"
     )(inputs)
-    return keras.layers.Add(name="standard_progression")([bent, straight])
+    return keras.layers.Add(name="standard_prediction")([bent, straight])
 
 
 def _spread_uniformly(fan_in: int, fan_out: int) -> keras.Initializer:

@@ -1,5 +1,6 @@
-"""The pictures of a training run, one PNG each: what it goes by, how it learned, how far off it is."""
+"""Draws the plots of a training run, one PNG each: importance, learning curves, predictions, residuals, coverage."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,12 @@ from training.figure import (
     start_figure,
 )
 from training.fit import Curves
+from training.rounding import choose_bin_edges, format_figure
 from training.run import TrainingRun
 from training.validate import Validation, score, split_by_prediction
 
-TARGET = f"{TABLE.target.meaning[0].lower()}{TABLE.target.meaning[1:]} ({TABLE.target.unit})"
-UNIT = "points of the score"
-BIN_WIDTH = 20
+# More points than these hide each other.
+MOST_POINTS = 1_000
 
 
 def draw_plots(directory: Path, run: TrainingRun) -> None:
@@ -46,7 +47,7 @@ def draw_plots(directory: Path, run: TrainingRun) -> None:
 
 
 def draw_feature_importance(importance: NDArray[np.float64]) -> Figure:
-    """How much worse the predictions get without a measurement, (features, permutations), the most important on top."""
+    """Draw how much worse predictions get without a feature, (features, permutations), the most important on top."""
     means = importance.mean(axis=1)
     order = np.argsort(means)
     rows = np.arange(len(order))
@@ -58,16 +59,16 @@ def draw_feature_importance(importance: NDArray[np.float64]) -> Figure:
         s=9,
         color=BLUE,
         alpha=0.6,
-        label=f"Each of {importance.shape[1]} shuffles among held-out patients",
+        label=f"Each of {importance.shape[1]} shuffles among held-out {TABLE.cases}",
     )
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_yticks(rows, [_label(position) for position in order])
-    figure.suptitle("How much worse the predictions get without a measurement", fontsize=TITLE_POINTS)
-    axes.set_xlabel(f"Rise of the RMSE ({UNIT})")
+    figure.suptitle("How much worse the predictions get without a feature", fontsize=TITLE_POINTS)
+    axes.set_xlabel(f"Rise of the RMSE ({TABLE.target.unit})")
     axes.legend(loc="lower right", **BARE_LEGEND)
     axes.grid(visible=False, axis="y")
     figure.supxlabel(
-        "s1, s2 and s3 belong together, so shuffling one of them alone may overstate it.",
+        "Where features follow from each other, shuffling one of them alone may overstate it.",
         fontsize=NOTE_POINTS,
         color=GREY,
     )
@@ -79,8 +80,8 @@ def draw_learning_curves(curves: Curves) -> Figure:
     epochs = np.arange(1, len(curves.learning_rates) + 1)
     figure, [axes] = start_figure(8.5, 5)
     parts = (
-        (curves.learned, BLUE, "Patients it learned from"),
-        (curves.left_out, ORANGE, "Patients it left out"),
+        (curves.learned, BLUE, f"{TABLE.cases.capitalize()} it learned from"),
+        (curves.left_out, ORANGE, f"{TABLE.cases.capitalize()} it left out"),
     )
     for errors, color, _ in parts:
         axes.plot(epochs, errors, color=color, linewidth=0.6, alpha=0.3)
@@ -91,8 +92,8 @@ def draw_learning_curves(curves: Curves) -> Figure:
     if curves.kept_epoch < len(epochs):
         label = f"Epoch {curves.kept_epoch}, kept"
         handles.append(axes.axvline(curves.kept_epoch, color="black", linestyle="--", linewidth=1, label=label))
-    axes.set_xlabel("Epoch (once through the patients)")
-    axes.set_ylabel(f"RMSE ({UNIT})")
+    axes.set_xlabel(f"Epoch (once through the {TABLE.cases})")
+    axes.set_ylabel(f"RMSE ({TABLE.target.unit})")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     members = curves.learned.shape[1]
     axes.set_title(f"How the {members} members learned: each one thin, their mean thick", fontsize=TITLE_POINTS)
@@ -109,30 +110,33 @@ def draw_learning_curves(curves: Curves) -> Figure:
 
 
 def draw_predictions(validation: Validation, nominal: float) -> Figure:
-    """Held-out patients and their intervals around the diagonal, on which a perfect model would put them.
+    """Draw held-out rows and their intervals around the diagonal, on which a perfect model would put them.
 
-    The prediction is across: so a patient outside the interval is a point outside the bar.
+    The prediction is across: so a row outside its interval is a point outside its bar.
     """
-    actual, predicted = validation.actual, validation.predicted
+    actual, predicted, drawn = validation.actual, validation.predicted, _choose_points(len(validation.actual))
     figure, [axes] = start_figure(7.5, 7.5)
     for chosen, color, marker, name in (
         (validation.covered, BLUE, "o", "holds"),
         (~validation.covered, ORANGE, "D", "misses"),
     ):
-        label = f"{100 * nominal:.0f} % interval {name} the truth: {np.count_nonzero(chosen)} patients"
-        axes.vlines(predicted[chosen], *validation.intervals[chosen].T, color=color, linewidth=0.8, alpha=0.25)
+        label = f"{100 * nominal:.0f} % interval {name} the truth: {np.count_nonzero(chosen)} {TABLE.cases}"
+        shown = chosen & drawn
+        axes.vlines(predicted[shown], *validation.intervals[shown].T, color=color, linewidth=0.8, alpha=0.25)
         axes.scatter(
-            predicted[chosen], actual[chosen], s=22, color=color, marker=marker, edgecolor="white", lw=0.5, label=label
+            predicted[shown], actual[shown], s=22, color=color, marker=marker, edgecolor="white", lw=0.5, label=label
         )
     everything = np.concatenate([actual, predicted, validation.intervals.ravel()])
-    limits = (min(0.0, everything.min() - 10), everything.max() + 10)
+    margin = 0.02 * np.ptp(everything)
+    limits = (everything.min() - margin, everything.max() + margin)
     axes.plot(limits, limits, color="black", linestyle="--", linewidth=1, label="Perfect prediction")
     axes.set(xlim=limits, ylim=limits, aspect="equal")
-    axes.set_xlabel(f"Predicted {TARGET}")
-    axes.set_ylabel(f"Actual {TARGET}")
+    axes.set_xlabel(f"Predicted: {TABLE.target.label}")
+    axes.set_ylabel(f"Actual: {TABLE.target.label}")
     scores = score(actual, predicted)
     axes.set_title(
-        f"{len(actual)} held-out patients\nRMSE {scores.rmse:.1f} · MAE {scores.mae:.1f} · R² {scores.r2:.2f}",
+        f"{_count_rows(len(actual))}\n"
+        f"RMSE {format_figure(scores.rmse, 3)} · MAE {format_figure(scores.mae, 3)} · R² {scores.r2:.2f}",
         fontsize=TITLE_POINTS,
     )
     axes.legend(loc="upper left", **BARE_LEGEND)
@@ -140,31 +144,46 @@ def draw_predictions(validation: Validation, nominal: float) -> Figure:
 
 
 def draw_residuals(validation: Validation) -> Figure:
-    """How far off the predictions are: by the prediction, with the middle 90 % of each fifth, and how often."""
+    """Draw the errors: by the prediction, with the middle 90 % of each fifth, and as a histogram."""
     residuals = validation.actual - validation.predicted
     fifths = split_by_prediction(validation.predicted, 5)
     lower, upper = np.array([np.quantile(residuals[fifth], (0.05, 0.95)) for fifth in fifths]).T
     edges = [*(validation.predicted[fifth].min() for fifth in fifths), validation.predicted.max()]
     figure, (left, right) = start_figure(10, 5.2, (3, 1), share_y=True)
-    label = "Middle 90 % of each fifth of the patients"
+    label = f"Middle 90 % of each fifth of the {TABLE.cases}"
+    drawn = _choose_points(len(residuals))
     left.stairs(upper, edges, baseline=lower, fill=True, color=ORANGE, alpha=0.2, label=label)
-    left.scatter(validation.predicted, residuals, s=20, color=BLUE, alpha=0.7, edgecolor="white", linewidth=0.5)
-    left.set_xlabel(f"Predicted {TARGET}")
-    left.set_ylabel(f"Actual minus predicted ({UNIT})")
+    left.scatter(
+        validation.predicted[drawn], residuals[drawn], s=20, color=BLUE, alpha=0.7, edgecolor="white", linewidth=0.5
+    )
+    left.set_xlabel(f"Predicted: {TABLE.target.label}")
+    left.set_ylabel(f"Actual minus predicted ({TABLE.target.unit})")
     left.legend(loc="upper right", **BARE_LEGEND)
-    farthest = np.ceil(np.abs(residuals).max() / BIN_WIDTH) * BIN_WIDTH
-    bins = np.arange(-farthest, farthest + BIN_WIDTH, BIN_WIDTH).tolist()
+    farthest = float(np.abs(residuals).max())
+    bins = choose_bin_edges(-farthest, farthest)
     right.hist(residuals, bins, orientation="horizontal", color=BLUE, edgecolor="white")
-    right.set_xlabel("Patients")
+    right.set_xlabel(TABLE.cases.capitalize())
     right.tick_params(left=False)
     for axes in (left, right):
         axes.axhline(0, color="black", linestyle="--", linewidth=1)
     half, most = np.quantile(np.abs(residuals), (0.5, 0.9))
     figure.suptitle(
-        f"{len(residuals)} held-out patients: half predicted to within {half:.0f}, nine in ten to within {most:.0f}",
+        f"{_count_rows(len(residuals))}: half predicted to within {format_figure(half, 2)}, "
+        f"nine in ten to within {format_figure(most, 2)}",
         fontsize=TITLE_POINTS,
     )
     return figure
+
+
+def _choose_points(count: int) -> NDArray[np.bool_]:
+    """True for the rows that are drawn, (count,): all, or as many as do not hide each other, evenly spread."""
+    drawn: NDArray[np.bool_] = np.arange(count) % math.ceil(count / MOST_POINTS) == 0
+    return drawn
+
+
+def _count_rows(count: int) -> str:
+    drawn = np.count_nonzero(_choose_points(count))
+    return f"{count} held-out {TABLE.cases}" + (f" ({drawn} of them drawn)" if drawn < count else "")
 
 
 def _label(position: int) -> str:

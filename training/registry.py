@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PublishedVersion:
-    """A line of the registry. The figures are those of held-out patients; None where the manifest has none.
+    """A line of the registry. The figures are those of held-out rows; None where the manifest has none.
 
     `forced` is the reason for which it was published although it failed a gate.
     """

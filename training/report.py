@@ -1,4 +1,4 @@
-"""What a person gets of the comparison: a table, a plot, and the figures as JSON."""
+"""Writes the comparison with simpler models as a table, a plot and JSON."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from problem.table import TABLE
 from training.evaluate import ENSEMBLE
 from training.figure import BLUE, DOTS_PER_INCH, GREY, ORANGE, TITLE_POINTS, start_figure
+from training.rounding import count_decimals, format_figure
 
 
 def write_report(directory: Path, figures: dict[str, Any]) -> None:
@@ -21,7 +23,8 @@ def write_report(directory: Path, figures: dict[str, Any]) -> None:
 
 
 def print_report(console: Console, figures: dict[str, Any]) -> None:
-    """Print the table, best model first, and what the intervals do."""
+    """Print the table, best model first, and one of the intervals."""
+    decimals = _count_decimals(figures)
     table = Table("Model", title=_name_folds(figures))
     for title in ("RMSE", "MAE", "R²", "RMSE less the ensemble's (95 %)"):
         table.add_column(title, justify="right")
@@ -29,10 +32,11 @@ def print_report(console: Console, figures: dict[str, Any]) -> None:
         difference = model.get("less_ensemble", {}).get("rmse")
         table.add_row(
             name,
-            f"{model['rmse']:.2f}",
-            f"{model['mae']:.2f}",
+            f"{model['rmse']:.{decimals}f}",
+            f"{model['mae']:.{decimals}f}",
             f"{model['r2']:.3f}",
-            f"{difference['mean']:+.2f} ({difference['lower']:+.2f} to {difference['upper']:+.2f})"
+            f"{difference['mean']:+.{decimals}f} "
+            f"({difference['lower']:+.{decimals}f} to {difference['upper']:+.{decimals}f})"
             if difference
             else "",
             style="bold" if name == ENSEMBLE else None,
@@ -45,7 +49,8 @@ def print_report(console: Console, figures: dict[str, Any]) -> None:
 
 
 def draw_comparison(figures: dict[str, Any]) -> Figure:
-    """How far each baseline's RMSE is from the ensemble's, with its confidence interval."""
+    """Draw how far each baseline's RMSE is from the ensemble's, with its confidence interval."""
+    decimals = _count_decimals(figures)
     models = [(name, model) for name, model in _sort_models(figures)[::-1] if name != ENSEMBLE]
     figure, [axes] = start_figure(8.5, 5)
     for position, (_, model) in enumerate(models):
@@ -59,10 +64,10 @@ def draw_comparison(figures: dict[str, Any]) -> Figure:
     once = dict(zip(labels, handles, strict=True))
     figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=2, frameon=False)
     axes.axvline(0, color=GREY, linestyle="--")
-    axes.set_yticks(range(len(models)), [f"{name}  {model['rmse']:.2f}" for name, model in models])
-    axes.set_xlabel("RMSE less the ensemble's (points of the score), mean over folds and 95 % interval")
+    axes.set_yticks(range(len(models)), [f"{name}  {model['rmse']:.{decimals}f}" for name, model in models])
+    axes.set_xlabel(f"RMSE less the ensemble's ({TABLE.target.unit}), mean over folds and 95 % interval")
     axes.set_title(
-        f"The ensemble's RMSE is {figures['models'][ENSEMBLE]['rmse']:.2f}; to the right others are worse",
+        f"The ensemble's RMSE is {figures['models'][ENSEMBLE]['rmse']:.{decimals}f}; to the right others are worse",
         fontsize=TITLE_POINTS,
     )
     axes.grid(visible=False, axis="y")
@@ -71,6 +76,11 @@ def draw_comparison(figures: dict[str, Any]) -> Figure:
 
 def _sort_models(figures: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return sorted(figures["models"].items(), key=lambda item: item[1]["rmse"])
+
+
+def _count_decimals(figures: dict[str, Any]) -> int:
+    """Of the ensemble's RMSE, and so of all figures in the target's units."""
+    return count_decimals(figures["models"][ENSEMBLE]["rmse"])
 
 
 def _name_folds(figures: dict[str, Any]) -> str:
@@ -83,6 +93,6 @@ def _describe_intervals(figures: dict[str, Any], prefix: str) -> list[str]:
     return [
         f"{figures[f'{prefix}coverage']:.1%}",
         ", ".join(f"{share:.1%}" for share in figures[f"{prefix}coverage_by_third"]),
-        f"{figures[width]:.1f}",
-        ", ".join(f"{third:.1f}" for third in figures[f"{width}_by_third"]),
+        format_figure(figures[width]),
+        ", ".join(map(format_figure, figures[f"{width}_by_third"])),
     ]

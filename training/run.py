@@ -1,4 +1,4 @@
-"""What one training run knows when it is done: what its bundle is written from."""
+"""The results of one training run, from which its bundle is written."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from training.validate import Validation
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """`ensemble` learned from all `rows`; `validation` is how the same training fared on patients it had not seen."""
+    """`ensemble` learned from all `rows`; `validation` is how the same training fared on rows it had not seen."""
 
     rows: Rows
     seed: int

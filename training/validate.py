@@ -1,6 +1,7 @@
-"""Judges a training on patients it has not seen: each is held out once, and an ensemble of the others predicts them."""
+"""Judges a training on rows it has not seen: each is held out once, and an ensemble of the others predicts it."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,6 +21,8 @@ from training.joint import measure_joint
 
 RIDGE_PENALTIES = np.logspace(-1, 3, 30)
 PERMUTATIONS = 20
+# So many held-out rows of a fold say what a feature is worth.
+SHUFFLED_ROWS = 200
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 
@@ -35,11 +38,11 @@ class Scores:
 
 @dataclass(frozen=True)
 class Validation:
-    """All patients as held-out ones, as the service would answer them. `predicted` (n,), `intervals` (n, 2).
+    """All rows as held-out ones, as the service would answer them. `predicted` (n,), `intervals` (n, 2).
 
-    `ridge` is what ridge regression says on the same folds, (n,). `importance` (features, permutations): by how much
-    the RMSE grows when a measurement is dealt anew among the held-out patients. `outside`, (n,): who is unlike the
-    patients of the training, and has an interval that promises no coverage.
+    `ridge` is what ridge regression predicts on the same folds, (n,). `importance` (features, permutations): by how
+    much the RMSE grows when a feature is shuffled among the held-out rows. `outside`, (n,): true of rows that are
+    unlike those of the training, and have an interval that promises no coverage.
     """
 
     actual: NDArray[np.float64]
@@ -51,7 +54,7 @@ class Validation:
 
     @property
     def promised(self) -> "Validation":
-        """The same of those alone to whom a coverage is promised."""
+        """The same of the rows alone for which a coverage is promised."""
         kept = ~self.outside
         return replace(
             self,
@@ -60,7 +63,7 @@ class Validation:
 
     @property
     def covered(self) -> NDArray[np.bool_]:
-        """Whose interval holds the truth, (n,)."""
+        """True where the interval holds the truth, (n,)."""
         return find_covered(self.actual, self.intervals)
 
 
@@ -74,18 +77,20 @@ def validate_training(
     generator = np.random.default_rng(seed)
     predicted, ridge = np.empty(len(rows)), np.empty(len(rows))
     intervals, outside = np.empty((len(rows), 2)), np.empty(len(rows), bool)
-    permuted = np.empty((rows.features.shape[1], PERMUTATIONS, len(rows)))
-    for ensemble, (training, held_out) in zip(ensembles, folds, strict=True):
+    shuffled = [held_out[:: math.ceil(len(held_out) / SHUFFLED_ROWS)] for _, held_out in folds]
+    errors = []
+    for ensemble, (training, held_out), some in zip(ensembles, folds, shuffled, strict=True):
         features = rows.features[held_out]
-        patients = [dict(zip(TABLE.names, row, strict=True)) for row in features.tolist()]
-        predictions = _make_predictor(ensemble, rows.take(training)).predict(patients)
+        cases = [dict(zip(TABLE.names, row, strict=True)) for row in features.tolist()]
+        predictions = _make_predictor(ensemble, rows.take(training)).predict(cases)
         predicted[held_out] = [prediction.value for prediction in predictions]
         intervals[held_out] = [(one.interval.lower, one.interval.upper) for one in predictions]
         outside[held_out] = [prediction.interval.coverage is None for prediction in predictions]
         ridge[held_out] = build_ridge().fit(rows.features[training], rows.targets[training]).predict(features)
-        permuted[:, :, held_out] = _permute(ensemble, features, generator)
-    rmse = score(rows.targets, predicted).rmse
-    importance = np.sqrt(((permuted - rows.targets) ** 2).mean(axis=-1)) - rmse
+        errors.append(_shuffle_features(ensemble, rows.features[some], generator) - rows.targets[some])
+    compared = np.concatenate(shuffled)
+    rmse = score(rows.targets[compared], predicted[compared]).rmse
+    importance = np.sqrt((np.concatenate(errors, axis=-1) ** 2).mean(axis=-1)) - rmse
     return Validation(rows.targets, predicted, intervals, ridge, importance, outside)
 
 
@@ -104,13 +109,13 @@ def score(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> Scores
 
 
 def find_covered(actual: NDArray[np.float64], intervals: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whose interval, (n, 2), holds the truth, (n,)."""
+    """True where the interval, (n, 2), holds the truth, (n,)."""
     covered: NDArray[np.bool_] = (intervals[:, 0] <= actual) & (actual <= intervals[:, 1])
     return covered
 
 
 def split_by_prediction(predicted: NDArray[np.float64], parts: int) -> list[NDArray[np.intp]]:
-    """Positions of the patients with the lowest predictions, the next, and so on."""
+    """Positions of the rows with the lowest predictions, the next, and so on."""
     return np.array_split(np.argsort(predicted), parts)
 
 
@@ -130,9 +135,9 @@ def describe_intervals(
 
 
 def describe_validation(validation: Validation) -> dict[str, Any]:
-    """The figures for the manifest. Those in `confidence` are 95 % intervals over the patients.
+    """The figures for the manifest. Those in `confidence` are 95 % intervals over the rows.
 
-    Coverage and width are of those alone to whom a coverage is promised; `outside` has them of the others.
+    Coverage and width are of the rows alone for which a coverage is promised; `outside` has them of the others.
     """
     promised = validation.promised
     return {
@@ -149,7 +154,7 @@ def describe_validation(validation: Validation) -> dict[str, Any]:
 
 
 def _describe_outside(validation: Validation) -> dict[str, Any]:
-    """How many patients are outside, with coverage and mean width of their intervals: null where there are none."""
+    """How many rows are outside, with coverage and mean width of their intervals: null where there are none."""
     outside = validation.outside
     widths = np.diff(validation.intervals[outside])
     return {
@@ -160,27 +165,34 @@ def _describe_outside(validation: Validation) -> dict[str, Any]:
 
 
 def _estimate_confidence(validation: Validation) -> dict[str, list[float]]:
-    """Lower and upper end of each figure, by drawing the patients again with replacement."""
-    drawn = _draw_again(len(validation.actual))
-    errors, ridge_errors = (
-        np.abs(predicted - validation.actual)[drawn] for predicted in (validation.predicted, validation.ridge)
-    )
-    squared = (errors**2).mean(axis=1)
-    covered = validation.promised.covered
-    figures = {
-        "rmse": np.sqrt(squared),
-        "mae": errors.mean(axis=1),
-        "r2": 1 - squared / validation.actual[drawn].var(axis=1),
-        "rmse_less_ridge": np.sqrt(squared) - np.sqrt((ridge_errors**2).mean(axis=1)),
-        "coverage": covered[_draw_again(len(covered))].mean(axis=1),
-    }
+    """Lower and upper end of each figure, by drawing the rows again with replacement."""
+    actual, covered = validation.actual, validation.promised.covered
+    errors, ridge_errors = (np.abs(predicted - actual) for predicted in (validation.predicted, validation.ridge))
+    drawn = [_measure_again(actual[rows], errors[rows], ridge_errors[rows]) for rows in _draw_again(len(actual))]
+    figures = {name: [figures[name] for figures in drawn] for name in drawn[0]}
+    figures["coverage"] = [covered[rows].mean() for rows in _draw_again(len(covered))]
     ends = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
     return {name: np.quantile(figure, ends).tolist() for name, figure in figures.items()}
 
 
-def _draw_again(count: int) -> NDArray[np.intp]:
-    """Positions of `count` patients, (RESAMPLES, count), the same in every run."""
-    return np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
+def _measure_again(
+    actual: NDArray[np.float64], errors: NDArray[np.float64], ridge_errors: NDArray[np.float64]
+) -> dict[str, float]:
+    """The figures of rows that were drawn, all (n,)."""
+    squared, ridge_squared = (errors**2).mean(), (ridge_errors**2).mean()
+    return {
+        "rmse": np.sqrt(squared),
+        "mae": errors.mean(),
+        "r2": 1 - squared / actual.var(),
+        "rmse_less_ridge": np.sqrt(squared) - np.sqrt(ridge_squared),
+    }
+
+
+def _draw_again(count: int) -> Iterator[NDArray[np.intp]]:
+    """Positions of `count` rows, (count,), RESAMPLES times, the same in every run."""
+    generator = np.random.default_rng(0)
+    # One after the other: together they would be gigabytes where the rows are many.
+    return (generator.integers(0, count, count) for _ in range(RESAMPLES))
 
 
 class _EnsembleRuntime:
@@ -196,18 +208,20 @@ class _EnsembleRuntime:
 
 
 def _make_predictor(ensemble: Ensemble, training: Rows) -> Predictor:
-    """The service's own, which knows of the ensemble's training rows what it knows of all rows in a version."""
+    """The service's own predictor, which knows of the ensemble's training rows what a manifest tells of all rows."""
     ends = zip(training.features.min(axis=0).tolist(), training.features.max(axis=0).tolist(), strict=True)
     seen = {name: SeenFeature(*pair, median=None) for name, pair in zip(TABLE.names, ends, strict=True)}
     manifest = Manifest("held-out", seen, outcomes=None, files={}, joint=measure_joint(training))
     return Predictor(manifest, _EnsembleRuntime(ensemble), ensemble.calibration)
 
 
-def _permute(ensemble: Ensemble, features: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """Predictions, (features, PERMUTATIONS, n), with one measurement at a time dealt anew among the patients."""
+def _shuffle_features(
+    ensemble: Ensemble, features: NDArray[np.float64], generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Predictions, (features, PERMUTATIONS, n), with one feature at a time shuffled among the rows."""
     count, width = features.shape
-    dealt = np.tile(features, (width, PERMUTATIONS, 1, 1))
+    shuffled = np.tile(features, (width, PERMUTATIONS, 1, 1))
     for feature in range(width):
         for permutation in range(PERMUTATIONS):
-            dealt[feature, permutation, :, feature] = generator.permutation(features[:, feature])
-    return ensemble.predict(dealt.reshape(-1, width)).reshape(width, PERMUTATIONS, count)
+            shuffled[feature, permutation, :, feature] = generator.permutation(features[:, feature])
+    return ensemble.predict(shuffled.reshape(-1, width)).reshape(width, PERMUTATIONS, count)

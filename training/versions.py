@@ -1,12 +1,13 @@
-"""The list of published versions as a person reads it on a terminal, and as a program does in a pipe."""
+"""Prints the published versions: a table on a terminal, tab-separated values in a pipe."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from training.registry import PublishedVersion
+from training.rounding import format_figure
 
 COLUMNS = ("version", "created_at", "rmse", "r2", "coverage", "mean_width", "forced", "status")
 
@@ -32,8 +33,7 @@ def print_versions(console: Console, bucket: str, versions: Sequence[PublishedVe
 def _print_values(versions: Sequence[PublishedVersion]) -> None:
     print(*COLUMNS, sep="\t")
     for entry in versions:
-        figures = ((entry.rmse, ".2f"), (entry.r2, ".3f"), (entry.coverage, ".3f"), (entry.mean_width, ".1f"))
-        values = ("" if figure is None else f"{figure:{form}}" for figure, form in figures)
+        values = _format_figures(entry, missing="", share=".3f")
         forced = " ".join((entry.forced or "").split())
         print(entry.version, entry.created_at, *values, forced, "current" if entry.is_current else "", sep="\t")
 
@@ -60,6 +60,11 @@ def _choose_style(entry: PublishedVersion) -> str:
     return "bold green" if entry.is_current else ""
 
 
-def _format_figures(entry: PublishedVersion) -> list[str]:
-    figures = ((entry.rmse, ".2f"), (entry.r2, ".3f"), (entry.coverage, ".1%"), (entry.mean_width, ".1f"))
-    return ["-" if figure is None else f"{figure:{form}}" for figure, form in figures]
+def _format_figures(entry: PublishedVersion, missing: str = "-", share: str = ".1%") -> list[str]:
+    figures: tuple[tuple[float | None, Callable[[float], str]], ...] = (
+        (entry.rmse, format_figure),
+        (entry.r2, "{:.3f}".format),
+        (entry.coverage, f"{{:{share}}}".format),
+        (entry.mean_width, format_figure),
+    )
+    return [missing if figure is None else form(figure) for figure, form in figures]

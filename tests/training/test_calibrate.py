@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import PredefinedSplit
 
 from lambda_app.model.interval import Fold, IntervalCalibration
-from training.calibrate import COVERAGE, calibrate_intervals
+from training.calibrate import COVERAGE, MOST_SCORES, calibrate_intervals, thin_scores
 from training.data import Rows
 
 FOLDS = 5
@@ -56,6 +56,36 @@ def test_expected_error_stays_positive_where_the_parabola_would_not() -> None:
     actual = np.where(predicted < 150, predicted, predicted + 100)
     for fold in calibrate_intervals(predicted, actual, fold_of_row).folds:
         assert min(map(fold.expect_error, range(-1000, 1000, 4))) > 0
+
+
+def test_few_scores_are_all_kept() -> None:
+    folds = draw_folds([MOST_SCORES] * 10)
+    assert thin_scores(folds) == folds
+
+
+@pytest.mark.parametrize("count", [MOST_SCORES + 1, 301, 1000, 3001])
+def test_thinned_scores_make_intervals_a_little_wider_and_never_narrower(count: int) -> None:
+    folds = draw_folds([count, count - 1] * 5)
+    thinned = thin_scores(folds)
+    kept = [len(fold.scores) for fold in thinned]
+    assert MOST_SCORES / 2 <= min(kept) <= max(kept) <= MOST_SCORES
+    before, after = IntervalCalibration(COVERAGE, folds), IntervalCalibration(COVERAGE, thinned)
+    generator = np.random.default_rng(count)
+    # Folds that agree, that do not, and of which one is far away.
+    centres = [generator.normal(0, spread, 10) for spread in (0.1, 1, 5)]
+    centres.append(np.array([100.0] + [0.0] * 9))
+    for means in centres:
+        (lower, upper), (thin_lower, thin_upper) = before.predict(means.tolist()), after.predict(means.tolist())
+        assert thin_lower <= lower < upper <= thin_upper
+    lower, upper = before.predict([0.0] * 10)
+    thin_lower, thin_upper = after.predict([0.0] * 10)
+    assert (thin_upper - thin_lower) / (upper - lower) < 1.03
+
+
+def draw_folds(counts: list[int]) -> list[Fold]:
+    """Folds with so many scores each, whose errors do not depend on the prediction."""
+    generator = np.random.default_rng(0)
+    return [Fold(0.0, 1.0, [1.0], np.sort(np.abs(generator.normal(size=count))).tolist()) for count in counts]
 
 
 def test_without_difficulty_the_intervals_are_those_of_mapie(rows: Rows) -> None:

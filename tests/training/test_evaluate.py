@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.training.conftest import ignore
 from training import DEFAULT_EPOCHS, DEFAULT_SEED
-from training.baselines import BASELINES, SingleNetwork, build_gaussian_process
+from training.baselines import BASELINES, SingleNetwork, build_gaussian_process, choose_baselines
 from training.data import Rows
 from training.evaluate import Comparison, Fold, compare_models, describe_comparison, draw_folds
 from training.fit import Schedule
@@ -144,3 +144,9 @@ def test_progress_says_what_is_being_done_off_a_terminal() -> None:
         for step in range(1, 7):
             report(step)
     assert output.getvalue().splitlines() == [f"Fitting ridge: fold {step} of 6" for step in range(1, 7)]
+
+
+def test_baselines_that_cannot_cope_with_the_rows_are_left_out() -> None:
+    assert choose_baselines(354) == BASELINES
+    assert BASELINES.keys() - choose_baselines(3310).keys() == {"svr", "gaussian process"}
+    assert set(choose_baselines(24_000)) == {"ridge", "lasso", "elastic net", "second-order lasso"}

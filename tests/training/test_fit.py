@@ -9,7 +9,7 @@ from lambda_app.model.tensorflow import FoldAnswers
 from tests.training.conftest import QuickFit, ignore
 from training.data import Rows
 from training.export import write_serving_artifacts
-from training.fit import Ensemble, Schedule, fit_ensemble, fit_ensembles
+from training.fit import LARGEST_BATCH, Ensemble, Schedule, choose_epochs, count_batches, fit_ensemble, fit_ensembles
 from training.network import FOLDS, MEMBERS
 
 
@@ -89,3 +89,11 @@ def test_curves_end_at_the_errors_of_the_kept_model(rows: Rows, quick_fit: Quick
     assert 0.5 * curves.left_out[-1].mean() < rmse <= curves.left_out[-1].mean() + 1e-6
     assert len(ensemble.calibration.folds) == FOLDS
     assert sum(len(fold.scores) for fold in ensemble.calibration.folds) == len(rows)
+
+
+def test_epochs_and_batches_follow_the_rows() -> None:
+    assert (count_batches(442), choose_epochs(442)) == (3, 40)
+    # As many steps, and no batch that the memory must hold for a large table.
+    assert count_batches(4137) * choose_epochs(4137) == pytest.approx(120, abs=8)
+    assert 30_000 / count_batches(30_000) <= LARGEST_BATCH
+    assert choose_epochs(30_000) == 10

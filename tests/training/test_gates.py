@@ -9,7 +9,8 @@ import pytest
 from training.gates import find_failures
 
 GOOD: dict[str, Any] = {
-    "parity": {"largest_difference": 1e-3},
+    "parity": {"largest_difference": 9e-4},
+    "outcomes": {"minimum": 20.0, "maximum": 320.0},
     "metrics": {"held_out": {"rmse": 54.8, "coverage": 0.861}, "ridge": {"rmse": 54.8}},
     "interval": {"coverage": 0.9},
 }
@@ -33,7 +34,9 @@ def test_what_reaches_every_limit_passes() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "reason"),
     [
-        ("parity.largest_difference", 0.00101, "its two forms differ by 0.00101, more than 0.001"),
+        ("parity.largest_difference", 0.00091, "its two forms differ by 0.00091, more than 0.0009"),
+        ("outcomes.maximum", 310.0, "its two forms differ by 0.0009, more than 0.00087"),
+        ("outcomes.minimum", None, "a number as outcomes.minimum$"),
         ("parity.largest_difference", float("nan"), "its manifest lacks .* a number as parity.largest_difference"),
         ("interval.coverage", float("inf"), "a number as interval.coverage$"),
         ("metrics.held_out.rmse", 54.81, "its RMSE of 54.81 on held-out patients is worse than .* 54.80"),

@@ -193,7 +193,7 @@ def test_coverage_and_width_are_drawn_by_thirds_of_the_prediction(validation: Va
         segments[:, :, 1], [estimate_share(s, len(t)) for s, t in zip(shares, thirds, strict=True)]
     )
     assert list(np.asarray(left.get_lines()[0].get_ydata())) == [NOMINAL] * 2
-    assert figure.get_suptitle() == "85.0 % of 100 held-out patients are inside their 90 % interval"
+    assert figure.get_suptitle() == "85.0 % of 100 held-out patients are in their 90 % interval"
 
 
 def test_constant_width_keeps_the_promise_overall_but_not_for_each_third(validation: Validation) -> None:
