@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from local.aws_services import ACCOUNT, REGION
 from tests.terraform.applied import STATE_BUCKET, Applied, apply_environment, connect, plan_environment
 from tests.terraform.program import MODULES, Root, build_environment, copy_sources, require_terraform
-from tests.terraform.rendered import Message, Resources, read_resources, run_tests
+from tests.terraform.rendered import RENDERED, Message, Resources, read_resources, run_tests
 from tests.terraform.server import serve_aws
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -39,7 +39,9 @@ def module_tests(
     """The messages of each directory's own tests, which run side by side."""
     sources = copy_sources(tmp_path_factory.mktemp("modules"))
     pool = ThreadPoolExecutor(SIDE_BY_SIDE)
-    yield {name: pool.submit(run_tests, Root(sources / name, terraform_environment)) for name in MODULES}
+    # First those that other tests wait for.
+    names = sorted(MODULES, key=lambda name: name.rpartition("/")[2] not in RENDERED)
+    yield {name: pool.submit(run_tests, Root(sources / name, terraform_environment)) for name in names}
     pool.shutdown(cancel_futures=True)
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from lambda_app.log.message import encode_messages
+from lambda_app.project import METRICS_NAMESPACE
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import AwsServices
 from tests.bundles import Registry
@@ -134,9 +135,9 @@ def service_name() -> str:
 
 @pytest.fixture
 def alarms(observability: Resources, service_name: str) -> dict[str, dict[str, Any]]:
-    """Those on the service's own metrics."""
+    """The alarms on the service's own metrics, moved from the made-up names of the module's tests to the service's."""
     return {
-        key: alarm | {"dimensions": alarm["dimensions"] | {"service": service_name}}
+        key: alarm | {"namespace": METRICS_NAMESPACE, "dimensions": alarm["dimensions"] | {"service": service_name}}
         for key, alarm in list_own_alarms(observability).items()
     }
 

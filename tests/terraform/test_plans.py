@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambda_app.project import PREFIX
-from tests.environments import list_declared_settings, read_own_settings
+from tests.environments import list_declared_settings, read_own_settings, read_settings
 from tests.terraform.applied import list_resources
 from tests.terraform.leaks import find_set_attributes
 
@@ -13,11 +13,11 @@ pytestmark = pytest.mark.xdist_group("terraform-applied")
 
 Planned = dict[str, dict[str, Any]]
 
-# Multi-AZ, days of backups, deletion protection, no final snapshot, deletion of the bucket with its models, page.
+# Multi-AZ, days of backups, deletion protection, no final snapshot, deletion of the bucket with its models.
 PROTECTION = {
-    "dev": (False, 1, False, True, True, "on"),
-    "staging": (True, 7, False, True, False, "on"),
-    "prod": (True, 35, True, False, False, "off"),
+    "dev": (False, 1, False, True, True),
+    "staging": (True, 7, False, True, False),
+    "prod": (True, 35, True, False, False),
 }
 
 
@@ -52,14 +52,12 @@ def test_everything_is_encrypted_and_nothing_is_public(planned: Planned) -> None
 def test_data_is_protected_as_the_environment_needs(plan: dict[str, Any], planned: Planned) -> None:
     name = plan["environment"]
     instance = planned["module.database.aws_db_instance.this"]
-    [variables] = planned['module.service.aws_lambda_function.this["api"]']["environment"]
     assert (
         instance["multi_az"],
         instance["backup_retention_period"],
         instance["deletion_protection"],
         instance["skip_final_snapshot"],
         planned["module.model_store.aws_s3_bucket.this"]["force_destroy"],
-        variables["variables"]["PAGES"],
     ) == PROTECTION[name]
     assert instance["final_snapshot_identifier"] == (
         None if instance["skip_final_snapshot"] else f"{PREFIX}-{name}-final"
@@ -74,6 +72,10 @@ def test_data_is_protected_as_the_environment_needs(plan: dict[str, Any], planne
 def test_prod_keeps_two_execution_environments_warm(planned: Planned) -> None:
     address = "module.service.aws_lambda_provisioned_concurrency_config.api[0]"
     assert planned[address]["provisioned_concurrent_executions"] == 2
+
+
+def test_prod_alone_serves_no_page() -> None:
+    assert [read_settings(name)["pages_enabled"] for name in PROTECTION] == ["true", "true", "false"]
 
 
 @pytest.mark.parametrize("name", PROTECTION)
