@@ -12,8 +12,11 @@ RUN := .venv/bin/python -m
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-build --generate-hashes \
 	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
+# Tests that share something expensive stay in one worker: tests/conftest.py groups them.
+PYTEST := $(RUN) pytest --numprocesses=2 --dist=loadgroup
+
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults bench evaluate deploy destroy lint format sam checkov shap lock clean \
+.PHONY: help run check test test-faults bench evaluate deploy destroy lint format sam checkov shap lock clean \
 	set-up set-up-uv python env
 
 help: ## List the targets
@@ -23,8 +26,11 @@ help: ## List the targets
 run: set-up ## Serve at http://127.0.0.1:8000 (PORT=9000: elsewhere)
 	@$(RUN) local --port $(PORT) --listen $(LISTEN)
 
-test: set-up ## Run the tests (REQUIRE_ALL=1: fail where a tool is missing)
-	@$(RUN) pytest
+check: lint ## Check style, types and import directions, and run the unit tests
+	@$(PYTEST) tests/unit
+
+test: set-up ## Run all tests (REQUIRE_ALL=1: fail where a tool is missing, and measure coverage)
+	@$(PYTEST) $(if $(REQUIRE_ALL),--cov --cov-report=term:skip-covered) $(TESTS)
 
 test-faults: set-up ## Send 10,000 requests while all breaks; look for what was lost
 	@$(RUN) tests.faults
@@ -41,10 +47,12 @@ deploy: env set-up ## Bring ENV=dev, staging or prod to AWS (YES=1: without aski
 destroy: env set-up ## Remove ENV=dev, staging or prod from AWS, records and all
 	@$(RUN) deploy destroy --env $(ENV) $(if $(YES),--yes)
 
-lint: set-up ## Check style, format and types
+lint: set-up ## Check style, format, types, import directions and workflows
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/zizmor --offline --quiet .github
 
 format: set-up ## Put the code into its format
 	@$(RUN) ruff check --fix-only .

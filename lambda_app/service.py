@@ -48,7 +48,7 @@ class Health:
 
     @property
     def status(self) -> str:
-        """ "ok", "degraded" while one of database and queue is away, "unavailable" when no prediction can be given."""
+        """The state: "ok", "degraded" without database or queue, "unavailable" when no prediction can be given."""
         missing = [dependency for dependency in (self.database, self.queue) if dependency.error is not None]
         if self.model_error is not None or len(missing) == 2:
             return "unavailable"

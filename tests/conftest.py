@@ -1,7 +1,6 @@
 """What most tests stand on: real PostgreSQL, S3 and SQS by moto's server, one trained model, published and promoted."""
 
 import dataclasses
-import io
 import json
 import os
 import re
@@ -15,7 +14,6 @@ from uuid import uuid4
 
 import pg8000.native
 import pytest
-from rich.console import Console
 
 import lambda_app.handler
 from lambda_app.log.database import Database
@@ -33,7 +31,7 @@ from local.stack import Stack
 from tests.bundles import Registry
 from tests.machine import require
 from tests.queues import QueuePair, create_queue_pair
-from training.train import train_model
+from tests.trained import find_or_train
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -54,15 +52,25 @@ def _no_aws_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def training_output() -> io.StringIO:
-    """What the training of `bundle` printed."""
-    return io.StringIO()
-
-
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory, training_output: io.StringIO) -> Path:
+def bundle() -> Path:
     """The directory of a model trained to the end with seed 1. Not to be changed."""
-    return train_model(tmp_path_factory.mktemp("models"), seed=1, console=Console(file=training_output))
+    return find_or_train().bundle
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one worker, and those that share something expensive too.
+
+    `--dist loadgroup` gives each group to one worker.
+    """
+    for item in items:
+        folder = item.path.parent.name
+        if item.get_closest_marker("containers"):
+            group = "containers"
+        elif folder == "terraform":
+            group = "applied" if "applied" in getattr(item, "fixturenames", ()) else "terraform"
+        else:
+            group = f"{folder}/{item.path.stem}"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

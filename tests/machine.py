@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from local.ports import describe_port_problem, find_free_ports
+from local.ports import find_free_ports
 
 
 def require(condition: object, missing: str) -> None:
@@ -17,9 +17,8 @@ def require(condition: object, missing: str) -> None:
 
 
 def find_port_row() -> int:
-    """The first of three free ports in a row, as the local stack takes them; other tests' servers hold some."""
+    """The first of three free ports in a row, as the local stack takes them."""
     while True:
-        [first] = find_free_ports(1)
-        # Below 60000 the stack's advice names a port a thousand further on.
-        if first < 60000 and not any(describe_port_problem(first + offset) for offset in (1, 2)):
+        first, _, last = find_free_ports(3)
+        if last == first + 2:
             return first

@@ -119,7 +119,7 @@ def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str
 
 
 def _split_location(location: Sequence[str | int]) -> tuple[str, str]:
-    """pydantic's ("body", "cases", 3, "weight") as "cases[3]." and "weight"; the last is empty for a whole case."""
+    """Pydantic's ("body", "cases", 3, "weight") as "cases[3]." and "weight"; the last is empty for a whole case."""
     match location:
         case ("body", TABLE.cases, int(index), *rest):
             return f"{TABLE.cases}[{index}].", str(rest[0]) if rest else ""

@@ -21,7 +21,7 @@ class CircuitBreaker:
 
     @property
     def state(self) -> str:
-        """ "closed", "open", or "half-open": the next request is a probe."""
+        """The state: "closed", "open", or "half-open", where the next request is a probe."""
         if self._opened_at is None:
             return CLOSED
         return OPEN if time.monotonic() - self._opened_at < self._open_seconds else HALF_OPEN

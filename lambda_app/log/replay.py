@@ -1,5 +1,7 @@
-"""Moves records from the queue into the table. Nothing that the queue held is dropped: what can never be stored goes
-to the dead-letter queue."""
+"""Moves records from the queue into the table.
+
+Nothing that the queue held is dropped: what can never be stored goes to the dead-letter queue.
+"""
 
 from collections.abc import Callable, Sequence
 

@@ -1,5 +1,7 @@
-"""The passwords of the functions' roles. RDS Proxy logs in with those that the secrets hold, so the database must know
-the same."""
+"""The passwords of the functions' roles.
+
+RDS Proxy logs in with those that the secrets hold, so the database must know the same.
+"""
 
 import base64
 import json

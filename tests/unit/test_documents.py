@@ -119,6 +119,7 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
             found = [target] if target.suffix == ".md" else sorted(target.glob("*.md")) if path else []
             waiting += [each for each in found if each in DOCUMENTS and each not in reached]
     by_github = {ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")}
+    by_github.update((ROOT / ".github").glob("**/*.md"))
     assert set(DOCUMENTS) - reached - by_github == set()
 
 

@@ -29,8 +29,9 @@ class MigrationError(Exception):
 
 
 def apply_migrations(connection: pg8000.native.Connection) -> list[str]:
-    """Apply what is missing, in order, inside the caller's transaction; returns the names applied, and what was done to
-    columns that were there before or should have been.
+    """Apply what is missing, in order, inside the caller's transaction.
+
+    Returns the names applied, and what was done to columns that were there before or should have been.
 
     Safe to run twice and at once: the lock lasts until the transaction ends, and all of it commits or none.
     """
