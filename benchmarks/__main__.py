@@ -20,7 +20,7 @@ from benchmarks.summary import summarise
 from benchmarks.variant import ROOT
 from local.emulator import find_emulator
 from local.errors import StackError
-from local.furnish import find_or_train_bundle
+from local.seed import find_or_train_bundle
 from training.errors import TrainingError
 from training.progress import show_progress
 

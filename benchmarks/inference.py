@@ -24,7 +24,7 @@ def load_runtime(name: str, bundle: Path) -> Predict:
 
 
 def load_known(bundle: Path) -> Predict:
-    """The same two as variants/known.py runs them."""
+    """The same two as variants/usual_way.py runs them."""
     import joblib  # noqa: PLC0415
     import numpy as np  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.summary import list_goals
-from benchmarks.variant import BARE, KNOWN, SERVICE, SERVICE_TENSORFLOW
+from benchmarks.variant import HELLO_WORLD, SERVICE, SERVICE_TENSORFLOW, USUAL_WAY
 from training.figure import (
     BLUE,
     DOTS_PER_INCH,
@@ -23,7 +23,7 @@ from training.figure import (
     start_figure,
 )
 
-COLORS = {BARE.name: GREY, SERVICE.name: BLUE, SERVICE_TENSORFLOW.name: PALE_BLUE, KNOWN.name: ORANGE}
+COLORS = {HELLO_WORLD.name: GREY, SERVICE.name: BLUE, SERVICE_TENSORFLOW.name: PALE_BLUE, USUAL_WAY.name: ORANGE}
 PANELS = {"cold_ms": "Cold start (ms)", "warm_p50_ms": "Warm call, median (ms)", "rss_mb": "Memory (MB)"}
 
 

@@ -17,7 +17,7 @@ from lambda_app.log.database import Database
 from lambda_app.settings import Settings
 from lambda_app.table import Kind
 from local.environment import build_service_environment
-from local.furnish import prepare_service
+from local.seed import prepare_service
 from local.stack import Stack, running_stack
 from problem.table import TABLE
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import Samples
-from benchmarks.variant import BARE, KNOWN, SERVICE
+from benchmarks.variant import HELLO_WORLD, SERVICE, USUAL_WAY
 
 UNCACHED_RATIO = "uncached_service_to_bare"
 
@@ -60,7 +60,7 @@ def list_goals(figures: Mapping[str, Any]) -> list[Goal]:
 
 
 def _find_ratios(variants: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    bare, service, known = (variants[variant.name] for variant in (BARE, SERVICE, KNOWN))
+    bare, service, known = (variants[variant.name] for variant in (HELLO_WORLD, SERVICE, USUAL_WAY))
     ratios = {
         "cold_service_to_bare": service["cold_ms"] / bare["cold_ms"],
         "cold_known_to_service": known["cold_ms"] / service["cold_ms"],

@@ -28,7 +28,9 @@ class Variant:
 FEATURES = ROOT / "build" / "bench" / "features.json"
 SERVICE_CODE = [ROOT / "problem", ROOT / "lambda_app"]
 
-BARE = Variant("bare", "bench-bare", [ROOT / "benchmarks" / "variants" / "bare.py", FEATURES], "bare.handler")
+HELLO_WORLD = Variant(
+    "bare", "bench-bare", [ROOT / "benchmarks" / "variants" / "hello_world.py", FEATURES], "hello_world.handler"
+)
 SERVICE = Variant(
     "service",
     "lambda-litert",
@@ -48,7 +50,7 @@ SERVICE_TENSORFLOW = Variant(
     {"MODEL_RUNTIME": "tensorflow"},
     is_service=True,
 )
-KNOWN = Variant(
-    "known", "bench-known", [ROOT / "benchmarks" / "variants" / "known.py", FEATURES], "known.handler", "known"
+USUAL_WAY = Variant(
+    "known", "bench-known", [ROOT / "benchmarks" / "variants" / "usual_way.py", FEATURES], "usual_way.handler", "known"
 )
-VARIANTS = (BARE, SERVICE, SERVICE_TENSORFLOW, KNOWN)
+VARIANTS = (HELLO_WORLD, SERVICE, SERVICE_TENSORFLOW, USUAL_WAY)

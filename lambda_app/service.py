@@ -13,13 +13,13 @@ from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
 from lambda_app.log.record import IdempotencyKey, PredictionRecord
 from lambda_app.log.store import find_prediction, ping
-from lambda_app.log.writer import RecordWriter, Written
+from lambda_app.log.writer import RecordWriter, WriteResult
 from lambda_app.model.current import CurrentModel
 from lambda_app.model.predictor import Prediction, Predictor
 
 
 @dataclass(frozen=True)
-class Call:
+class RequestContext:
     """A request: its id, its arrival by `time.perf_counter`, who sent it, and their Idempotency-Key, if any."""
 
     request_id: UUID
@@ -72,19 +72,19 @@ class PredictionService:
         self._writer = writer
         self._on_recorded = on_recorded
 
-    def predict(self, features: Mapping[str, float], call: Call) -> Written:
-        """Predict for one case; the record's id is the call's.
+    def predict(self, features: Mapping[str, float], context: RequestContext) -> WriteResult:
+        """Predict for one case; the record's id is the request's.
 
         Raises ModelUnavailableError, PredictionError, RecordError or IdempotencyConflictError.
         """
-        return self._answer([features], call, is_batch=False)
+        return self._answer([features], context, is_batch=False)
 
-    def predict_batch(self, cases: Sequence[Mapping[str, float]], call: Call) -> Written:
+    def predict_batch(self, cases: Sequence[Mapping[str, float]], context: RequestContext) -> WriteResult:
         """Predict for cases in one inference; all of their records become durable, or there is no answer.
 
         Raises as `predict` does.
         """
-        return self._answer(cases, call, is_batch=True)
+        return self._answer(cases, context, is_batch=True)
 
     def get_model(self) -> Predictor:
         """The model that answers now, for what is not recorded; raises ModelUnavailableError."""
@@ -111,16 +111,16 @@ class PredictionService:
         queue = _ask(self._queue.check, QUEUE_ERRORS, describe_queue_error)
         return Health(model_version, model_error, database, self._database.breaker.state, queue)
 
-    def _answer(self, cases: Sequence[Mapping[str, float]], call: Call, *, is_batch: bool) -> Written:
+    def _answer(self, cases: Sequence[Mapping[str, float]], context: RequestContext, *, is_batch: bool) -> WriteResult:
         predictor = self._model.get()
         predictions = predictor.predict(cases)
         created_at = datetime.now(UTC)
-        spent_seconds = time.perf_counter() - call.arrived_at
+        spent_seconds = time.perf_counter() - context.arrived_at
 
         def make_record(index: int, features: Mapping[str, float], prediction: Prediction) -> PredictionRecord:
             return PredictionRecord(
-                # From the call's id, so that the same call makes the same rows.
-                request_id=uuid5(call.request_id, str(index)) if is_batch else call.request_id,
+                # From the request's id, so that the same request makes the same rows.
+                request_id=uuid5(context.request_id, str(index)) if is_batch else context.request_id,
                 created_at=created_at,
                 features=features,
                 prediction=prediction.value,
@@ -129,28 +129,30 @@ class PredictionService:
                 interval_coverage=prediction.interval.coverage,
                 model_version=predictor.version,
                 latency_ms=spent_seconds * 1000,
-                caller=call.caller,
-                batch_id=call.request_id if is_batch else None,
+                caller=context.caller,
+                batch_id=context.request_id if is_batch else None,
                 batch_index=index if is_batch else None,
                 warnings=[{"field": warning.field, "message": warning.message} for warning in prediction.warnings],
             )
 
         records = [make_record(index, *pair) for index, pair in enumerate(zip(cases, predictions, strict=True))]
-        written = self._writer.write(records, _make_key(cases, call, is_batch=is_batch), spent_seconds)
+        written = self._writer.write(records, _make_key(cases, context, is_batch=is_batch), spent_seconds)
         if not written.replayed:
             self._on_recorded(predictor.version, written.destination, [record.prediction for record in records])
         return written
 
 
-def _make_key(cases: Sequence[Mapping[str, float]], call: Call, *, is_batch: bool) -> IdempotencyKey | None:
-    if call.idempotency_key is None:
+def _make_key(
+    cases: Sequence[Mapping[str, float]], context: RequestContext, *, is_batch: bool
+) -> IdempotencyKey | None:
+    if context.idempotency_key is None:
         return None
     # Of what was asked and not of the bytes: a client may write the same request down anew.
     # Adding zero makes 0.0 of -0.0, its equal.
     measured = [sorted((name, value + 0.0) for name, value in case.items()) for case in cases]
     asked = json.dumps([is_batch, measured])
     fingerprint = hashlib.sha256(asked.encode()).digest()
-    return IdempotencyKey(call.caller, call.idempotency_key, fingerprint, call.request_id)
+    return IdempotencyKey(context.caller, context.idempotency_key, fingerprint, context.request_id)
 
 
 def _ask(

@@ -21,7 +21,7 @@ PORT = 5000
 LOG = Path("build/aws.log")
 BUCKET_DIRECTORY = Path("build/s3")
 # There once everything is; compose.yaml looks for it.
-FURNISHED = Path("build/furnished")
+SEEDED = Path("build/seeded")
 
 
 def main() -> int:
@@ -29,11 +29,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.aws_container", description=__doc__)
     parser.add_argument("--listen", default=LOOPBACK, help="the address")
     options = parser.parse_args()
-    FURNISHED.unlink(missing_ok=True)
+    SEEDED.unlink(missing_ok=True)
     try:
         with ending_by_signal(), AwsServices(LOG, PORT, options.listen, BUCKET_DIRECTORY) as aws:
             keep_role_passwords(aws.endpoint_url)
-            FURNISHED.touch()
+            SEEDED.touch()
             print("S3, SQS and Secrets Manager answer.", flush=True)
             aws.wait()
     except StackError as error:

@@ -77,7 +77,7 @@ class AwsServices:
             if self.bucket_directory:
                 command += [self.bucket, str(self.bucket_directory.absolute())]
             self._process = start_process(command, self.log_path, directory=REPOSITORY)
-            self._wait_until_furnished()
+            self._wait_until_seeded()
         except BaseException as error:
             self.stop()
             if isinstance(error, OSError):
@@ -95,7 +95,7 @@ class AwsServices:
             stop_process(self._process, STOP_STEPS)
             self._process = None
 
-    def _wait_until_furnished(self) -> None:
+    def _wait_until_seeded(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             log = self.log_path.read_text(errors="replace")
@@ -103,12 +103,12 @@ class AwsServices:
                 raise self._explain_log(self.log_path.read_text(errors="replace"))
             # Until our server says so, whoever answers on the port is another one.
             if "Running on" in log:
-                self._furnish()
+                self._seed()
                 return
             time.sleep(0.05)
         raise StackError(f"S3 and SQS didn't answer within {START_SECONDS} s: their log is {self.log_path}")
 
-    def _furnish(self) -> None:
+    def _seed(self) -> None:
         self._request("PUT", f"/{self.bucket}", "bucket")
         self._create_queue(DEAD_LETTER_QUEUE, {})
         redrive = {

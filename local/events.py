@@ -29,9 +29,9 @@ from local.aws_services import ACCOUNT, BUCKET, DEAD_LETTER_QUEUE, QUEUE, REGION
 from local.cluster import PASSWORD
 from local.environment import build_service_environment
 from local.errors import StackError
-from local.furnish import find_or_train_bundle, prepare_service
 from local.poller import Context
 from local.postgres import DATABASE, USER
+from local.seed import find_or_train_bundle, prepare_service
 from local.stack import running_stack
 from problem.table import TABLE
 from training.errors import TrainingError

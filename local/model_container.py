@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from local.furnish import provide_model
+from local.seed import provide_model
 from training.errors import TrainingError
 
 MODELS = Path("build/models")

@@ -18,10 +18,10 @@ from local.aws_client import connect_aws
 from local.aws_services import IDENTITY
 from local.environment import Function, build_service_environment
 from local.errors import StackError
-from local.furnish import migrate_database, provide_model
 from local.http_server import describe_api, serve_http
 from local.poller import CLIENT_CONFIG, running_poller
 from local.ports import LOOPBACK, require_port
+from local.seed import migrate_database, provide_model
 from local.stack import Stack, running_stack
 from training.errors import TrainingError
 

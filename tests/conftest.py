@@ -24,9 +24,9 @@ from local.aws_services import REPOSITORY, AwsServices
 from local.cluster import PASSWORD
 from local.emulator import find_emulator
 from local.environment import DATABASE_USERS, Function
-from local.furnish import migrate_database, prepare_service
 from local.ports import find_free_ports
 from local.postgres import USER, Postgres
+from local.seed import migrate_database, prepare_service
 from local.stack import Stack
 from tests.bundles import Registry
 from tests.machine import require

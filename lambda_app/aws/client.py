@@ -32,7 +32,7 @@ AWS_ERRORS = (AwsError, OSError, http.client.HTTPException)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """OK, or not modified; the names of the headers are in lower case."""
 
     status: int
@@ -56,7 +56,7 @@ class AwsClient:
         self._connection: http.client.HTTPConnection | None = None
         self._used_at = 0.0
 
-    def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
+    def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Response:
         """Return AWS's answer; raises one of AWS_ERRORS."""
         self._deadline.start(DEADLINE_SECONDS)
         path = self._prefix + path
@@ -65,7 +65,7 @@ class AwsClient:
             connection = self._require_connection()
             connection.request(method, quote(path), body, signed)
             response = connection.getresponse()
-            answer = Answer(
+            answer = Response(
                 response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
             )
         except BaseException:
@@ -98,7 +98,7 @@ class AwsClient:
         return kept
 
 
-def _find_code(answer: Answer) -> str:
+def _find_code(answer: Response) -> str:
     # S3's errors are XML, SQS's are JSON; an answer without a body has only its status.
     found = re.search(rb'<Code>(\w+)</Code>|"__type": ?"[^"]*?(\w+)"', answer.body)
     return (found[1] or found[2]).decode() if found else str(answer.status)

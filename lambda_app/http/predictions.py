@@ -20,8 +20,8 @@ from lambda_app.http.schemas import (
     StoredPredictionResponse,
 )
 from lambda_app.log.record import PredictionRecord
-from lambda_app.log.writer import Written
-from lambda_app.service import Call, PredictionService
+from lambda_app.log.writer import WriteResult
+from lambda_app.service import PredictionService, RequestContext
 from problem.table import TABLE
 
 
@@ -37,7 +37,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
     )
     async def predict(request: Request, body: PredictionRequest, keys: IdempotencyKeys) -> Response:
         """Answers with the prediction and its interval, once their record is durable."""
-        written = service.predict(body.model_dump(), _describe_call(request, keys))
+        written = service.predict(body.model_dump(), _read_context(request, keys))
         [record] = written.records
         return _answer(PredictionResponse, {**_show_prediction(record), **_show_origin(record)}, written)
 
@@ -52,7 +52,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
     )
     async def predict_batch(request: Request, body: BatchRequest, keys: IdempotencyKeys) -> Response:
         """Answers for all of them, once all of their records are durable, or for none."""
-        written = service.predict_batch(body.model_dump()[TABLE.cases], _describe_call(request, keys))
+        written = service.predict_batch(body.model_dump()[TABLE.cases], _read_context(request, keys))
         first = written.records[0]
         predictions = [_show_prediction(record) for record in written.records]
         content = {"predictions": predictions, "batch_id": first.batch_id, **_show_origin(first)}
@@ -74,9 +74,9 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         return {"features": record.features, **_show_prediction(record), **_show_origin(record)}
 
 
-def _describe_call(request: Request, keys: Sequence[str]) -> Call:
+def _read_context(request: Request, keys: Sequence[str]) -> RequestContext:
     """Raises UnknownCallerError or IdempotencyKeyError."""
-    return Call(
+    return RequestContext(
         request_id=request.state.request_id,
         arrived_at=request.state.arrived_at,
         caller=find_caller(request.scope.get("aws.event", {})),
@@ -84,7 +84,7 @@ def _describe_call(request: Request, keys: Sequence[str]) -> Call:
     )
 
 
-def _answer(model: type[BaseModel], content: dict[str, Any], written: Written) -> Response:
+def _answer(model: type[BaseModel], content: dict[str, Any], written: WriteResult) -> Response:
     """A finished one: through `response_model` FastAPI takes 3 % of a warm request more to make the same."""
     headers = {"x-prediction-record": written.destination}
     if written.replayed:

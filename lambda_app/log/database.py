@@ -91,7 +91,7 @@ class Database:
             result = self._run_bounded(work, spent_seconds)
         except DATABASE_ERRORS as error:
             # A database that refuses what a record holds is well.
-            if not is_refused(error):
+            if not is_permanent_error(error):
                 self.breaker.record_failure(describe_error(error))
             raise
         self.breaker.record_success()
@@ -147,7 +147,7 @@ def describe_error(error: BaseException) -> str:
     return f"{type(cause).__name__} {_sqlstate(error)}".rstrip()
 
 
-def is_refused(error: BaseException) -> bool:
+def is_permanent_error(error: BaseException) -> bool:
     """Whether the database would refuse the same rows again, whenever it is asked."""
     # What no encoding has cannot even be sent.
     return isinstance(error, UnicodeEncodeError) or _sqlstate(error).startswith(_REFUSED_CLASSES)

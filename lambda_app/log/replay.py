@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pg8000.native
 
-from lambda_app.log.database import Database, describe_error, is_refused
+from lambda_app.log.database import Database, describe_error, is_permanent_error
 from lambda_app.log.message import MessageError, decode_message, encode_messages
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
 from lambda_app.log.record import PredictionRecord
@@ -61,7 +61,7 @@ class RecordReplayer:
         try:
             unstored = self._database.run_statement(lambda connection: _insert(connection, records))
         except Exception as error:
-            if not is_refused(error):
+            if not is_permanent_error(error):
                 raise ReplayError(describe_error(error)) from None
             if len(records) == 1:
                 return [(records[0], f"the database refuses the record: {describe_error(error)}")]

@@ -8,7 +8,7 @@ from uuid import UUID
 import pg8000.native
 
 from lambda_app.errors import IdempotencyConflictError, RecordError
-from lambda_app.log.database import Database, describe_error, is_refused
+from lambda_app.log.database import Database, describe_error, is_permanent_error
 from lambda_app.log.message import encode_messages
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
 from lambda_app.log.record import IdempotencyKey, PredictionRecord
@@ -18,7 +18,7 @@ DATABASE, QUEUE = "database", "queue"
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteResult:
     """Durable records and where they are. `replayed` means that an earlier request with the same key made them."""
 
     records: Sequence[PredictionRecord]
@@ -36,7 +36,7 @@ class RecordWriter:
 
     def write(
         self, records: Sequence[PredictionRecord], key: IdempotencyKey | None = None, spent_seconds: float = 0.0
-    ) -> Written:
+    ) -> WriteResult:
         """Return once all the records are durable, or those that an earlier request with the same key made.
 
         `spent_seconds` is what the request has taken so far; all of it is to end within ten.
@@ -55,7 +55,7 @@ class RecordWriter:
             reason = describe_error(error)
             self._on_database_failed(reason)
             failure = f"the database did not take the record: {reason}"
-            if is_refused(error):
+            if is_permanent_error(error):
                 raise RecordError(failure) from error
             if key is not None:
                 raise RecordError(f"{failure}; only it knows whether the Idempotency-Key was used") from error
@@ -69,12 +69,12 @@ class RecordWriter:
             self._queue.send(encode_messages(records))
         except QUEUE_ERRORS as error:
             raise RecordError(f"{failure}; nor did the queue: {describe_queue_error(error)}") from error
-        return Written(records, QUEUE)
+        return WriteResult(records, QUEUE)
 
 
 def _write_once(
     connection: pg8000.native.Connection, records: Sequence[PredictionRecord], key: IdempotencyKey | None
-) -> Written | None:
+) -> WriteResult | None:
     """Insert the records unless their ids or their key were used, then find what is stored.
 
     None when the key was used for another request, or its records are gone. Raises RecordError when the ids were used
@@ -83,19 +83,19 @@ def _write_once(
     use = None if key is None else claim_key(connection, key)
     if key is None or use is None:
         if insert_predictions(connection, records) == len(records):
-            return Written(records, DATABASE)
+            return WriteResult(records, DATABASE)
         # The answer to a COMMIT was lost, or Lambda runs the request again.
         first = records[0]
         stored = _find_answer(connection, first.batch_id or first.request_id, first.created_at, records)
         if stored is None:
             # Raised, so that a key and a part of a batch are not kept.
             raise RecordError("the id of this request is taken by another record")
-        return Written(stored, DATABASE)
+        return WriteResult(stored, DATABASE)
     if use.fingerprint != key.fingerprint:
         return None
     stored = _find_answer(connection, use.request_id, use.used_at, records)
     # The same request finds its own key when the answer to its COMMIT was lost.
-    return Written(stored, DATABASE, replayed=use.request_id != key.request_id) if stored else None
+    return WriteResult(stored, DATABASE, replayed=use.request_id != key.request_id) if stored else None
 
 
 def _find_answer(

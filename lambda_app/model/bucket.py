@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from lambda_app.aws.client import AWS_ERRORS, Answer, AwsClient, AwsError
+from lambda_app.aws.client import AWS_ERRORS, AwsClient, AwsError, Response
 from lambda_app.errors import BundleError
 
 
@@ -21,7 +21,7 @@ class ModelBucket:
         answer = self._get(key, {"if-none-match": known_etag} if known_etag else {})
         return None if answer.status == HTTPStatus.NOT_MODIFIED else (answer.body, answer.headers["etag"])
 
-    def _get(self, key: str, headers: dict[str, str]) -> Answer:
+    def _get(self, key: str, headers: dict[str, str]) -> Response:
         try:
             return self._client.send("GET", f"/{key}", headers)
         except AWS_ERRORS as error:

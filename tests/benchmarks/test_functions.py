@@ -22,7 +22,7 @@ from benchmarks.measure import BATCH_SIZES, Counts, Samples, measure, start_unca
 from benchmarks.packages import has_packages
 from benchmarks.page_cache import can_empty_page_cache
 from benchmarks.stage import load_event, running_stage, write_features
-from benchmarks.variant import BARE, KNOWN, SERVICE, VARIANTS, Variant
+from benchmarks.variant import HELLO_WORLD, SERVICE, USUAL_WAY, VARIANTS, Variant
 from lambda_app.settings import Settings
 from lambda_app.table import Kind, integer
 from problem.table import TABLE
@@ -32,7 +32,7 @@ from tests.machine import require
 
 def is_available(variant: Variant) -> bool:
     """TensorFlow's packages take half a minute and 1.8 GB: only who wants everything waits for them."""
-    return variant in (BARE, SERVICE) or has_packages(variant) or os.environ.get("REQUIRE_ALL") == "1"
+    return variant in (HELLO_WORLD, SERVICE) or has_packages(variant) or os.environ.get("REQUIRE_ALL") == "1"
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_request_model_has_the_limits_of_the_service(tmp_path: Path, monkeypatch
     table = dataclasses.replace(TABLE, features=(*TABLE.features, whole))
     monkeypatch.setattr("benchmarks.stage.TABLE", table)
     write_features(tmp_path / "features.json")
-    model = runpy.run_path(str(shutil.copy(BARE.code[0], tmp_path)))["Case"]
+    model = runpy.run_path(str(shutil.copy(HELLO_WORLD.code[0], tmp_path)))["Case"]
     assert tuple(model.model_fields) == table.names
     for feature in table.features:
         for bound in (feature.minimum, feature.maximum):
@@ -140,5 +140,5 @@ def test_both_request_models_are_one() -> None:
             or (isinstance(node, ast.Assign) and {getattr(target, "id", None) for target in node.targets} & names)
         ]
 
-    assert len(read_model(BARE)) == 3
-    assert read_model(BARE) == read_model(KNOWN)
+    assert len(read_model(HELLO_WORLD)) == 3
+    assert read_model(HELLO_WORLD) == read_model(USUAL_WAY)

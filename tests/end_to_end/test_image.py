@@ -14,9 +14,9 @@ import pytest
 from lambda_app.settings import Settings
 from local.aws_services import AwsServices
 from local.environment import Function, build_service_environment
-from local.furnish import prepare_service
 from local.ports import LOOPBACK, describe_port_problem, find_free_ports
 from local.postgres import Postgres
+from local.seed import prepare_service
 from local.stack import Stack
 from tests.conftest import connect_database
 from tests.events import EVENTS, NAMES, check_answer, load_event

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from local.errors import StackError
-from local.furnish import find_or_train_bundle
+from local.seed import find_or_train_bundle
 from local.stack import ending_by_signal
 from tests.faults.check import check
 from tests.faults.drill import run_drill

@@ -110,7 +110,7 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
     with ExitStack() as running:
         postgres = _start_empty(running, directory / "postgres", database_port)
         aws = running.enter_context(AwsServices(directory / "aws.log", aws_port))
-        _furnish(Stack(0, postgres, aws), bundle)
+        _seed(Stack(0, postgres, aws), bundle)
         witness = Witness()
         front = running.enter_context(SqsFront(aws_port, witness, drops_a_message=sabotage == DROP_A_MESSAGE))
         quiet_front = running.enter_context(SqsFront(aws_port, witness))
@@ -164,7 +164,7 @@ def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:
     return postgres
 
 
-def _furnish(stack: Stack, bundle: Path) -> None:
+def _seed(stack: Stack, bundle: Path) -> None:
     """Bring schema, roles and model in place."""
     os.environ.update(build_service_environment(stack, "migrate"))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):

@@ -10,8 +10,8 @@ import pytest
 from lambda_app.model.bundle import POINTER_KEY, bundle_key
 from local.aws_client import connect_aws
 from local.aws_services import AwsServices
-from local.furnish import provide_model
 from local.ports import find_free_ports
+from local.seed import provide_model
 from tests.bundles import copy_bundle
 from training.registry import find_current, list_versions, promote_version, publish_bundle, rollback_version
 

@@ -12,7 +12,7 @@ import pg8000.native
 import pytest
 
 from lambda_app.log.breaker import CLOSED
-from lambda_app.log.database import Database, is_refused
+from lambda_app.log.database import Database, is_permanent_error
 from lambda_app.log.store import insert_predictions
 from lambda_app.settings import Settings
 from tests.records import insert, make_record
@@ -98,5 +98,5 @@ def test_who_writes_the_same_request_at_once_waits_and_finds_it_stored(
 def test_half_a_character_is_refused_and_says_nothing_against_the_database(count: int, database: Database) -> None:
     with pytest.raises((UnicodeEncodeError, pg8000.native.DatabaseError)) as caught:
         insert(database, *(make_record(caller="\ud83d") for _ in range(count)))
-    assert is_refused(caught.value)
+    assert is_permanent_error(caught.value)
     assert database.breaker.state == CLOSED
