@@ -1,1 +1,1 @@
-"""What an answer of this service costs (`make bench`), and what one database takes (`python -m benchmarks.scaling`)."""
+"""Measures the cost of an answer (`make bench`), and the load that a database takes (`python -m benchmarks.scaling`)."""

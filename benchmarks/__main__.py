@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def describe_machine() -> dict[str, Any]:
-    """What the figures are worth depends on it; the load is that of others, from before the run."""
+    """The machine that the figures come from. `load` is the load of others, from before the run."""
     return {
         "system": platform.platform(),
         "processor": find_processor(),

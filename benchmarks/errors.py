@@ -1,4 +1,4 @@
-"""What can go wrong, told in one line."""
+"""The benchmark's errors, each with a text of one line."""
 
 
 class BenchmarkError(Exception):

@@ -19,7 +19,7 @@ from local.ports import find_free_ports
 
 @dataclass(frozen=True)
 class Site:
-    """Where a variant runs: the emulator, the Python of all variants, its packages and its environment variables."""
+    """A variant's place to run: emulator, Python, packages and environment variables."""
 
     variant: Variant
     emulator: Path
@@ -69,7 +69,7 @@ class Function:
             self.freeze()
 
     def read_cpu_seconds(self) -> float:
-        """What the runtime's process has used so far, user and system, threads and all."""
+        """CPU seconds that the runtime's process has used so far, user and system, of all threads."""
         # After the name, which may have spaces: the fields from the third on, of which these are 14 and 15.
         fields = self._read_process("stat").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

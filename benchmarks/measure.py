@@ -35,7 +35,7 @@ class Counts:
 
 @dataclass
 class Samples:
-    """What one function was measured at. CPU seconds and `cold_peak_mb` are those of each cold start."""
+    """The measurements of one function. CPU seconds and `cold_peak_mb` are those of each cold start."""
 
     packages_mb: float
     cold_ms: list[float] = field(default_factory=list)
@@ -177,7 +177,7 @@ def time_inference(site: Site, bundle: Path) -> list[float]:
 
 
 def run_script(site: Site, script: Path, *arguments: str) -> Any:
-    """What the script prints in its last line as JSON; it runs in the function's Python with its packages."""
+    """Run the script in the function's Python with its packages; returns the JSON of its last line."""
     # -P: the modules beside the script are none of the function's.
     command = [str(site.python), "-P", str(script), *arguments]
     environment = {**site.environment, "PYTHONPATH": str(site.packages)}

@@ -1,4 +1,4 @@
-"""What each function runs on, in build/bench: a Python that sees no package of .venv, and packages as in the image."""
+"""The packages of each function, in build/bench: a Python without those of .venv, and packages as in the image."""
 
 import shutil
 import subprocess
@@ -47,7 +47,7 @@ def make_packages(variant: Variant, python: Path) -> Path:
 
 
 def has_packages(variant: Variant) -> bool:
-    """Whether they were made, of the packages that are locked now."""
+    """True when they were made from the present lock."""
     return _is_current(DIRECTORY / variant.name, _find_lock(variant.lock))
 
 

@@ -1,4 +1,4 @@
-"""What a start reads up to its first answer. Runs in a function's own Python, with its packages.
+"""Counts the files that a start reads up to its first answer. Runs in a function's own Python, with its packages.
 
 `python reads.py HANDLER EVENT` starts the function HANDLER, hands it the file EVENT, and prints as JSON how many files
 were opened or mapped, and how many megabytes were read or are mapped into memory. The files' bytes count whether they

@@ -1,4 +1,4 @@
-"""What a person gets of the measurements: tables, a plot, and the figures as JSON."""
+"""Reports the measurements: tables, a plot, and the figures as JSON."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What one PostgreSQL takes from many functions: python -m benchmarks.scaling, about ten minutes.
+"""Measures the load that one PostgreSQL takes from many functions: python -m benchmarks.scaling, about ten minutes.
 
 Writes build/scaling.json and the plots of docs/scaling.md.
 """
@@ -74,7 +74,7 @@ class Run:
                     yield self.measure("pgbench", clients, pool, batch)
 
     def measure_controls(self) -> dict[str, Any]:
-        """What bounds the rest: clients and pooler without work, no pooler, no wait for the disk; our own writer."""
+        """Controls: clients and pooler without work, no pooler, no wait for the disk, the service's own writer."""
         self.empty_table()
         controls = {
             "nothing_written": self.measure("SELECT 1 instead", 100, 20, 1, statement="SELECT 1"),
@@ -97,7 +97,7 @@ class Run:
         self._servers.set_parameter("commit_delay", "0")
 
     def measure_growth(self) -> Iterator[dict[str, Any]]:
-        """What a commit costs in a table of so many rows, just after a checkpoint."""
+        """The cost of a commit in tables of growing size, just after a checkpoint."""
         self.empty_table()
         rows = 0
         for target in TABLE_ROWS:

@@ -39,7 +39,7 @@ FEWEST_COMMITS = 100
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """What one run of clients came to. CPU is in milliseconds a commit; `others` is the rest of the machine's."""
+    """The result of one run of clients. CPU is in milliseconds a commit; `others` is the rest of the machine's."""
 
     clients: int
     pool: int

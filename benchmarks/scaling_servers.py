@@ -33,7 +33,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclasses.dataclass(frozen=True)
 class Servers:
-    """Where both listen, and the authority that their certificates chain to."""
+    """The ports of both servers, and the authority that their certificates chain to."""
 
     postgres_port: int
     pgbouncer_port: int
@@ -108,7 +108,7 @@ class Spent:
 
 
 def measure_spent(servers: Servers, seconds: float) -> Spent:
-    """What is spent in the seconds from now."""
+    """The CPU, the WAL and the syncs of the next seconds."""
     before = _read(servers)
     began_at = time.time()
     time.sleep(seconds)

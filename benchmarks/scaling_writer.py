@@ -17,7 +17,7 @@ from local.postgres import DATABASE
 
 
 def run_python(servers: Servers, *, clients: int, pool: int, batch: int, seconds: float) -> Point:
-    """What run_pgbench measures, by our own code."""
+    """Measure as run_pgbench does, with the service's own code."""
     servers.set_pool(pool)
     os.environ["SSL_CERT_FILE"] = str(servers.ca_path)
     context = multiprocessing.get_context("spawn")

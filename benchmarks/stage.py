@@ -1,4 +1,4 @@
-"""What the functions stand on: PostgreSQL, S3 and SQS of this machine, the newest model, their packages."""
+"""Starts everything around the functions: PostgreSQL, S3 and SQS of this machine, the newest model, their packages."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def write_features(path: Path) -> None:
 
 
 def build_common_environment(bundle: Path) -> dict[str, str]:
-    """What Lambda and the image set, and where the known way finds its model."""
+    """The variables that Lambda and the image set, and the place of the usual way's model."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "en_US.UTF-8",

@@ -29,7 +29,7 @@ class Goal:
 
 
 def summarise(samples: Mapping[str, Samples]) -> dict[str, Any]:
-    """What bench.json holds of the measurements."""
+    """Turn the measurements into the figures of bench.json."""
     variants = {name: _find_medians(own) for name, own in samples.items()}
     return {
         "variants": variants,
@@ -45,7 +45,7 @@ def summarise(samples: Mapping[str, Samples]) -> dict[str, Any]:
 
 
 def list_goals(figures: Mapping[str, Any]) -> list[Goal]:
-    """What the service is to cost at most, beside the others of the same run."""
+    """The limits of the service's cost, beside the others of the same run."""
     ratios, service = figures["ratios"], figures["variants"][SERVICE.name]
     goals = [
         Goal("cold start beside bare's", ratios["cold_service_to_bare"], 1.15, "times"),

@@ -1,4 +1,4 @@
-"""Which environment, in whose account: said in one file, and compared with the credentials before anything is done."""
+"""Reads an environment's account and region, and compares them with the credentials before anything is done."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to AWS, told in one line that says what to do."""
+"""The deployment's errors, each with a text of one line that says what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

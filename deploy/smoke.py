@@ -42,7 +42,7 @@ class SmokeTest:
         return request_id
 
     def _wait_for_health(self, patience_seconds: float) -> dict[str, Any]:
-        """What /health says, however often it must be asked until the service is up."""
+        """Ask /health until the service is up; returns its answer."""
         event = read_event(EVENTS / "health.json")
         deadline = time.monotonic() + patience_seconds
         while True:

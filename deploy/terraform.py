@@ -19,7 +19,7 @@ NO_IMAGE = f"destroyed@sha256:{'0' * 64}"
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the next steps need to know of an applied environment."""
+    """The outputs of an applied environment that the next steps need."""
 
     api_url: str
     model_bucket_name: str

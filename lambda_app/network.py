@@ -52,7 +52,7 @@ class _BoundTlsSocket(_BoundSocket, ssl.SSLSocket):
 
 
 class _TlsContext(ssl.SSLContext):
-    """What it wraps keeps its deadline."""
+    """A TLS context whose sockets keep their deadline."""
 
     sslsocket_class = _BoundTlsSocket
 

@@ -30,7 +30,7 @@ class RequestContext:
 
 @dataclass(frozen=True)
 class Dependency:
-    """What asking a dependency gave. The error is None where there is none."""
+    """The result of asking a dependency. The error is None where there is none."""
 
     error: str | None
     response_ms: float
@@ -38,7 +38,7 @@ class Dependency:
 
 @dataclass(frozen=True)
 class Health:
-    """What the service found when it looked at itself; `circuit` is the state of the database's breaker."""
+    """The result of a health check; `circuit` is the state of the database's breaker."""
 
     model_version: str | None
     model_error: str | None

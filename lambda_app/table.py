@@ -67,7 +67,7 @@ class Feature:
         return f"{low:g} to {high:g}{_append_unit(self.unit)}"
 
     def find_faults(self) -> Iterator[str]:
-        """What is wrong with the description, each as the end of a sentence."""
+        """The faults of the description, each as the end of a sentence."""
         if fault := _find_name_fault(self.name):
             yield fault
         ordered = isfinite(self.minimum) and isfinite(self.maximum) and self.minimum < self.maximum
@@ -87,7 +87,7 @@ class Feature:
 
 
 def _find_name_fault(name: str) -> str | None:
-    """What keeps the name from being a member of a request and a column of the records, if anything does."""
+    """The reason why the name cannot be a member of a request and a column of the records; None without one."""
     if not (name.isidentifier() and name.isascii() and name == name.lower()) or name.startswith("_"):
         return "is not a name of small letters, digits and underscores that starts with a letter"
     if len(name) > MAX_NAME_LENGTH:
@@ -146,7 +146,7 @@ class Target:
     example: float
 
     def find_faults(self) -> Iterator[str]:
-        """What is wrong with the description, each as the end of a sentence."""
+        """The faults of the description, each as the end of a sentence."""
         if fault := _find_name_fault(self.name):
             yield fault
         if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:

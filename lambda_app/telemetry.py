@@ -1,4 +1,4 @@
-"""What the service says of itself: JSON log lines, EMF metrics for CloudWatch, counts for Prometheus.
+"""The service's reports of itself: JSON log lines, EMF metrics for CloudWatch, counts for Prometheus.
 
 One call per fact. No feature value or secret is ever passed in, predictions leave only as quantiles of many, and
 exceptions go out without their text, in which a library may quote its input.
@@ -146,7 +146,7 @@ class Telemetry:
         return exposition.generate_latest(registry).decode(), exposition.CONTENT_TYPE_LATEST
 
     def collect(self) -> list[Any]:
-        """What prometheus_client asks of a collector. Lambda scrapes reach one environment, so each is labelled."""
+        """The metric families for prometheus_client. Lambda scrapes reach one environment, so each is labelled."""
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415
 
         requests = CounterMetricFamily(

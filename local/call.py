@@ -33,14 +33,14 @@ SHOWN = re.compile(r"content-type|x-request-id|x-prediction-record|idempotency-r
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; the names of headers are in small letters."""
+    """A response; the names of headers are in small letters."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def read_json(self) -> Any:
-        """What the body says; CallError when it is no JSON."""
+        """The body's JSON; raises CallError when it is none."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -91,7 +91,7 @@ def send_event(
 
 
 def explain_refusal(answer: Answer) -> str | None:
-    """What to check when the gateway, and not the service, refused; None where it did not."""
+    """A hint when the gateway, and not the service, refused the request; None where it did not."""
     # The service's own refusals say what is wrong with them.
     if answer.headers.get("content-type") == "application/problem+json":
         return None

@@ -35,7 +35,7 @@ def find_binary(name: str) -> Path:
 
 
 def build_prefix(data: Path) -> list[str]:
-    """What to put before a PostgreSQL command: as root, which PostgreSQL refuses, a change to the data's owner."""
+    """The words before a PostgreSQL command: as root, which PostgreSQL refuses, a change to the data's owner."""
     if os.geteuid() != 0:
         return []
     if not shutil.which("setpriv"):

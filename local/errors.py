@@ -1,4 +1,4 @@
-"""What can go wrong on the user's machine, told in one line."""
+"""The errors of the local stack, each with a text of one line."""
 
 
 class StackError(Exception):

@@ -1,4 +1,4 @@
-"""What a person sees of the API on this machine: how it is served, and what is told of it at the start."""
+"""Serves the API on this machine, and describes it at the start."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def serve_http(app: Any, host: str, port: int) -> None:
 
 
 def describe_api(url: str) -> str:
-    """What a person can do with the API at `url`."""
+    """The lines that introduce the API at `url`."""
     return f"""Ready. Open {url} for the page, {url}/docs for the routes, or ask for a prediction:
 
   curl -s {url}/predict -H 'content-type: application/json' -d '{json.dumps(EXAMPLE_REQUEST)}'

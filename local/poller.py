@@ -1,4 +1,4 @@
-"""What Lambda's event source mapping does for the replay function: receive, invoke, delete what it did not fail on."""
+"""Does the work of Lambda's event source mapping for the replay function: receive, invoke, delete on success."""
 
 import argparse
 import base64
@@ -48,7 +48,7 @@ class Polled(NamedTuple):
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda hands the function beside the event."""
+    """The Lambda context."""
 
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     function_name: str = f"{PREFIX}-replay"

@@ -40,7 +40,7 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class DatabaseLogin:
-    """What a client needs to connect."""
+    """The parameters of a client's connection."""
 
     host: str
     port: int

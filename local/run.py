@@ -113,7 +113,7 @@ def timed(stage: str) -> Iterator[None]:
 
 
 def describe(stack: Stack, version: str) -> str:
-    """What a person can do now."""
+    """The lines that introduce the running stack."""
     login, aws = stack.postgres.login, stack.aws
     identity = " ".join(f"{name}={value}" for name, value in IDENTITY.items())
     return f"""

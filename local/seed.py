@@ -1,4 +1,4 @@
-"""What a fresh stack needs before it can serve: the schema with its roles, and a model."""
+"""Prepares a fresh stack to serve: the schema with its roles, and a model."""
 
 import time
 from pathlib import Path

@@ -79,7 +79,7 @@ def sync_packages() -> None:
 
 
 def find_registry() -> dict[str, str]:
-    """Where pip is told to use another registry, uv, which doesn't read pip's settings, uses it too."""
+    """The registry of pip's settings, which uv doesn't read, for uv."""
     result = subprocess.run(
         [str(PYTHON), "-m", "pip", "config", "list"], stdout=subprocess.PIPE, text=True, check=False
     )
@@ -122,7 +122,7 @@ def describe(output: str) -> str:
 
 
 def runs(program: Path) -> bool:
-    """Whether a program of .venv is there and starts; one of a removed Python doesn't."""
+    """True when a program of .venv starts; one of a removed Python doesn't."""
     try:
         return subprocess.run([str(program), "--version"], stdout=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:

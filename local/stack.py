@@ -17,7 +17,7 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Stack:
-    """What runs, and the port that is kept for the API."""
+    """The running servers, and the port that is kept for the API."""
 
     http_port: int
     postgres: Postgres

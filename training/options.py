@@ -38,7 +38,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 @contextmanager
 def report_errors(*kinds: type[Exception]) -> Iterator[None]:
-    """What a person can mend, of these kinds or the system's, is one line on stderr and exit code 1.
+    """Report errors of these kinds, or the system's, in one line on stderr with exit code 1.
 
     A fault of ours is a traceback.
     """

@@ -289,7 +289,7 @@ def _read_pointer(found: StoredObject | None) -> Pointer | None:
 
 
 def _describe_damage(error: BundleError, name: str) -> str:
-    """What is wrong with a document, where the service's log would have Python's own words for it."""
+    """The fault of a document, in plain words where the service's log has Python's own."""
     if error.__cause__ is None or isinstance(error.__cause__, json.JSONDecodeError):
         return str(error)
     if isinstance(error.__cause__, KeyError):

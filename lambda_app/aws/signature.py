@@ -12,7 +12,7 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True)
 class Identity:
-    """Who asks, and in which region. Temporary credentials, as Lambda has, come with a token."""
+    """The credentials of a request, and its region. Temporary credentials, as Lambda has, come with a token."""
 
     region: str
     access_key_id: str

@@ -1,4 +1,4 @@
-"""Who asks, by the gateway's word, and the key that marks a request as the same one again."""
+"""Reads the caller from the gateway's event, and the Idempotency-Key from the headers."""
 
 import re
 from collections.abc import Mapping, Sequence

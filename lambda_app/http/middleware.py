@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its size limit, its measured end, and the answer to what failed."""
+"""Wraps every request: chooses its id, limits its size, measures its time, and answers its failures."""
 
 import re
 import time

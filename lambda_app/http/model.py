@@ -38,7 +38,7 @@ class ServedFeature(BaseModel):
 
 
 class TargetResponse(BaseModel):
-    """What is predicted."""
+    """The predicted quantity."""
 
     name: str
     meaning: str

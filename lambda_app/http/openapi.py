@@ -1,4 +1,4 @@
-"""What the documentation says beside the models and the responses: tags, servers, security, parameters."""
+"""The parts of the API description beside models and responses: tags, servers, security, parameters."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -100,7 +100,7 @@ def _secure_schema(schema: Mapping[str, Any], event: Mapping[str, Any]) -> Mappi
 
 
 def _complete_schema(schema: dict[str, Any]) -> None:
-    """What FastAPI cannot be told: the media type of problems, and what the gateway answers in front of the service."""
+    """Add the media type of problems and the gateway's own answers, which FastAPI cannot be told."""
     for path in schema["paths"].values():
         for operation in path.values():
             responses = operation["responses"]

@@ -1,4 +1,4 @@
-"""What a browser gets: the page at /, the documentation at /docs, and their files, all from here and none elsewhere.
+"""Serves the page at /, the documentation at /docs, and their files, none of which comes from another host.
 
 The HTML names the table by placeholders such as $title, which are filled when a file is read.
 
@@ -116,7 +116,7 @@ def _find_swagger() -> Path:
 
 
 def accepts_gzip(values: Sequence[str]) -> bool:
-    """Whether Accept-Encoding has gzip, and does not like the file as it is better (RFC 9110, 12.5.3)."""
+    """True when Accept-Encoding allows gzip and does not prefer the plain file (RFC 9110, 12.5.3)."""
     weights = {}
     for part in ",".join(values).lower().split(","):
         if match := _CODING.fullmatch(part):
@@ -126,6 +126,6 @@ def accepts_gzip(values: Sequence[str]) -> bool:
 
 
 def matches(etag: str, values: Sequence[str]) -> bool:
-    """Whether If-None-Match names it, strong or weak, or any with an asterisk (RFC 9110, 13.1.2)."""
+    """True when If-None-Match names the ETag, strong or weak, or is an asterisk (RFC 9110, 13.1.2)."""
     value = ",".join(values)
     return value.strip(" \t") == "*" or (_ETAGS.fullmatch(value) is not None and etag in re.findall(_ETAG, value))

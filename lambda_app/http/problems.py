@@ -1,4 +1,4 @@
-"""What the caller sees of a failure: `application/problem+json` by RFC 9457."""
+"""Turns failures into problem details: `application/problem+json` by RFC 9457."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""What each route may answer, as the documentation has it: headers, problems, and an example of every one."""
+"""Describes the responses of each route for the API description: headers, problems, and an example of each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -130,7 +130,7 @@ def describe_metrics_responses() -> Responses:
 
 
 def describe_failure() -> Responses:
-    """What every route may answer."""
+    """The responses that every route may give."""
     return {500: describe_problem("The service failed in a way that nobody expected", _FAILED)}
 
 

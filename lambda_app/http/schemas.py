@@ -108,7 +108,7 @@ class FieldMessage(BaseModel):
 
 
 class IntervalResponse(BaseModel):
-    """Where the true value lies in most cases: a prediction interval, not the uncertainty of a mean."""
+    """The range that holds the true value in most cases: a prediction interval, not the uncertainty of a mean."""
 
     lower: float = Field(description="Its lower end, in units of the prediction")
     upper: float = Field(description="Its upper end")
@@ -185,7 +185,7 @@ class BatchResponse(BaseModel):
 
 
 class DependencyHealth(BaseModel):
-    """Whether a dependency answers, and how fast."""
+    """The state of a dependency, and its response time."""
 
     status: str = Field(description='"ok" or "unavailable"')
     response_time_ms: float
@@ -199,7 +199,7 @@ class DatabaseHealth(DependencyHealth):
 
 
 class HealthResponse(BaseModel):
-    """Whether the service can do its work."""
+    """The state of the service and its dependencies."""
 
     model_config = ConfigDict(protected_namespaces=())
 

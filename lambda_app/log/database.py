@@ -148,7 +148,7 @@ def describe_error(error: BaseException) -> str:
 
 
 def is_permanent_error(error: BaseException) -> bool:
-    """Whether the database would refuse the same rows again, whenever it is asked."""
+    """True when the database would refuse the same rows again at any time."""
     # What no encoding has cannot even be sent.
     return isinstance(error, UnicodeEncodeError) or _sqlstate(error).startswith(_REFUSED_CLASSES)
 

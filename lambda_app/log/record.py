@@ -1,4 +1,4 @@
-"""What is kept of every answer, and the key by which a caller asks for the same one again."""
+"""The record of an answer, and the key by which a caller asks for the same one again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

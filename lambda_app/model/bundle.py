@@ -36,7 +36,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Pointer:
-    """Which version is served, and the digest of its manifest."""
+    """The served version, and the digest of its manifest."""
 
     version: str
     manifest_sha256: str
@@ -44,7 +44,7 @@ class Pointer:
 
 @dataclass(frozen=True)
 class SeenFeature:
-    """What training saw of a feature. Manifests from before there was a page have no median."""
+    """The range of a feature in training. Manifests from before there was a page have no median."""
 
     minimum: float
     maximum: float
@@ -157,7 +157,7 @@ def fetch_bundle(bucket: ModelBucket, pointer: Pointer, names: Iterable[str]) ->
 
 
 def fetch_current(bucket: ModelBucket, runtime_name: str, known_etag: str | None = None) -> tuple[Bundle, str] | None:
-    """What the pointer names, as far as the runtime needs it, and the pointer's ETag; None when that is the known one.
+    """The bundle that the pointer names, as far as the runtime needs it, and the pointer's ETag; None if that is known.
 
     Raises BundleError.
     """

@@ -74,7 +74,7 @@ class CompiledModel:
             weakref.finalize(self, created.pop_all().close).atexit = False
 
     def run(self, rows: Sequence[Sequence[float]]) -> list[list[list[float]]]:
-        """What each output answers for the rows, the narrowest output first."""
+        """The values of each output for the rows, the narrowest output first."""
         answers: list[list[list[float]]] = [[] for _ in self._signatures[0].answers]
         done = 0
         while done < len(rows):

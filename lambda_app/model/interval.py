@@ -39,7 +39,7 @@ class Fold:
 
     @cached_property
     def expected_errors(self) -> Sequence[float]:
-        """What `expect_error` says at points over the whole range."""
+        """The values of `expect_error` at points over the whole range."""
         step = (self.highest - self.lowest) / (_POINTS - 1)
         return [self.expect_error(self.lowest + step * point) for point in range(_POINTS)]
 
@@ -92,7 +92,7 @@ def _yield_ends(centre: float, error: float, scores: Sequence[float]) -> Iterato
 
 
 def find_rank(coverage: float, count: int) -> int:
-    """Which of `count` scores in ascending order, from 1, bounds that share of the cases to come."""
+    """The rank, from 1, of the score that bounds that share of the cases to come, among `count` in ascending order."""
     return min(math.ceil(coverage * (count + 1)), count)
 
 

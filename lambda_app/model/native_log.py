@@ -1,4 +1,4 @@
-"""What the libraries in C++ write on file descriptor 2: lines that are no JSON, which no log query reads."""
+"""Silences the C++ libraries, which write lines that are no JSON on file descriptor 2."""
 
 import os
 from collections.abc import Iterator

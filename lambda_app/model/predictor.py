@@ -32,7 +32,7 @@ ALL_FEATURES = "features"
 
 @dataclass(frozen=True)
 class CaseWarning:
-    """In which way a case is unlike those of the training."""
+    """A way in which a case is unlike the training rows."""
 
     field: str
     message: str

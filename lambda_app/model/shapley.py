@@ -1,4 +1,4 @@
-"""Which features moved a prediction, and by how much: Shapley values against the training mean.
+"""Attributes a prediction to its features: Shapley values against the training mean.
 
 Shapley, "A value for n-person games" (1953). A coalition is a set of features that have the case's own values, while
 the others are held at their mean; what a feature contributes is what it adds to a coalition, averaged over all orders
@@ -26,7 +26,7 @@ Predict = Callable[[Sequence[Sequence[float]]], Sequence[float]]
 
 @dataclass(frozen=True)
 class Attribution:
-    """What the model answers for the mean, `base_value`, and each feature's part in the difference, (features,).
+    """The model's answer for the mean, `base_value`, and each feature's part in the difference, (features,).
 
     Base value and contributions sum to what it answers for the case, be they exact or estimated. `standard_errors`,
     (features,), are those of an estimate; None where the contributions are exact.
@@ -89,7 +89,7 @@ def estimate_contributions(predict: Predict, case: Sequence[float], mean: Sequen
 
 
 def _list_gains(order: Sequence[int], values: Sequence[float]) -> list[float]:
-    """What each feature added, (features,), when they joined in this order; `values` starts before the first."""
+    """The gain of each feature, (features,), when they join in this order; `values` starts before the first."""
     gains = [0.0] * len(order)
     for member, (before, after) in zip(order, pairwise(values), strict=True):
         gains[member] = after - before
