@@ -1,1 +1,1 @@
-"""Measures the cost of an answer (`make bench`), and the load that PostgreSQL takes (`python -m benchmarks.scaling`)."""
+"""Measures the cost of an answer (`make bench`), and the load that a database takes (`-m benchmarks.scaling`)."""

@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -87,7 +86,10 @@ def test_head_is_among_the_methods_that_a_path_takes(path: str, api: LambdaHandl
     assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "GET, HEAD")
 
 
-@pytest.mark.parametrize("path", [*GET_PATHS[1:], "/predict", "/predict/batch", "/explain", f"/predictions/{uuid4()}"])
+@pytest.mark.parametrize(
+    "path",
+    [*GET_PATHS[1:], "/predict", "/predict/batch", "/explain", "/predictions/5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11"],
+)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_nothing_leads_to_another_host(path: str, method: str, api: LambdaHandler) -> None:
     for wrong in (f"{path}/", f"/{path}", f"/{path}/"):
