@@ -13,6 +13,11 @@ resource "aws_rds_global_cluster" "this" {
   global_cluster_identifier = local.name
   engine                    = "aurora-postgresql"
   deletion_protection       = var.settings.deletion_protection
+
+  # moto forgets a global cluster's tags.
+  lifecycle {
+    ignore_changes = [tags_all]
+  }
 }
 
 resource "aws_iam_role" "this" {

@@ -24,6 +24,7 @@ from local.environment import Function, build_service_environment
 from local.ports import LOOPBACK, find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
+from problem.table import TABLE
 from tests.machine import require
 
 ROOT = Path(__file__).parents[2]
@@ -161,9 +162,15 @@ class Containers:
 
     def check_page(self) -> None:
         """Its files come through the gateway as they are: text, compressed, and not again to whoever has them."""
-        for path, name in (("/", "index.html"), ("/page.css", "page.css")):
-            content = (ROOT / "lambda_app" / "http" / "page" / name).read_bytes()
-            assert self.send("GET", path, None, {"accept-encoding": "identity"})[::2] == (200, content)
+        page = ROOT / "lambda_app" / "http" / "page"
+        for path in ("/", "/page.css"):
+            status, _, content = self.send("GET", path, None, {"accept-encoding": "identity"})
+            assert status == 200
+            if path == "/":
+                # The texts of the table are filled in.
+                assert f"<title>{TABLE.title}</title>".encode() in content
+            else:
+                assert content == (page / "page.css").read_bytes()
             status, headers, compressed = self.send("GET", path, None, {"accept-encoding": "gzip"})
             assert (status, headers["content-encoding"]) == (200, "gzip")
             assert gzip.decompress(compressed) == content
@@ -172,7 +179,7 @@ class Containers:
             status, told, nothing = self.send("HEAD", path, None, {"accept-encoding": "gzip"})
             assert (status, told["etag"], nothing) == (200, headers["etag"], b"")
         # To Mangum a picture is no text.
-        picture = (ROOT / "lambda_app" / "http" / "page" / "icon.svg").read_bytes()
+        picture = (page / "icon.svg").read_bytes()
         assert self.send("GET", "/icon.svg", None, {})[::2] == (200, picture)
 
 

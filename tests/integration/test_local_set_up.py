@@ -45,7 +45,7 @@ def test_help_lists_the_targets_and_needs_no_set_up(clone: Path) -> None:
     assert result.returncode == 0
     targets = [line.split()[1] for line in result.stdout.splitlines()]
     assert targets == (
-        "help run test test-faults bench evaluate deploy destroy lint format sam checkov shap lock clean".split()  # noqa: SIM905
+        "help run check test test-faults bench evaluate deploy destroy lint format sam checkov shap lock clean".split()  # noqa: SIM905
     )
 
 

@@ -124,7 +124,7 @@ def test_report_shows_every_model_best_first(tmp_path: Path) -> None:
     print_report(Console(file=output, width=140), figures)
     text = output.getvalue()
     assert text.index("ensemble") < text.index("other")
-    assert "+1.00 (-0.32 to +2.32)" in text
+    assert "+1.000 (-0.317 to +2.317)" in text
     assert "constant width" in text
 
     figure = draw_comparison(figures)
