@@ -130,7 +130,7 @@ def test_report_shows_every_model_best_first(tmp_path: Path) -> None:
     figure = draw_comparison(figures)
     [axes] = figure.axes
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["May be chance"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["other  4.38"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["other  4.382"]
     interval, mean, zero = axes.get_lines()
     difference = figures["models"]["other"]["less_ensemble"]["rmse"]
     assert list(np.asarray(interval.get_xdata())) == [difference["lower"], difference["upper"]]
