@@ -33,7 +33,7 @@ def find_caller(event: Mapping[str, Any]) -> str | None:
     raise UnknownCallerError
 
 
-def parse_idempotency_key(values: Sequence[str]) -> str | None:
+def parse_idempotency_key(values: Sequence[str] | None) -> str | None:
     """The key in the headers of that name; None without one. Raises IdempotencyKeyError."""
     if not values:
         return None

@@ -1,6 +1,5 @@
 """/predict, /predict/batch and /predictions/{request_id}: predictions that have a record."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -35,7 +34,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         response_model=PredictionResponse,
         responses=describe_prediction_responses(MAX_BODY_BYTES, "/request_id"),
     )
-    async def predict(request: Request, body: PredictionRequest, keys: IdempotencyKeys) -> Response:
+    async def predict(request: Request, body: PredictionRequest, keys: IdempotencyKeys = None) -> Response:
         """Answers with the prediction and its interval, once their record is durable."""
         written = service.predict(body.model_dump(), _read_context(request, keys))
         [record] = written.records
@@ -50,7 +49,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
             MAX_BATCH_BODY_BYTES, "/predictions/0/request_id", f"{TABLE.cases}[1]."
         ),
     )
-    async def predict_batch(request: Request, body: BatchRequest, keys: IdempotencyKeys) -> Response:
+    async def predict_batch(request: Request, body: BatchRequest, keys: IdempotencyKeys = None) -> Response:
         """Answers for all of them, once all of their records are durable, or for none."""
         written = service.predict_batch(body.model_dump()[TABLE.cases], _read_context(request, keys))
         first = written.records[0]
@@ -74,7 +73,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         return {"features": record.features, **_show_prediction(record), **_show_origin(record)}
 
 
-def _read_context(request: Request, keys: Sequence[str]) -> RequestContext:
+def _read_context(request: Request, keys: IdempotencyKeys) -> RequestContext:
     """Raises UnknownCallerError or IdempotencyKeyError."""
     return RequestContext(
         request_id=request.state.request_id,
