@@ -12,8 +12,8 @@ RUN := .venv/bin/python -m
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-build --generate-hashes \
 	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-# Tests that share something expensive stay in one worker: tests/conftest.py groups them.
-PYTEST := $(RUN) pytest --numprocesses=2 --dist=loadgroup
+# tests/conftest.py gives tests that share something expensive to one worker, and the longest first.
+PYTEST := $(RUN) pytest --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run check test test-faults bench evaluate deploy destroy lint format sam checkov shap lock clean \

@@ -14,6 +14,8 @@ from uuid import uuid4
 
 import pg8000.native
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 import lambda_app.handler
 from lambda_app.log.database import Database
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Tests that share plans, an applied environment or images, by the begin of their paths. They take longest.
+TOGETHER = ("tests/terraform/", "tests/end_to_end/test_compose.py", "tests/end_to_end/test_image.py")
+
+
 @pytest.fixture(autouse=True)
 def _no_aws_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = re.compile(r"AWS_.*|MODEL_BUCKET|.*_proxy", re.IGNORECASE)
@@ -58,19 +64,20 @@ def bundle() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one worker, and those that share something expensive too.
+    """Begin with the longest, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
 
-    `--dist loadgroup` gives each group to one worker.
-    """
-    for item in items:
-        folder = item.path.parent.name
-        if item.get_closest_marker("containers"):
-            group = "containers"
-        elif folder == "terraform":
-            group = "applied" if "applied" in getattr(item, "fixturenames", ()) else "terraform"
-        else:
-            group = f"{folder}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> "Scheduler":
+    return Scheduler(config, log)
+
+
+class Scheduler(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Gives whole files to a worker, and a folder whose files share something expensive to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "containers" if path.startswith(TOGETHER[1:]) else TOGETHER[0] if path.startswith(TOGETHER[0]) else path
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,6 @@ from tests.records import make_record
 from tests.standins.cloudwatch import CloudWatch
 from tests.terraform.rendered import Resources, list_own_alarms
 
-pytestmark = pytest.mark.xdist_group("terraform-modules")
-
 AWAY = {"DATABASE_PORT": "1"}
 NO_QUEUE = {"QUEUE_URL": "http://127.0.0.1:1/1/records"}
 

@@ -1,10 +1,6 @@
 """The environment dev, made for real by the AWS provider in an emulated AWS: what was made, and what it runs."""
 
-import pytest
-
 from tests.terraform.applied import Applied, list_resources
-
-pytestmark = pytest.mark.xdist_group("terraform-applied")
 
 
 def test_everything_planned_was_made(applied: Applied) -> None:

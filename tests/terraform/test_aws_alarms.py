@@ -14,8 +14,6 @@ from tests.standins.cloudwatch import CloudWatch
 from tests.terraform.aws_metrics import DOCUMENTED
 from tests.terraform.rendered import Resources, list_alarms
 
-pytestmark = pytest.mark.xdist_group("terraform-modules")
-
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PERIOD_MINUTES = 5
 GIB = 1024**3

@@ -27,7 +27,6 @@ from tests.terraform.rendered import (
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.xdist_group("terraform-modules")
 
 # Of a metric of the service: its name, and the names of its dimensions.
 Metric = tuple[str, frozenset[str]]

@@ -3,12 +3,8 @@
 import json
 import re
 
-import pytest
-
 from lambda_app.project import PREFIX
 from tests.terraform.applied import Applied, list_inputs
-
-pytestmark = pytest.mark.xdist_group("terraform-applied")
 
 # Of each service, what lists the things that an environment is made of.
 LISTS = {

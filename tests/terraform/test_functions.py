@@ -23,8 +23,6 @@ from tests.terraform.applied import Applied, list_resources
 from tests.terraform.rendered import NOT_SET, OF_LAMBDA
 from training.registry import promote_version, publish_bundle
 
-pytestmark = pytest.mark.xdist_group("terraform-applied")
-
 DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": f"{PREFIX}_owner"}
 FUNCTIONS = tuple(DATABASE_USERS)
 # The database of these tests is another one, without a proxy that takes tokens and without TLS.

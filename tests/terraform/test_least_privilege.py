@@ -23,8 +23,6 @@ from tests.terraform.server import serve_aws
 from tests.terraform.stage import Stage
 from training.registry import promote_version, publish_bundle
 
-pytestmark = pytest.mark.xdist_group("terraform-applied")
-
 
 @pytest.fixture(scope="module")
 def account(applied: Applied, tmp_path_factory: pytest.TempPathFactory, bundle: Path) -> Iterator[Account]:

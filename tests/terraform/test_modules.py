@@ -7,8 +7,6 @@ import pytest
 from tests.terraform.program import MODULES, SOURCES, Root
 from tests.terraform.rendered import Message
 
-pytestmark = pytest.mark.xdist_group("terraform-modules")
-
 
 def test_files_are_formatted(terraform_environment: dict[str, str]) -> None:
     Root(SOURCES, terraform_environment).run("fmt", "-check", "-diff", "-recursive", "-no-color")

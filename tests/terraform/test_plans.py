@@ -9,8 +9,6 @@ from tests.environments import list_declared_settings, read_own_settings, read_s
 from tests.terraform.applied import list_resources
 from tests.terraform.leaks import find_set_attributes
 
-pytestmark = pytest.mark.xdist_group("terraform-applied")
-
 Planned = dict[str, dict[str, Any]]
 
 # Multi-AZ, days of backups, deletion protection, no final snapshot, deletion of the bucket with its models.

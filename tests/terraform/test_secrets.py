@@ -11,8 +11,6 @@ import pytest
 from tests.terraform.applied import STATE_BUCKET, Applied, list_resources
 from tests.terraform.leaks import find_set_attributes, find_values, read_secrets
 
-pytestmark = pytest.mark.xdist_group("terraform-applied")
-
 
 @pytest.fixture(scope="module")
 def secrets(applied: Applied) -> list[str]:
