@@ -1,17 +1,12 @@
 """`make bench`: measures the functions side by side, and says what of the service's goals is reached."""
 
-import argparse
-import os
-import platform
-import sys
 import time
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.machine import describe_machine
 from benchmarks.measure import Counts, measure
 from benchmarks.packages import DIRECTORY
 from benchmarks.report import print_report, write_report
@@ -20,35 +15,31 @@ from benchmarks.summary import summarise
 from benchmarks.variant import ROOT
 from local.emulator import find_emulator
 from local.errors import StackError
-from local.seed import find_or_train_bundle
+from training import MODELS
 from training.errors import TrainingError
+from training.options import make_app, report_errors
 from training.progress import show_progress
+from training.provide import ensure_model
 
 BUILD = ROOT / "build"
 
 
-def main() -> int:
-    """Measure and report; the exit code is 1 when that was not possible, whatever the figures are."""
-    argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description="Measure the function beside an empty one and the usual way; takes some minutes.",
-        epilog="`make bench` installs what it needs and runs it. Figures and plot go to build/.",
-    ).parse_args()
+app = make_app()
+
+
+@app.command(epilog="`make bench` installs what it needs and runs it. Figures and plot go to build/.")
+def main() -> None:
+    """Measure the function beside an empty one and the usual way; takes some minutes."""
     console = Console()
     counts = Counts()
-    try:
+    with report_errors(BenchmarkError, StackError, TrainingError):
         emulator = find_emulator(BUILD / "sam")
-        bundle = find_or_train_bundle(BUILD / "models")
+        bundle = ensure_model(ROOT / MODELS)
         machine = describe_machine()
         with running_stage(DIRECTORY / "stage", emulator, bundle, console) as sites:
             started = time.monotonic()
             samples = measure(sites, bundle, counts, partial(show_progress, console))
             seconds = time.monotonic() - started
-    except (BenchmarkError, StackError, TrainingError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
     figures = summarise(samples) | {
         "counts": {"cold": counts.cold, "uncached": counts.uncached, "warm": counts.warm, "batches": counts.batches},
         "machine": machine,
@@ -57,27 +48,7 @@ def main() -> int:
     write_report(BUILD, figures)
     print_report(console, figures)
     console.print(f"Took {seconds:.0f} s. In {BUILD}: bench.json, bench.png", highlight=False)
-    return 0
-
-
-def describe_machine() -> dict[str, Any]:
-    """The machine that the figures come from. `load` is the load of others, from before the run."""
-    return {
-        "system": platform.platform(),
-        "processor": find_processor(),
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-    }
-
-
-def find_processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == "model name":
-            return value.strip()
-    return platform.machine()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="python -m benchmarks")

@@ -3,19 +3,16 @@
 Writes build/scaling.json and the plots of docs/scaling.md.
 """
 
-import argparse
 import dataclasses
 import json
-import os
-import platform
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import describe_machine
 from benchmarks.scaling_load import (
     RANDOM_KEY,
     TIME_ORDERED_KEY,
@@ -28,7 +25,9 @@ from benchmarks.scaling_load import (
 from benchmarks.scaling_plot import draw_plots
 from benchmarks.scaling_servers import Servers, run_servers
 from benchmarks.scaling_writer import run_python
-from tests.standins import debian
+from local import debian
+from local.errors import StackError
+from training.options import make_app, report_errors
 
 BUILD = Path("build")
 CLIENTS, POOLS, BATCHES = (50, 100, 200), (10, 20, 50), (1, 10, 100)
@@ -41,6 +40,8 @@ FILL_BATCH = 100
 TABLE_ROWS = (0, 1_000_000, 3_000_000)
 FREE_GB = 8
 MISSING = "Debian's postgresql and pgbouncer on Linux: apt-get install postgresql pgbouncer"
+
+app = make_app()
 
 
 class Run:
@@ -160,52 +161,31 @@ class Run:
         print(f"{time.monotonic() - self._began:5.0f} s  {text}", flush=True)
 
 
-def main() -> int:
-    argparse.ArgumentParser(
-        prog="python -m benchmarks.scaling",
-        description="Measure what one PostgreSQL takes from many functions; takes about ten minutes.",
-        epilog=f"Needs {MISSING}. Writes build/scaling.json and docs/images/scaling.png.",
-    ).parse_args()
-    if not debian.has_programs() or not debian.find_server("pgbench") or not Path("/proc/stat").exists():
-        return _refuse(f"missing: {MISSING}")
-    BUILD.mkdir(exist_ok=True)
-    if shutil.disk_usage(BUILD).free < FREE_GB * 1e9:
-        return _refuse(f"{BUILD.resolve()} needs {FREE_GB} GB of room")
-    # Beside us, not in /tmp, which may be in memory.
-    with tempfile.TemporaryDirectory(prefix="scaling-", dir=BUILD.resolve()) as name:
-        try:
+@app.command(epilog=f"Needs {MISSING}. Writes build/scaling.json and docs/images/scaling.png.")
+def main() -> None:
+    """Measure the load that one PostgreSQL takes from many functions; takes about ten minutes."""
+    with report_errors(LoadError, StackError):
+        if not debian.has_programs() or not debian.find_server("pgbench") or not Path("/proc/stat").exists():
+            raise LoadError(f"missing: {MISSING}")
+        BUILD.mkdir(exist_ok=True)
+        if shutil.disk_usage(BUILD).free < FREE_GB * 1e9:
+            raise LoadError(f"{BUILD.resolve()} needs {FREE_GB} GB of room")
+        # Beside us, not in /tmp, which may be in memory.
+        with tempfile.TemporaryDirectory(prefix="scaling-", dir=BUILD.resolve()) as name:
+            machine = describe_machine()
             with run_servers(Path(name)) as servers:
                 run = Run(servers, Path(name))
                 result = {
-                    "machine": _describe_machine(),
+                    "machine": machine,
                     "controls": run.measure_controls(),
                     "matrix": list(run.measure_matrix()),
                     "slower_disk": list(run.measure_slower_disk()),
                     "growth": list(run.measure_growth()),
                 }
-        except LoadError as error:
-            return _refuse(str(error))
-        except KeyboardInterrupt:
-            return 130
     (BUILD / "scaling.json").write_text(json.dumps(result, indent=1))
     draw_plots(result, Path("docs/images"))
     print("build/scaling.json and docs/images/scaling.png are written.")
-    return 0
-
-
-def _describe_machine() -> dict[str, Any]:
-    return {
-        "cores": os.cpu_count(),
-        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        "system": platform.platform(),
-        "load_before": os.getloadavg()[0],
-    }
-
-
-def _refuse(reason: str) -> int:
-    print(f"No measurement: {reason}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="python -m benchmarks.scaling")

@@ -12,14 +12,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.scaling_servers import Servers, Spent, measure_spent
+from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.store import insert_predictions
 from lambda_app.project import API_ROLE
+from local import debian
 from local.cluster import PASSWORD
 from local.ports import LOOPBACK
 from local.postgres import DATABASE
-from tests.records import make_record
-from tests.standins import debian
 
 # As API Gateway names a caller, and as training names a version.
 CALLER = "arn:aws:sts::123456789012:assumed-role/clinic/integration"
@@ -72,15 +72,21 @@ class _Recorder:
 
 
 def make_records(count: int, *, as_batch: bool) -> list[PredictionRecord]:
-    batch = {"batch_id": uuid4()} if as_batch else {}
+    batch_id = uuid4() if as_batch else None
     created_at = datetime.now(UTC)
     return [
-        make_record(
+        PredictionRecord(
             request_id=uuid4(),
             created_at=created_at,
-            caller=CALLER,
+            features={name: float(value) for name, value in EXAMPLE_REQUEST.items()},
+            prediction=151.0,
+            interval_lower=60.5,
+            interval_upper=241.25,
+            interval_coverage=0.9,
             model_version=MODEL_VERSION,
-            **batch,
+            latency_ms=1.5,
+            caller=CALLER,
+            batch_id=batch_id,
             batch_index=index if as_batch else None,
         )
         for index in range(count)

@@ -13,11 +13,11 @@ import pg8000.native
 
 from lambda_app.log.migrations import apply_migrations
 from lambda_app.project import API_ROLE
+from local import debian
+from local.certificates import make_certificates
 from local.cluster import PASSWORD
 from local.ports import LOOPBACK, find_free_ports
 from local.postgres import DATABASE, USER
-from tests.standins import debian
-from tests.standins.certificates import make_certificates
 
 PARAMETERS = {
     # What RDS gives PostgreSQL on db.m7g.large, a quarter of its 8 GB.

@@ -1,31 +1,31 @@
-"""The command line: `python -m deploy all|image|plan|apply|migrate|model|smoke|destroy --env dev`."""
+"""The command line: `python -m deploy all|image|plan|apply|migrate|model|smoke|call|destroy`."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
+import boto3
 import typer
+from botocore.exceptions import BotoCoreError
 
 from deploy import terraform
+from deploy.call import print_answer, read_event, send_event
 from deploy.environment import Environment, open_environment
-from deploy.errors import DeployError
+from deploy.errors import CallError, DeployError
 from deploy.image import find_image, push_image
 from deploy.migrate import migrate as run_migrations
 from deploy.model import provide_model
 from deploy.smoke import SmokeTest
+from training.aws_errors import describe_aws_error
 from training.errors import TrainingError
-from training.options import one_of, report_errors
+from training.options import make_app, one_of, report_errors
 
-app = typer.Typer(
-    help="Bring an environment to AWS: all of it, or step by step.",
-    epilog="An environment's account and region are in its terraform.tfvars.json. The AWS credentials, for example "
+app = make_app(
+    "Bring an environment to AWS: all of it, or step by step.",
+    "An environment's account and region are in its terraform.tfvars.json. The AWS credentials, for example "
     "those of AWS_PROFILE, must be of that account.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    # Its boxes break an error into lines, and waste a narrow terminal.
-    rich_markup_mode=None,
 )
 
 Env = Annotated[
@@ -42,7 +42,7 @@ Token = Annotated[
     typer.Option(
         envvar="API_TOKEN",
         metavar="JWT",
-        help="The token for the smoke test of an API that takes no signatures.",
+        help="The token for an API that takes no signatures.",
     ),
 ]
 
@@ -107,6 +107,35 @@ def smoke(env: Env, token: Token = None) -> None:
     """Ask for a prediction, and read its record back."""
     with _working_on(env) as environment:
         _smoke(environment, _read_outputs(environment), token)
+
+
+@app.command()
+def call(
+    url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="The API, as `terraform output api_url` shows it: https, or on this machine also http."
+        ),
+    ],
+    event: Annotated[Path, typer.Option(metavar="FILE", help="The event, such as events/predict.json.")],
+    region: Annotated[
+        str | None, typer.Option(metavar="REGION", help="The API's region, where its name does not say it.")
+    ] = None,
+    token: Token = None,
+) -> None:
+    """Send a sample event to an API as a signed request.
+
+    It is signed with your AWS credentials, for example those of AWS_PROFILE. The exit code is 1 if the response is an
+    error.
+    """
+    with report_errors(CallError):
+        try:
+            answer = send_event(url, read_event(event), boto3.Session(), region, token)
+        except BotoCoreError as error:
+            raise CallError(describe_aws_error(error, "AWS")) from error
+        print_answer(answer)
+    if answer.status >= 400:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -12,6 +12,10 @@ class DeployError(Exception):
     """A step can't be done, or failed; the message is one line that a person can act on."""
 
 
+class CallError(Exception):
+    """A request can't be made, or gets no answer; the message is one line that says why and what to do."""
+
+
 @contextmanager
 def explain_failures(service: str, **advice: str) -> Iterator[None]:
     """Turn what boto3 raises inside into a DeployError. `advice` is what to do about an error code of AWS."""

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deploy.call import Answer, explain_refusal, read_event, send_event
 from deploy.environment import Environment
-from deploy.errors import DeployError
-from local.call import Answer, explain_refusal, read_event, send_event
-from local.errors import CallError
+from deploy.errors import CallError, DeployError
 
 EVENTS = Path("events")
 # A new image's first start, and API Gateway's taking notice of what was just made.

@@ -4,18 +4,24 @@ moto forgets everything when it stops, so the container brings queues and secret
 bucket is kept in a volume.
 """
 
-import argparse
+import contextlib
 import json
 import os
-import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from lambda_app.project import API_ROLE, REPLAY_ROLE
 from local.aws_client import connect_aws
 from local.aws_services import AwsServices
 from local.errors import StackError
 from local.ports import LOOPBACK
+from local.process import read_last_fault
 from local.stack import ending_by_signal
+from training.options import make_app, report_errors
+
+app = make_app()
 
 PORT = 5000
 LOG = Path("build/aws.log")
@@ -24,25 +30,17 @@ BUCKET_DIRECTORY = Path("build/s3")
 SEEDED = Path("build/seeded")
 
 
-def main() -> int:
-    """Run until a signal ends it; 1, with one line, when the server can't run or has ended by itself."""
-    parser = argparse.ArgumentParser(prog="python -m local.aws_container", description=__doc__)
-    parser.add_argument("--listen", default=LOOPBACK, help="the address")
-    options = parser.parse_args()
+@app.command()
+def main(listen: Annotated[str, typer.Option(metavar="ADDRESS", help="Where the server listens.")] = LOOPBACK) -> None:
+    """Run S3, SQS and Secrets Manager for the other containers until a signal ends them."""
     SEEDED.unlink(missing_ok=True)
-    try:
-        with ending_by_signal(), AwsServices(LOG, PORT, options.listen, BUCKET_DIRECTORY) as aws:
+    with report_errors(StackError), contextlib.suppress(KeyboardInterrupt, SystemExit), ending_by_signal():
+        with AwsServices(LOG, PORT, listen, BUCKET_DIRECTORY) as aws:
             keep_role_passwords(aws.endpoint_url)
             SEEDED.touch()
             print("S3, SQS and Secrets Manager answer.", flush=True)
             aws.wait()
-    except StackError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, SystemExit):
-        return 0
-    print(f"S3 and SQS have ended:\n{LOG.read_text(errors='replace')[-2000:]}", file=sys.stderr)
-    return 1
+        raise StackError(f"S3 and SQS have ended: {read_last_fault(LOG.read_text(errors='replace'))}")
 
 
 def keep_role_passwords(endpoint_url: str) -> None:
@@ -54,4 +52,4 @@ def keep_role_passwords(endpoint_url: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="python -m local.aws_container")

@@ -5,9 +5,5 @@ class StackError(Exception):
     """The local stack can't run; the message is one line that says why and what to do."""
 
 
-class CallError(Exception):
-    """A request can't be made, or gets no answer; the message is one line that says why and what to do."""
-
-
 class FunctionError(Exception):
     """A function in a container has failed or can't be asked; the message names no more than the kind of fault."""

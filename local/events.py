@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Mapping
 from datetime import datetime
@@ -31,13 +30,16 @@ from local.environment import build_service_environment
 from local.errors import StackError
 from local.poller import Context
 from local.postgres import DATABASE, USER
-from local.seed import find_or_train_bundle, prepare_service
+from local.seed import prepare_service
 from local.stack import running_stack
 from problem.table import TABLE
 from training.errors import TrainingError
+from training.options import make_app, report_errors
+from training.provide import ensure_model
+
+app = make_app()
 
 EVENTS = Path("events")
-MODELS = Path("build/models")
 ANSWER = ".answer.json"
 
 # What stands in an answer for a text that is new each time.
@@ -167,26 +169,26 @@ def _write(path: Path, document: Any) -> None:
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def main() -> int:
-    """Write the events; the exit code is 1, with one line, when the stack cannot run."""
-    try:
-        with tempfile.TemporaryDirectory() as directory, running_stack(Path(directory), http_port=0) as stack:
-            prepare_service(stack, find_or_train_bundle(MODELS))
+@app.command()
+def main() -> None:
+    """Write the sample events anew, with the answers that a fresh stack gives to them."""
+    with (
+        report_errors(StackError, TrainingError),
+        tempfile.TemporaryDirectory() as directory,
+        running_stack(Path(directory), http_port=0) as stack,
+    ):
+        prepare_service(stack, ensure_model())
 
-            def wire(function: Any) -> LambdaHandler:
-                os.environ.update(build_service_environment(stack, function))
-                wired: LambdaHandler = getattr(handler, function)
-                return wired
+        def wire(function: Any) -> LambdaHandler:
+            os.environ.update(build_service_environment(stack, function))
+            wired: LambdaHandler = getattr(handler, function)
+            return wired
 
-            # The functions log what they do.
-            with contextlib.redirect_stdout(io.StringIO()):
-                write_events(EVENTS, wire("api"), wire("replay"))
-    except (StackError, TrainingError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        # The functions log what they do.
+        with contextlib.redirect_stdout(io.StringIO()):
+            write_events(EVENTS, wire("api"), wire("replay"))
     print(f"Wrote the events and answers in {EVENTS}.")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="python -m local.events")

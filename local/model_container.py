@@ -1,25 +1,22 @@
-"""`python -m local.model_container`: serves the registry's current model, or the newest of the volume where none is."""
+"""`python -m local.model_container`: serves the registry's current model, or the newest of the volume without one."""
 
 import os
-import sys
-from pathlib import Path
 
 from local.seed import provide_model
+from training import MODELS
 from training.errors import TrainingError
+from training.options import make_app, report_errors
 
-MODELS = Path("build/models")
+app = make_app()
 
 
-def main() -> int:
-    """1, with one line, when it can't be trained or published."""
-    try:
+@app.command()
+def main() -> None:
+    """Provide the registry with a current model."""
+    with report_errors(TrainingError):
         version = provide_model(os.environ["AWS_ENDPOINT_URL"], os.environ["MODEL_BUCKET"], MODELS)
-    except TrainingError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"The model {version} is published and served.", flush=True)
-    return 0
+        print(f"The model {version} is published and served.", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app(prog_name="python -m local.model_container")

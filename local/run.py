@@ -1,13 +1,13 @@
 """The whole service on this machine, from a model to a prediction that is in the table, until Ctrl-C."""
 
-import argparse
-import sys
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_app.handler import build_app, build_replay
@@ -23,35 +23,36 @@ from local.poller import CLIENT_CONFIG, running_poller
 from local.ports import LOOPBACK, require_port
 from local.seed import migrate_database, provide_model
 from local.stack import Stack, running_stack
+from training import MODELS
 from training.errors import TrainingError
+from training.options import make_app, report_errors
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
-MODELS = Path("build/models")
 STACK = Path("build/local")
 
 
-def main() -> int:
-    """Run until Ctrl-C; the exit code is 1, with one line, when the stack cannot run."""
-    parser = argparse.ArgumentParser(
-        prog="python -m local",
-        description="Run the whole service on this machine until Ctrl-C: database, S3, SQS, a model, and the API.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--port", type=int, default=8000, help="of the API; the database and S3/SQS take the next two")
-    parser.add_argument("--listen", default=LOOPBACK, help="where the database and S3/SQS listen, for containers")
-    options = parser.parse_args()
-    try:
-        with running_stack(STACK, options.port, options.listen) as stack:
-            serve(stack)
-    except (StackError, TrainingError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        pass
+app = make_app()
+
+
+@app.command()
+def main(
+    port: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Port of the API. The database and S3 with SQS take the next two.")
+    ] = 8000,
+    listen: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where the database and S3 with SQS listen, for containers.")
+    ] = LOOPBACK,
+) -> None:
+    """Run the whole service on this machine until Ctrl-C: database, S3, SQS, a model, and the API."""
+    with (
+        report_errors(StackError, TrainingError),
+        contextlib.suppress(KeyboardInterrupt),
+        running_stack(STACK, port, listen) as stack,
+    ):
+        serve(stack)
     print("Stopped. The predictions and the registry are kept for the next run.")
-    return 0
 
 
 def serve(stack: Stack) -> None:
@@ -129,7 +130,3 @@ Port {login.port}: the database, postgresql://{login.user}:{login.password}@{log
 Port {aws.port}: S3 and SQS, {aws.endpoint_url}
 Ctrl-C stops everything.
 """
-
-
-if __name__ == "__main__":
-    sys.exit(main())

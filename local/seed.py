@@ -1,6 +1,5 @@
 """Prepares a fresh stack to serve: the schema with its roles, and a model."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,8 @@ from local.environment import build_service_environment
 from local.postgres import Postgres
 from local.stack import Stack
 from training.errors import RegistryError
-from training.registry import find_current, list_bundles, promote_version, publish_bundle, require_publishable
+from training.provide import ensure_model, serve_bundle
+from training.registry import find_current
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -32,34 +32,13 @@ def provide_model(endpoint_url: str, bucket: str, models: Path) -> str:
         print(f"The current model can't be served, so another one takes its place: {error}", flush=True)
         version = None
     if version is None:
-        bundle = find_or_train_bundle(models)
+        bundle = ensure_model(models)
         # A pointer or files that are there are damaged, or of a start that was interrupted.
         _delete_objects(client, bucket, POINTER_KEY)
         _delete_objects(client, bucket, bundle_key(bundle.name, ""))
-        version = publish_bundle(client, bucket, bundle)
-        promote_version(client, bucket, version)
+        version, _ = serve_bundle(client, bucket, bundle)
         print(f"Published the model {version}, and made it current.", flush=True)
     return version
-
-
-def find_or_train_bundle(models: Path) -> Path:
-    """The newest model under `models` that passes its gates; where there is none, one is trained and kept."""
-    bundles = list_bundles(models)
-    for bundle in bundles:
-        try:
-            require_publishable(bundle)
-        except (RegistryError, OSError) as error:
-            print(f"Passed over: {error}", flush=True)
-        else:
-            return bundle
-    print(f"There is no {'such' if bundles else 'trained'} model yet: training one.", flush=True)
-    # TensorFlow takes seconds to import, which only this run shall pay.
-    from training.train import train_model  # noqa: PLC0415
-
-    started = time.perf_counter()
-    bundle = train_model(models)
-    print(f"Trained in {time.perf_counter() - started:.0f} s.", flush=True)
-    return bundle
 
 
 def _delete_objects(client: "S3Client", bucket: str, prefix: str) -> None:
@@ -71,7 +50,7 @@ def prepare_service(stack: Stack, bundle: Path) -> dict[str, str]:
     """Migrate the database, publish and promote the model, and return the api's environment."""
     migrate_database(stack.postgres, Settings.from_env(build_service_environment(stack, "migrate")))
     client: S3Client = connect_aws("s3", stack.aws.endpoint_url)
-    promote_version(client, stack.aws.bucket, publish_bundle(client, stack.aws.bucket, bundle))
+    serve_bundle(client, stack.aws.bucket, bundle)
     return build_service_environment(stack, "api")
 
 

@@ -45,7 +45,7 @@ class Registry:
     def __init__(self, client: "S3Client", bucket: str, bundle: Path) -> None:
         self.client = client
         self.bucket = bucket
-        self.version = publish_bundle(client, bucket, bundle)
+        self.version, _ = publish_bundle(client, bucket, bundle)
         promote_version(client, bucket, self.version)
 
     def key(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What documents and workflows tell people and machines to run, compared with what there is."""
+"""The commands of the project, to compare with those that documents and workflows name."""
 
 import importlib.util
 import re
@@ -9,11 +9,26 @@ from typing import Any
 
 import typer
 
+import benchmarks.__main__
+import benchmarks.scaling
 import deploy.__main__
+import local.aws_container
+import local.events
+import local.run
+import tests.faults.__main__
 import training.__main__
 
 ROOT = Path(__file__).parents[1]
-APPS = {"training": training.__main__.app, "deploy": deploy.__main__.app}
+APPS = {
+    "training": training.__main__.app,
+    "deploy": deploy.__main__.app,
+    "local": local.run.app,
+    "local.events": local.events.app,
+    "local.aws_container": local.aws_container.app,
+    "benchmarks": benchmarks.__main__.app,
+    "benchmarks.scaling": benchmarks.scaling.app,
+    "tests.faults": tests.faults.__main__.app,
+}
 # The words after a command, up to where something else begins.
 WORDS = r"((?: +[\w./:=\"'$-]+)*)"
 
@@ -40,14 +55,17 @@ def _find_unknown_modules(text: str) -> Iterator[str]:
 
 
 def _find_unknown_words(module: str, words: list[str]) -> Iterator[str]:
-    subcommands = _read_subcommands(module)
-    if not words or words[0].startswith("-"):
-        return
-    if words[0] not in subcommands:
-        yield f"python -m {module} {words[0]}"
-        return
-    options = {option for parameter in subcommands[words[0]].params for option in parameter.opts} | {"--help"}
-    yield from (f"python -m {module} {words[0]} {word}" for word in words if word[:2] == "--" and word not in options)
+    command = _read_command(module)
+    name = f"python -m {module}"
+    if hasattr(command, "commands"):
+        if not words or words[0].startswith("-"):
+            return
+        if words[0] not in command.commands:
+            yield f"{name} {words[0]}"
+            return
+        command, name = command.commands[words[0]], f"{name} {words[0]}"
+    options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    yield from (f"{name} {word}" for word in words if word[:2] == "--" and word not in options)
 
 
 @cache
@@ -58,5 +76,5 @@ def read_targets() -> set[str]:
 
 
 @cache
-def _read_subcommands(module: str) -> dict[str, Any]:
-    return dict(typer.main.get_command(APPS[module]).commands)  # type: ignore[attr-defined] # a group has them
+def _read_command(module: str) -> Any:
+    return typer.main.get_command(APPS[module])

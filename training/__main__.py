@@ -12,17 +12,17 @@ from rich.console import Console
 
 from lambda_app.model.bundle import MANIFEST
 from problem.table import TABLE
-from training import DEFAULT_EPOCHS, DEFAULT_SEED, LEAST_EPOCHS
+from training import DEFAULT_EPOCHS, DEFAULT_SEED, LEAST_EPOCHS, MODELS
 from training.errors import RegistryError, TrainingError
-from training.options import one_of, report_errors, whole_number
+from training.options import make_app, one_of, report_errors, whole_number
 from training.progress import show_progress
 from training.registry import (
     find_newest_bundle,
     list_versions,
     promote_version,
+    publish_bundle,
     rollback_version,
     show_version,
-    upload_bundle,
 )
 from training.rounding import format_figure
 from training.storage import connect_storage
@@ -31,18 +31,12 @@ from training.versions import print_versions
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-BUILD = Path("build")
-MODELS = BUILD / "models"
+BUILD = MODELS.parent
 
-app = typer.Typer(
-    help="Train the model, publish it to the registry, and choose the version that is served.",
-    epilog="The registry is an S3 bucket: name it with --bucket or MODEL_BUCKET. AWS_PROFILE says who you are there, "
+app = make_app(
+    "Train the model, publish it to the registry, and choose the version that is served.",
+    "The registry is an S3 bucket: name it with --bucket or MODEL_BUCKET. AWS_PROFILE says who you are there, "
     "and AWS_ENDPOINT_URL where it is when it is not on AWS.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    # Its boxes break an error into lines, and waste a narrow terminal.
-    rich_markup_mode=None,
 )
 
 Seed = Annotated[
@@ -166,7 +160,7 @@ def publish(
     intervals hold as often as promised, and in the form that is served it answers as it was trained.
     """
     with _open_registry(bucket) as client:
-        version, is_new = upload_bundle(client, bucket, directory or find_newest_bundle(MODELS), force)
+        version, is_new = publish_bundle(client, bucket, directory or find_newest_bundle(MODELS), force)
         _print(f"Published {version}" if is_new else f"{version} is published already: nothing was uploaded")
 
 

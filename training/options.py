@@ -1,4 +1,4 @@
-"""How typer's command lines read values and tell errors: in plain words, not those of the libraries."""
+"""The form of every command line: its help, how it reads values, and its errors in plain words."""
 
 import errno
 import os
@@ -10,6 +10,22 @@ from contextlib import contextmanager
 import typer
 
 from training.errors import describe_os_error
+
+
+def make_app(help_text: str | None = None, epilog: str | None = None) -> typer.Typer:
+    """An application of Typer: with a help text for one of many commands, without for a single command.
+
+    The help of a command is its docstring.
+    """
+    return typer.Typer(
+        help=help_text,
+        epilog=epilog,
+        no_args_is_help=help_text is not None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        # Rich's boxes break an error into lines, and waste a narrow terminal.
+        rich_markup_mode=None,
+    )
 
 
 def whole_number(least: int, most: int) -> Callable[[object], int]:

@@ -68,12 +68,7 @@ def require_publishable(directory: Path) -> None:
     _pass_gates(version, contents[MANIFEST], force_reason=None)
 
 
-def publish_bundle(client: "S3Client", bucket: str, directory: Path, force_reason: str | None = None) -> str:
-    """Upload the bundle and return its version; otherwise as `upload_bundle`."""
-    return upload_bundle(client, bucket, directory, force_reason)[0]
-
-
-def upload_bundle(
+def publish_bundle(
     client: "S3Client", bucket: str, directory: Path, force_reason: str | None = None
 ) -> tuple[str, bool]:
     """Upload what of the bundle is not there yet; return its version, and False when it was published already.

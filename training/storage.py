@@ -28,12 +28,12 @@ class StoredObject:
     etag: str
 
 
-def connect_storage() -> "S3Client":
-    """A client by boto3's own settings, AWS_ENDPOINT_URL among them, that gives up while a person still waits."""
+def connect_storage(session: boto3.Session | None = None) -> "S3Client":
+    """A client with boto3's own settings, such as AWS_ENDPOINT_URL, and with timeouts that a person can wait for."""
     config = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 2})
     try:
         # A session of its own: boto3's default one keeps the credentials that it found first.
-        return boto3.Session().client("s3", config=config)
+        return (session or boto3.Session()).client("s3", config=config)
     except (BotoCoreError, ValueError) as error:
         # An unknown profile is the one, an endpoint that is no URL the other.
         raise RegistryError(describe_aws_error(error, "S3")) from error

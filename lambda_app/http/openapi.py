@@ -28,7 +28,7 @@ _SECURITY_SCHEMES = {
         "name": "Authorization",
         "in": "header",
         "description": "Where the API's authorization is IAM: AWS Signature Version 4 for the service execute-api, by "
-        "an identity that may execute-api:Invoke. A browser cannot sign; `python -m local.call` can.",
+        "an identity that may execute-api:Invoke. A browser cannot sign; `python -m deploy call` can.",
         "x-amazon-apigateway-authtype": "awsSigv4",
     },
     "jwt": {

@@ -14,9 +14,9 @@ import boto3
 import pytest
 
 from local.aws_services import ACCOUNT, REGION, AwsServices
+from local.certificates import Certificates, make_certificates
 from local.ports import find_free_ports
 from tests.machine import require
-from tests.standins.certificates import Certificates, make_certificates
 from tests.terraform.program import share_providers
 
 REPOSITORY = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""`python -m local.call` as a person runs it, against the real function behind TLS and a check of the signature."""
+"""`python -m deploy call` as a person runs it, against the real function behind TLS and a check of the signature."""
 
 import base64
 import json
@@ -14,14 +14,14 @@ from typing import Any
 import boto3
 import pytest
 
+from deploy.call import Answer, explain_refusal, read_event, send_event
+from deploy.errors import CallError
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REGION
-from local.call import Answer, explain_refusal, read_event, send_event
-from local.errors import CallError
+from local.certificates import Certificates
 from local.ports import LOOPBACK, find_free_ports
 from tests.deploy.conftest import KEY_ID, REPOSITORY, SECRET
 from tests.events import EVENTS, FOREIGN, NAMES, check_answer
-from tests.standins.certificates import Certificates
 from tests.standins.gateway import Gateway
 
 
@@ -48,7 +48,7 @@ def call(certificates: Certificates) -> Any:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        command = [sys.executable, "-m", "local.call", "--url", url, "--event", event, *arguments]
+        command = [sys.executable, "-m", "deploy", "call", "--url", url, "--event", event, *arguments]
         environment = {name: value for name, value in (inherited | own | changed).items() if value}
         return subprocess.run(
             command,
@@ -219,7 +219,7 @@ def test_a_certificate_that_is_not_the_apis_is_refused(gateway: Gateway, call: A
 
 
 def test_the_region_is_the_one_in_the_apis_name() -> None:
-    from local.call import _make_request, _sign
+    from deploy.call import _make_request, _sign
 
     request = _make_request("https://a1b2.execute-api.us-east-2.amazonaws.com", read_event(EVENTS / "predict.json"))
     _sign(request, boto3.Session(aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET, region_name=REGION), None)
@@ -227,7 +227,7 @@ def test_the_region_is_the_one_in_the_apis_name() -> None:
 
 
 def test_what_only_an_event_has_is_sent_as_the_request_that_it_was(tmp_path: Path) -> None:
-    from local.call import _make_request
+    from deploy.call import _make_request
 
     event = read_event(EVENTS / "predict_base64.json") | {"rawQueryString": "a=1&b=%20", "cookies": ["c=1", "d=2"]}
     request = _make_request("https://api.example.com/", event)

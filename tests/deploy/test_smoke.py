@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-import local.call
+import deploy.call
 from deploy.environment import Environment
 from deploy.errors import DeployError
 from deploy.smoke import SmokeTest
@@ -133,7 +133,7 @@ def test_another_record_than_the_answer_fails(api: LambdaHandler) -> None:
 
 
 def test_a_service_that_does_not_answer_in_time_fails(api: LambdaHandler, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local.call, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(deploy.call, "TIMEOUT_SECONDS", 0.3)
     asked: list[str] = []
 
     def hang(event: dict[str, Any], context: Any) -> dict[str, Any]:

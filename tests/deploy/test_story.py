@@ -19,10 +19,10 @@ from pg8000.exceptions import DatabaseError
 
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import ACCOUNT, AwsServices
+from local.certificates import Certificates
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from tests.deploy.conftest import KEY_ID, REPOSITORY, SECRET, STATE_BUCKET, Clone
-from tests.standins.certificates import Certificates
 from tests.standins.functions import Functions
 from tests.standins.gateway import Gateway
 from tests.terraform.program import require_terraform

@@ -69,8 +69,8 @@ def test_missing_bundle_does_not_stop_the_environment(start_emulator: Callable[.
 def test_promoted_version_is_taken_over_by_the_running_environment(
     start_emulator: Callable[..., Emulator], client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
 ) -> None:
-    first = publish_bundle(client, bucket, bundle)
-    second = publish_bundle(client, bucket, copy_bundle(bundle, tmp_path, "20990101T000000Z-00000002"))
+    first, _ = publish_bundle(client, bucket, bundle)
+    second, _ = publish_bundle(client, bucket, copy_bundle(bundle, tmp_path, "20990101T000000Z-00000002"))
     promote_version(client, bucket, first)
     emulator = start_emulator(MODEL_BUCKET=bucket, MODEL_REFRESH_SECONDS="1")
 

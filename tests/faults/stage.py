@@ -17,6 +17,7 @@ from botocore.config import Config
 
 import lambda_app.handler
 from local.aws_services import REGION, AwsServices
+from local.certificates import make_certificates
 from local.environment import DATABASE_USERS, Function, build_service_environment
 from local.ports import find_free_ports
 from local.postgres import Postgres
@@ -26,10 +27,9 @@ from tests.faults.sabotage import DROP_A_MESSAGE
 from tests.faults.sqs_front import SqsFront
 from tests.faults.witness import Witness
 from tests.queues import QueuePair, create_queue_pair
-from tests.standins.certificates import make_certificates
 from tests.standins.iam import MAX_AGE_SECONDS, TokenCheck
 from tests.standins.rds_proxy import RdsProxy
-from training.registry import promote_version, publish_bundle
+from training.provide import serve_bundle
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -172,4 +172,4 @@ def _seed(stack: Stack, bundle: Path) -> None:
     stack.postgres.set_role_passwords()
     client = boto3.client("s3", config=Config(proxies={}))
     with contextlib.closing(client):
-        promote_version(client, stack.aws.bucket, publish_bundle(client, stack.aws.bucket, bundle))
+        serve_bundle(client, stack.aws.bucket, bundle)

@@ -28,7 +28,7 @@ from local.aws_services import REPOSITORY
 from problem.table import TABLE
 from tests.bundles import Registry, load_predictor
 from tests.events import Context, invoke, load_event, make_event
-from training.registry import promote_version, publish_bundle
+from training.provide import serve_bundle
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -64,7 +64,7 @@ def test_function_without_bundle_says_so_and_serves_once_there_is_one(
     assert health["body"]["model_loaded"] is health["body"]["scaler_loaded"] is False
     assert health["body"]["model_error"] == "models/current.json cannot be read from S3: NoSuchKey"
     assert query("SELECT count(*) FROM predictions") == before
-    promote_version(client, bucket, publish_bundle(client, bucket, bundle))
+    serve_bundle(client, bucket, bundle)
     time.sleep(1.1)  # the service tries again at most once a second
     assert invoke(api, load_event("predict"))["statusCode"] == 200
     assert invoke(api, make_event("GET", "/health"))["statusCode"] == 200

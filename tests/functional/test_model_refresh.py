@@ -37,7 +37,7 @@ def test_promotion_and_rollback_reach_a_function_that_answers_all_the_while(
     following: LambdaHandler, registry: Registry, bundle: Path, tmp_path: Path
 ) -> None:
     first = registry.version
-    second = publish_bundle(
+    second, _ = publish_bundle(
         registry.client, registry.bucket, copy_bundle(bundle, tmp_path, "20990101T000000Z-00000002")
     )
     for wanted in (second, first):

@@ -10,9 +10,9 @@ import pytest
 
 from lambda_app.log.database import DATABASE_ERRORS
 from lambda_app.network import make_tls_context
+from local.certificates import Certificates, make_certificates
 from local.cluster import PASSWORD
 from local.postgres import DATABASE, USER
-from tests.standins.certificates import Certificates, make_certificates
 
 
 @pytest.fixture(scope="session")

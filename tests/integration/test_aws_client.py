@@ -14,8 +14,8 @@ from botocore.credentials import Credentials
 
 from lambda_app.aws.client import AwsClient, AwsError
 from lambda_app.aws.signature import Identity, sign_headers
+from local.certificates import Certificates
 from local.ports import LOOPBACK
-from tests.standins.certificates import Certificates
 from tests.standins.http import HttpServer, Request, Response
 
 IDENTITY = Identity("eu-west-1", "AKIDEXAMPLE", "secret/with+signs", "session/token+with=signs&more==")

@@ -13,7 +13,8 @@ from local.aws_services import AwsServices
 from local.ports import find_free_ports
 from local.seed import provide_model
 from tests.bundles import copy_bundle
-from training.registry import find_current, list_versions, promote_version, publish_bundle, rollback_version
+from training.provide import serve_bundle
+from training.registry import find_current, list_versions, rollback_version
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -90,7 +91,7 @@ def test_the_next_run_serves_what_is_current(machine: Machine, capsys: pytest.Ca
     machine.train(NEWEST, **BAD)
     assert machine.run() == OLD
     client = machine.start()
-    promote_version(client, machine.bucket, publish_bundle(client, machine.bucket, new))
+    serve_bundle(client, machine.bucket, new)
     assert machine.run() == NEW
     assert rollback_version(machine.start(), machine.bucket) == (OLD, NEW)
     assert machine.run() == OLD

@@ -19,14 +19,15 @@ from lambda_app.log.migrations import apply_migrations
 from lambda_app.project import API_ROLE
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
+from local import debian
+from local.certificates import Certificates
 from local.cluster import PASSWORD
 from local.ports import find_free_ports
 from local.postgres import DATABASE, USER
 from tests.events import Context, load_event
 from tests.integration.conftest import connect_plainly
 from tests.queues import QueuePair
-from tests.standins import debian
-from tests.standins.certificates import Certificates
+from tests.standins.debian import require_programs
 
 CLIENTS = 50
 REQUESTS_EACH = 20
@@ -52,7 +53,7 @@ class Peaks:
 @pytest.fixture
 def ports(tmp_path: Path, admin_settings: Settings, certificates: Certificates) -> Iterator[Ports]:
     """Debian's servers, with the schema in place."""
-    debian.require_programs()
+    require_programs()
     ports = Ports(*find_free_ports(2))
     with debian.run_postgres(tmp_path / "postgres", ports.postgres, certificates.server):
         with connect_plainly(ports.postgres, database="postgres") as connection:

@@ -11,9 +11,9 @@ import pytest
 from lambda_app.log.database import DATABASE_ERRORS
 from lambda_app.settings import Settings
 from local.aws_services import REGION
+from local.certificates import Certificates
 from local.postgres import USER
 from tests.integration.conftest import connect_plainly
-from tests.standins.certificates import Certificates
 from tests.standins.iam import TokenCheck
 from tests.standins.pinning import find_offences
 from tests.standins.rds_proxy import RdsProxy

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from local.certificates import Certificate
 from local.gateway import build_event, read_answer
 from tests.events import Context, load_event
-from tests.standins.certificates import Certificate
 from tests.standins.http import HttpServer, Request, Response
 from tests.standins.iam import ALGORITHM, MAX_SKEW_SECONDS, sign_request
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from local.certificates import Certificate
 from local.ports import LOOPBACK
-from tests.standins.certificates import Certificate
 
 
 @dataclass(frozen=True)

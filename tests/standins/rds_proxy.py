@@ -9,8 +9,8 @@ import ssl
 from collections.abc import Coroutine
 from typing import Any, Literal, Self
 
+from local.certificates import Certificate
 from local.cluster import PASSWORD
-from tests.standins.certificates import Certificate
 from tests.standins.iam import TokenCheck
 from tests.standins.server import BackgroundServer
 from tests.standins.session import Behaviour, Session

@@ -47,7 +47,7 @@ def read_configuration(applied: Applied, function: str) -> dict[str, Any]:
 def published(applied: Applied, bundle: Path) -> str:
     """The version of the model in the bucket that Terraform made."""
     client, bucket = applied.client("s3"), applied.outputs["model_bucket_name"]
-    version = publish_bundle(client, bucket, bundle)
+    version, _ = publish_bundle(client, bucket, bundle)
     promote_version(client, bucket, version)
     return version
 

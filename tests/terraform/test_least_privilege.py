@@ -9,11 +9,11 @@ import pytest
 
 from lambda_app.log.migrations import apply_migrations
 from lambda_app.telemetry import LambdaHandler
+from local.certificates import Certificates, make_certificates
 from local.cluster import PASSWORD
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from tests.events import invoke, load_event
-from tests.standins.certificates import Certificates, make_certificates
 from tests.standins.rds_proxy import RdsProxy
 from tests.terraform.account import ADMIN, Account
 from tests.terraform.allowed_calls import ALLOWED_CALLS, DATABASE_USERS, DENIED_TO_CODE, OWNER
@@ -21,7 +21,7 @@ from tests.terraform.applied import Applied, list_resources
 from tests.terraform.denied_calls import CASES, find_refusal
 from tests.terraform.server import serve_aws
 from tests.terraform.stage import Stage
-from training.registry import promote_version, publish_bundle
+from training.provide import serve_bundle
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def account(applied: Applied, tmp_path_factory: pytest.TempPathFactory, bundle: 
         account = Account(endpoint_url, list_resources(applied.state["values"]))
         bucket = account.variables("api")["MODEL_BUCKET"]
         client = account.client(ADMIN, "s3")
-        promote_version(client, bucket, publish_bundle(client, bucket, bundle))
+        serve_bundle(client, bucket, bundle)
         yield account
 
 

@@ -14,6 +14,7 @@ from tests.bundles import copy_bundle, load_predictor
 from tests.training.conftest import MakeVersion
 from training.data import Rows
 from training.errors import RegistryError
+from training.provide import serve_bundle
 from training.registry import (
     list_versions,
     promote_version,
@@ -48,7 +49,7 @@ def run_before_put(client: "S3Client", action: Callable[[str], object]) -> None:
 
 
 def test_publish_stores_every_byte_under_the_version(client: "S3Client", bucket: str, bundle: Path) -> None:
-    assert publish_bundle(client, bucket, bundle) == bundle.name
+    assert publish_bundle(client, bucket, bundle) == (bundle.name, True)
     assert read_objects(client, bucket) == {
         f"models/{bundle.name}/{path.name}": path.read_bytes() for path in bundle.iterdir()
     }
@@ -57,7 +58,7 @@ def test_publish_stores_every_byte_under_the_version(client: "S3Client", bucket:
 def test_publish_of_the_same_version_again_changes_nothing(client: "S3Client", bucket: str, bundle: Path) -> None:
     publish_bundle(client, bucket, bundle)
     before = client.list_objects_v2(Bucket=bucket)["Contents"]
-    assert publish_bundle(client, bucket, bundle) == bundle.name
+    assert publish_bundle(client, bucket, bundle) == (bundle.name, True)
     after = client.list_objects_v2(Bucket=bucket)["Contents"]
     assert [(entry["Key"], entry["LastModified"]) for entry in after] == [
         (entry["Key"], entry["LastModified"]) for entry in before
@@ -181,7 +182,7 @@ def test_rollback_leads_to_the_version_before_and_back_again(
 def test_rollback_without_a_version_before_is_refused(client: "S3Client", bucket: str, bundle: Path) -> None:
     with pytest.raises(RegistryError, match="no version is current yet"):
         rollback_version(client, bucket)
-    promote_version(client, bucket, publish_bundle(client, bucket, bundle))
+    serve_bundle(client, bucket, bundle)
     pointer = read_pointer(client, bucket)
     with pytest.raises(RegistryError, match="there is none before it"):
         rollback_version(client, bucket)

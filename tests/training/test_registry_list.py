@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def test_show_is_the_manifest_of_the_named_or_the_current_version(
     client: "S3Client", bucket: str, bundle: Path
 ) -> None:
-    version = publish_bundle(client, bucket, bundle)
+    version, _ = publish_bundle(client, bucket, bundle)
     manifest = json.loads((bundle / "manifest.json").read_bytes())
     assert show_version(client, bucket, version) == manifest
     with pytest.raises(RegistryError, match="no version is current yet"):

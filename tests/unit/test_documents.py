@@ -1,6 +1,5 @@
 """Documents lead somewhere: links, anchors, pictures, commands and paths that they name exist."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -130,35 +129,3 @@ def test_each_alarm_at_a_glance_leads_to_its_section() -> None:
     sections = re.findall(r"^## (.+)\n\nAlarms? ((?:`[\w-]+`(?:, | and |[.:]))+)", manual, re.MULTILINE)
     assert sections
     assert glance == {section: re.findall(r"`([\w-]+)`", alarms) for section, alarms in sections}
-
-
-def test_the_models_page_knows_every_file_and_figure_of_a_version(bundle: Path) -> None:
-    files = re.findall(r"^\| `([\w.]+)` \|", read_section("model", "What a version consists of"), re.MULTILINE)
-    assert sorted(files) == sorted(path.name for path in bundle.iterdir())
-    rows = re.findall(r"^\| (`.+?) \|", read_section("model", "What the figures mean"), re.MULTILINE)
-    metrics = json.loads((bundle / "manifest.json").read_bytes())["metrics"]
-    figures = {f"{group}.{name}" for group, values in metrics.items() for name in values}
-    assert sorted(name for row in rows for name in re.findall(r"`(\w+\.\w+)`", row)) == sorted(figures)
-
-
-def read_section(document: str, heading: str) -> str:
-    """Up to the next heading of its kind."""
-    text = (ROOT / "docs" / f"{document}.md").read_text(encoding="utf-8")
-    return text.split(f"\n## {heading}\n")[1].partition("\n## ")[0]
-
-
-def test_the_models_page_has_the_numbers_of_the_code() -> None:
-    from training.calibrate import MOST_SCORES
-    from training.gates import COVERAGE_TOLERANCE, PARITY_TOLERANCE
-    from training.network import HIDDEN_UNITS, MEMBERS
-
-    page = (ROOT / "docs" / "model.md").read_text(encoding="utf-8")
-    assert (MEMBERS, len(HIDDEN_UNITS), PARITY_TOLERANCE, COVERAGE_TOLERANCE) == (40, 2, 3e-6, 0.04)
-    for said in (
-        "forty small networks",
-        "two hidden layers",
-        "differ by at most 3 millionths of the range",
-        "within four points",
-        f"at most {MOST_SCORES} are kept",
-    ):
-        assert said in page

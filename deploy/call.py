@@ -1,6 +1,5 @@
-"""`python -m local.call`: sends one of the sample events to a deployed API as the request that it was, signed."""
+"""Sends a sample event to a deployed API as the request that it was, signed or with a token."""
 
-import argparse
 import base64
 import gzip
 import json
@@ -20,7 +19,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from local.errors import CallError
+from deploy.errors import CallError
 from training.aws_errors import describe_aws_error
 from training.errors import describe_os_error
 
@@ -157,45 +156,6 @@ def _sign(request: AWSRequest, session: boto3.Session, region: str | None) -> No
     SigV4Auth(frozen, "execute-api", region).add_auth(request)
 
 
-def main() -> int:
-    """Print what was answered; 1 when it is an error, or when there is no answer."""
-    parser = argparse.ArgumentParser(
-        prog="python -m local.call",
-        description="Send one of the sample events to an API as the request that it was, signed.",
-        epilog="It is signed with your AWS credentials, for example those of AWS_PROFILE.",
-    )
-    parser.add_argument(
-        "--url",
-        required=True,
-        help="of the API, as `terraform output api_url` shows it: https, or on this machine also http",
-    )
-    parser.add_argument("--event", required=True, type=Path, metavar="FILE", help="such as events/predict.json")
-    parser.add_argument("--region", help="of the API, where its name does not say it")
-    parser.add_argument(
-        "--token",
-        default=os.environ.get("API_TOKEN"),
-        metavar="JWT",
-        help="goes in place of a signature; by default what API_TOKEN says",
-    )
-    options = parser.parse_args()
-    try:
-        answer = send_event(options.url, read_event(options.event), boto3.Session(), options.region, options.token)
-    except (CallError, BotoCoreError) as error:
-        text = describe_aws_error(error, "AWS") if isinstance(error, BotoCoreError) else str(error)
-        print(f"Error: {text}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    try:
-        print_answer(answer)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever reads, `head` for instance, has seen enough. Python would complain of it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return 0 if answer.status < 400 else 1
-
-
 def print_answer(answer: Answer) -> None:
     """Status, the headers that say something, and the body, indented where it is JSON."""
     print(answer.status)
@@ -209,7 +169,3 @@ def print_answer(answer: Answer) -> None:
         print(f"\n{body.decode(errors='replace')}")
     if advice := explain_refusal(answer):
         print(f"\n{advice}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
