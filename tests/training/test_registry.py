@@ -58,7 +58,7 @@ def test_publish_stores_every_byte_under_the_version(client: "S3Client", bucket:
 def test_publish_of_the_same_version_again_changes_nothing(client: "S3Client", bucket: str, bundle: Path) -> None:
     publish_bundle(client, bucket, bundle)
     before = client.list_objects_v2(Bucket=bucket)["Contents"]
-    assert publish_bundle(client, bucket, bundle) == (bundle.name, True)
+    assert publish_bundle(client, bucket, bundle) == (bundle.name, False)
     after = client.list_objects_v2(Bucket=bucket)["Contents"]
     assert [(entry["Key"], entry["LastModified"]) for entry in after] == [
         (entry["Key"], entry["LastModified"]) for entry in before
