@@ -1,4 +1,4 @@
-"""The exceptions of the service, and which HTTP problem each becomes."""
+"""The exceptions of the service, each with its HTTP problem."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,7 +8,7 @@ from lambda_app.project import NAME
 
 @dataclass(frozen=True)
 class Problem:
-    """A kind of problem by RFC 9457: its status, the last part of its type URI, and its title."""
+    """A problem type of RFC 9457: its status, the last part of its type URI, and its title."""
 
     status: HTTPStatus
     slug: str
@@ -31,24 +31,24 @@ INTERNAL_ERROR = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Th
 
 
 class ServiceError(Exception):
-    """A failure whose text may be shown to the caller: it never holds a feature value or a secret."""
+    """A failure with a text for the caller. The text never contains a feature value or a secret."""
 
     problem = INTERNAL_ERROR
     retry_after_seconds: int | None = None
 
 
 class SettingsError(ServiceError):
-    """The environment variables cannot be used; lists every fault."""
+    """Environment variables are missing or wrong; the text lists all of them."""
 
 
 class EventError(ServiceError):
-    """The event is none of API Gateway's HTTP API in payload format 2.0."""
+    """The event does not come from API Gateway's HTTP API in payload format 2.0."""
 
     problem = Problem(HTTPStatus.BAD_REQUEST, "unreadable-event", "The function does not take this event")
 
 
 class UnknownCallerError(ServiceError):
-    """The gateway has an authorizer, which named nobody."""
+    """The gateway has an authorizer, but it named no caller."""
 
     problem = Problem(HTTPStatus.FORBIDDEN, "unknown-caller", "The caller is unknown")
 
@@ -61,7 +61,7 @@ class BundleError(ServiceError):
 
 
 class PredictionError(ServiceError):
-    """The model answered with something that is not a finite number."""
+    """The model returned a value that is not a finite number."""
 
 
 class ModelUnavailableError(ServiceError):
@@ -72,22 +72,22 @@ class ModelUnavailableError(ServiceError):
 
 
 class RecordError(ServiceError):
-    """The prediction could not be recorded, so it is not given."""
+    """The prediction could not be recorded, so it is not returned."""
 
     problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "record-unavailable", "The prediction could not be recorded")
-    # As long as the database is left alone after a failure.
+    # After a failure, the breaker skips the database for this long.
     retry_after_seconds = 10
 
 
 class LookupFailedError(ServiceError):
-    """The database could not be asked for a record."""
+    """The database could not look up a record."""
 
     problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "lookup-unavailable", "The record could not be looked up")
     retry_after_seconds = 10
 
 
 class RecordNotFoundError(ServiceError):
-    """There is no such record for this caller; of others' records it tells nothing."""
+    """The caller has no such record; another caller may have one."""
 
     problem = Problem(HTTPStatus.NOT_FOUND, "record-not-found", "There is no such prediction")
 

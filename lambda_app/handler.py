@@ -1,7 +1,7 @@
 """The Lambda functions api, replay and migrate, wired once per execution environment.
 
-Lambda looks the function up by name while it initialises, and `__getattr__` wires it then: in the phase that has a
-full CPU, and only the function that was asked for: migrate needs no model and may not read one.
+Lambda gets the function by its name during the initialisation, and `__getattr__` wires it then. This phase has a full
+CPU. Only the requested function is wired: migrate needs no model and may not read one.
 """
 
 import contextlib
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from lambda_app.model.predictor import LoadedModel
     from lambda_app.telemetry import LambdaHandler, Telemetry
 
-# Building an index may take minutes, and a second migration waits for the first; Lambda ends at fifteen.
+# Building an index may take minutes, and a second migration waits for the first. Lambda's limit is 15 minutes.
 MIGRATION_SECONDS = 600.0
 
 
 def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
-    """The ASGI application with everything behind it, and a first try at loading the model."""
+    """Build the ASGI application and its dependencies, and try to load the model."""
     bucket = _build_bucket(settings)
     database = _build_database(settings)
     fetch = partial(fetch_current, bucket, settings.model_runtime)
-    # A failure to connect shows in the first request.
+    # If this connection fails, the first request connects again and reports the failure.
     with running_ahead(fetch, database.connect) as (first_fetch, _):
         import_fastapi()
         from lambda_app.http.application import create_app  # noqa: PLC0415
@@ -67,15 +67,15 @@ def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
         writer = RecordWriter(database, queue, telemetry.database_failed)
         service = PredictionService(model, database, queue, writer, telemetry.predictions_recorded)
         app = create_app(service, telemetry, pages=settings.pages)
-        # A failure was told to telemetry; the next request tries again.
+        # Telemetry has reported the failure; the next request tries again.
         with contextlib.suppress(ModelUnavailableError):
             model.get()
         return app
 
 
 def build_replay(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
-    """The function that stores the records of SQS messages."""
-    # Only this function pays for it.
+    """Build the function that stores the records of SQS messages."""
+    # Imported here, because the other functions do not need it.
     from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415
         BatchProcessor,
         EventType,
@@ -88,7 +88,7 @@ def build_replay(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
     )
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
-    # Powertools passes it by this name, and keeps to itself what was raised.
+    # Powertools passes the argument by this name, and does not report exceptions.
     def store(record: Any) -> None:
         try:
             replayer.replay(record.message_id, record.body)
@@ -98,7 +98,7 @@ def build_replay(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
             raise
 
     def replay(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Store the records of SQS messages; the answer names those that SQS must deliver again."""
+        """Store the records of SQS messages; return the messages that SQS must deliver again."""
         answer = process_partial_response(event, record_handler=store, processor=processor, context=context)
         return dict(answer)
 
@@ -121,7 +121,7 @@ def _build_bucket(settings: Settings) -> ModelBucket:
 
 
 def _build_queue(settings: Settings, queue_url: str) -> RecordQueue:
-    # Where the queue is said to be; which one is meant stands in the body.
+    # The URL gives only the host. The body of each request names the queue.
     return RecordQueue(lambda: AwsClient(_build_identity(settings), "sqs", urljoin(queue_url, "/")), queue_url)
 
 
@@ -132,7 +132,7 @@ def _build_database(settings: Settings, **limits: float) -> Database:
 
 
 def _build_api(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
-    # First: what the imports below would bring in, it imports in its own way.
+    # This must come first: it imports FastAPI in a faster way than the imports below would.
     app = build_app(settings, telemetry)
 
     from mangum import Mangum  # noqa: PLC0415
@@ -141,7 +141,7 @@ def _build_api(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
     from lambda_app.http.event import GatewayEvent  # noqa: PLC0415
     from lambda_app.http.problems import MEDIA_TYPE  # noqa: PLC0415
 
-    # Mangum runs ASGI's lifespan at every invocation, and sends what it does not know as text in base64.
+    # By default, Mangum runs ASGI's lifespan at every invocation, and encodes unknown media types in base64.
     text = [*DEFAULT_TEXT_MIME_TYPES, MEDIA_TYPE]
     adapter = Mangum(app, lifespan="off", custom_handlers=[GatewayEvent], text_mime_types=text)
     return telemetry.wrap_handler(adapter)
@@ -149,10 +149,10 @@ def _build_api(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
 
 def _build_migrate(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
     def migrate(event: dict[str, Any], context: Any) -> dict[str, list[str]]:
-        """Bring schema and roles up to date; the answer names the migrations that were applied."""
+        """Update the schema and the roles; return the names of the applied migrations."""
         passwords = {}
         if settings.role_secret_arns:
-            # Only this function pays for it.
+            # Imported here, because the other functions do not need it.
             import boto3  # noqa: PLC0415
 
             client = boto3.Session().client("secretsmanager")

@@ -1,4 +1,4 @@
-"""Sockets that wait no longer than a deadline allows, plain or with verified TLS."""
+"""Sockets with a deadline, plain or with verified TLS."""
 
 import functools
 import socket
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Deadline:
-    """When the work on a connection must be over. A timeout alone bounds one wait, and many short ones add up."""
+    """The time limit for all waits on a connection. A timeout limits only one wait, and many short ones add up."""
 
     def __init__(self, wait_seconds: float) -> None:
         self._wait_seconds = wait_seconds
@@ -18,7 +18,7 @@ class Deadline:
         self._ends_at = time.monotonic() + seconds
 
     def limit_wait(self) -> float:
-        """How many seconds the next wait may take; raises TimeoutError when the deadline has passed."""
+        """Return the seconds that the next wait may take; raise TimeoutError after the deadline."""
         remaining = self._ends_at - time.monotonic()
         if remaining <= 0:
             raise TimeoutError("the deadline has passed")
@@ -26,7 +26,7 @@ class Deadline:
 
 
 class _BoundSocket(socket.socket):
-    """Waits no longer than its deadline allows."""
+    """A socket that never waits beyond its deadline."""
 
     deadline: Deadline
 
@@ -48,7 +48,7 @@ class _BoundSocket(socket.socket):
 
 
 class _BoundTlsSocket(_BoundSocket, ssl.SSLSocket):
-    """The same over TLS; the handshake as a whole is one wait."""
+    """The same with TLS. The complete handshake counts as one wait."""
 
 
 class _TlsContext(ssl.SSLContext):
@@ -65,16 +65,16 @@ class _TlsContext(ssl.SSLContext):
 
 @functools.cache
 def make_tls_context() -> ssl.SSLContext:
-    """One for all connections: to read the trusted certificates takes longer than to connect."""
+    """Return one context for all connections: reading the certificates takes longer than connecting."""
     context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
-    # As ssl.create_default_context does from Python 3.13 on.
+    # ssl.create_default_context does the same since Python 3.13.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     context.load_default_certs()
     return context
 
 
 def open_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """Connect to the first address of the host that takes it; raises OSError. Nothing bounds the name's resolution."""
+    """Connect to the first address that accepts; raises OSError. Name resolution has no time limit."""
     failure: OSError | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         bound = _BoundSocket(family, kind, protocol)
@@ -82,7 +82,7 @@ def open_socket(host: str, port: int, deadline: Deadline) -> socket.socket:
         try:
             bound.settimeout(deadline.limit_wait())
             bound.connect(address)
-            # What is longer than one segment must not wait for an acknowledgement before its last one.
+            # Without it, the last segment of a long message would wait for an acknowledgement.
             bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             bound.close()

@@ -1,4 +1,4 @@
-"""The project's name and the prefix of its resources, from problem/project.json, which Terraform reads too."""
+"""The name of the project and the prefix of its resources. Terraform reads the same file, problem/project.json."""
 
 import json
 from importlib import resources
@@ -6,7 +6,7 @@ from importlib import resources
 _project = json.loads(resources.files("problem").joinpath("project.json").read_bytes())
 
 NAME: str = _project["name"]
-# Of the database's roles and the Prometheus series, and so a SQL identifier.
+# For database roles and Prometheus series, so it must be a SQL identifier.
 PREFIX: str = _project["prefix"]
 METRICS_NAMESPACE = "".join(word.capitalize() for word in NAME.split("-"))
 

@@ -20,7 +20,7 @@ from lambda_app.model.predictor import Prediction, Predictor
 
 @dataclass(frozen=True)
 class RequestContext:
-    """A request: its id, its arrival by `time.perf_counter`, who sent it, and their Idempotency-Key, if any."""
+    """A request: its id, its arrival by `time.perf_counter`, its caller, and the Idempotency-Key, if any."""
 
     request_id: UUID
     arrived_at: float
@@ -30,7 +30,7 @@ class RequestContext:
 
 @dataclass(frozen=True)
 class Dependency:
-    """The result of asking a dependency. The error is None where there is none."""
+    """The result of a check of a dependency; `error` is None if it succeeded."""
 
     error: str | None
     response_ms: float
@@ -48,7 +48,7 @@ class Health:
 
     @property
     def status(self) -> str:
-        """The state: "ok", "degraded" without database or queue, "unavailable" when no prediction can be given."""
+        """The state: "ok", "degraded" without database or queue, "unavailable" if the service cannot predict."""
         missing = [dependency for dependency in (self.database, self.queue) if dependency.error is not None]
         if self.model_error is not None or len(missing) == 2:
             return "unavailable"
@@ -56,7 +56,7 @@ class Health:
 
 
 class PredictionService:
-    """Answers with predictions only once their records are durable."""
+    """Returns predictions only after their records are durable."""
 
     def __init__(
         self,
@@ -73,25 +73,25 @@ class PredictionService:
         self._on_recorded = on_recorded
 
     def predict(self, features: Mapping[str, float], context: RequestContext) -> WriteResult:
-        """Predict for one case; the record's id is the request's.
+        """Predict for one case; the record has the id of the request.
 
         Raises ModelUnavailableError, PredictionError, RecordError or IdempotencyConflictError.
         """
         return self._answer([features], context, is_batch=False)
 
     def predict_batch(self, cases: Sequence[Mapping[str, float]], context: RequestContext) -> WriteResult:
-        """Predict for cases in one inference; all of their records become durable, or there is no answer.
+        """Predict for several cases in one inference; return only if all of their records are durable.
 
         Raises as `predict` does.
         """
         return self._answer(cases, context, is_batch=True)
 
     def get_model(self) -> Predictor:
-        """The model that answers now, for what is not recorded; raises ModelUnavailableError."""
+        """Return the current model, for uses without a record; raises ModelUnavailableError."""
         return self._model.get()
 
     def find(self, request_id: UUID, caller: str | None) -> PredictionRecord:
-        """The record with this id that the caller made; raises RecordNotFoundError or LookupFailedError."""
+        """Return the caller's record with this id; raises RecordNotFoundError or LookupFailedError."""
         try:
             record = self._database.run_statement(lambda connection: find_prediction(connection, request_id, caller))
         except DATABASE_ERRORS as error:
@@ -101,7 +101,7 @@ class PredictionService:
         return record
 
     def check_health(self) -> Health:
-        """Look for the model, loading it if there is none, and ask database and queue for a sign of life."""
+        """Check the model, the database and the queue; load the model if none is loaded."""
         model_version = model_error = None
         try:
             model_version = self._model.get().version
@@ -119,7 +119,7 @@ class PredictionService:
 
         def make_record(index: int, features: Mapping[str, float], prediction: Prediction) -> PredictionRecord:
             return PredictionRecord(
-                # From the request's id, so that the same request makes the same rows.
+                # Derived from the request id, so that the same request makes the same rows.
                 request_id=uuid5(context.request_id, str(index)) if is_batch else context.request_id,
                 created_at=created_at,
                 features=features,
@@ -147,8 +147,8 @@ def _make_key(
 ) -> IdempotencyKey | None:
     if context.idempotency_key is None:
         return None
-    # Of what was asked and not of the bytes: a client may write the same request down anew.
-    # Adding zero makes 0.0 of -0.0, its equal.
+    # A digest of the values, not of the bytes: a client may format the same request differently.
+    # Adding zero turns -0.0 into 0.0, which is equal to it.
     measured = [sorted((name, value + 0.0) for name, value in case.items()) for case in cases]
     asked = json.dumps([is_batch, measured])
     fingerprint = hashlib.sha256(asked.encode()).digest()

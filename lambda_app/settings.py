@@ -1,4 +1,4 @@
-"""The configuration: the only reader of the environment."""
+"""The configuration. No other module reads environment variables."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting of the service; each field is the environment variable of the same name in capitals."""
+    """The settings of the service. Each field is the environment variable of the same name in capitals."""
 
     model_bucket: str
     model_runtime: str
@@ -42,7 +42,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read and check the variables; SettingsError names every one that is missing or wrong."""
+        """Read and check the variables; SettingsError lists every missing or wrong one."""
         reader = _Reader(environment)
         settings = cls(
             model_bucket=reader.text("MODEL_BUCKET"),
@@ -76,7 +76,7 @@ class Settings:
 
 
 class _Reader:
-    """Reads variables one by one and collects the faults, so that all are told at once."""
+    """Reads variables and collects the faults, so that one error lists them all."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

@@ -1,7 +1,7 @@
-"""Makes a cold start quick, and does nothing else: the service answers the same without any of it.
+"""Optimisations of the cold start. Without them, the service gives the same answers.
 
-Each function stands in the place of a plain way, which its docstring names. The shares are of the processor time of a
-cold start; docs/decisions/0005-a-quick-start.md has them all in one table.
+Each docstring names the plain way that the function replaces. docs/decisions/0005-a-quick-start.md has a table of what
+each one saves.
 """
 
 import gc
@@ -16,8 +16,8 @@ from typing import Any
 def without_garbage_collection() -> Iterator[None]:
     """Import and wire with the garbage collector off, instead of on.
 
-    What is imported stays, and the collector would search it again and again. To freeze and unfreeze moves all of it
-    to the oldest generation, else the first collection afterwards, in the first request, would search it once more.
+    Imported objects stay, so the collector would scan them again and again. Freezing and unfreezing moves them to the
+    oldest generation. Otherwise the first collection, during the first request, would scan them once more.
     """
     gc.disable()
     try:
@@ -29,11 +29,11 @@ def without_garbage_collection() -> Iterator[None]:
 
 
 def import_fastapi() -> None:
-    """Import FastAPI without validators that no request needs, instead of by its first use.
+    """Import FastAPI without the validators that no request needs, instead of with all of them.
 
-    FastAPI has some forty models of OpenAPI documents. Pydantic builds their validators when /openapi.json is first
-    asked for. The models of requests and responses are defined later, and built at once.
-    FastAPI also imports the whole of `pydantic.v1` to find out whether a model is one of it. Without it, none is.
+    FastAPI has about forty models for OpenAPI documents. Pydantic builds their validators at the first request for
+    /openapi.json. The models of requests and responses are defined later, and built at once. FastAPI also imports all
+    of `pydantic.v1`, only to recognise its models. No model here is one.
     """
     sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]
     from pydantic import BaseModel  # noqa: PLC0415
@@ -47,9 +47,9 @@ def import_fastapi() -> None:
 
 @contextmanager
 def running_ahead(*calls: Callable[[], Any]) -> Iterator[list[Future[Any]]]:
-    """Make the calls in threads while the block imports, instead of after it: they wait for S3 and the database.
+    """Make calls that wait for S3 and the database in threads during the imports, instead of afterwards.
 
-    They must import nothing themselves: two threads that import wait for each other.
+    The calls must not import anything: two threads that import wait for each other.
     """
     with ThreadPoolExecutor() as threads:
         yield [threads.submit(call) for call in calls]

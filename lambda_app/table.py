@@ -1,4 +1,4 @@
-"""The classes that `problem/table.py` describes its table with: features, relations between them, the target."""
+"""The classes with which `problem/table.py` describes a table: features, their relations, the target."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from math import isfinite
 
-# What a record, or an answer, has beside the features.
+# The other fields of a record or an answer.
 RECORD_NAMES = frozenset(
     (
         *("request_id", "created_at", "recorded_at", "prediction", "interval_lower", "interval_upper"),
@@ -14,7 +14,7 @@ RECORD_NAMES = frozenset(
         *("body", "features"),
     )
 )
-# PostgreSQL takes these for a column's name in quotes alone.
+# PostgreSQL accepts these as column names only in quotes.
 _SQL_WORDS = """
 all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column
 concurrently constraint create cross current_catalog current_date current_role current_schema current_time
@@ -38,10 +38,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Feature:
-    """A column that the model predicts from.
+    """An input of the model, and a column of the table.
 
-    `minimum` and `maximum` are the limits of what the service accepts, not the range of the training data. A feature of
-    the kind CHOICES has `choices` in their place: each code with its label, which may be the code itself.
+    `minimum` and `maximum` limit the values that the service accepts; they are not the training range. A feature of the
+    kind CHOICES has `choices` instead: each code with its label, which may be the code itself.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Feature:
 
     @cached_property
     def limits(self) -> str:
-        """The accepted values as a person reads them: "a number from 10 to 80 (kg/m²)" or "1 or 2"."""
+        """The accepted values as text: "a number from 10 to 80 (kg/m²)" or "1 or 2"."""
         if self.kind is Kind.CHOICES:
             *others, last = map(str, self.choices)
             return f"{', '.join(others)} or {last}"
@@ -79,7 +79,7 @@ class Feature:
             yield f"must have an example that is {self.limits}"
 
     def accepts(self, value: float) -> bool:
-        """True for a value that is within the limits and of the kind; a float such as 2.0 is a whole number."""
+        """Return True if the value is within the limits and of the kind; 2.0 counts as a whole number."""
         if self.kind is Kind.CHOICES:
             return value in self.choices
         whole = self.kind is Kind.REAL or float(value).is_integer()
@@ -87,7 +87,7 @@ class Feature:
 
 
 def _find_name_fault(name: str) -> str | None:
-    """The reason why the name cannot be a member of a request and a column of the records; None without one."""
+    """The reason why the name cannot be a request field and a column; None if it can."""
     if not (name.isidentifier() and name.isascii() and name == name.lower()) or name.startswith("_"):
         return "is not a name of small letters, digits and underscores that starts with a letter"
     if len(name) > MAX_NAME_LENGTH:
@@ -133,9 +133,9 @@ class Relation:
 
 @dataclass(frozen=True)
 class Target:
-    """The predicted quantity. `minimum` and `maximum` are its possible values; None where no bound is known.
+    """The predicted quantity. `minimum` and `maximum` limit its possible values; None means no known limit.
 
-    `example` is a usual value, which the API's documentation shows.
+    `example` is a typical value for the documentation of the API.
     """
 
     name: str
@@ -160,7 +160,7 @@ class Target:
         return f"{self.meaning}{_append_unit(self.unit)}"
 
     def cut(self, value: float) -> float:
-        """The nearest value that the target can have."""
+        """Return the nearest possible value of the target."""
         if self.minimum is not None:
             value = max(value, self.minimum)
         if self.maximum is not None:
@@ -170,11 +170,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Table:
-    """The table that a model is trained on and asked about.
+    """The table of a model: its features, its target, and its texts.
 
-    `case` and `cases` name a row in the texts and in the batch request, for example "house" and "houses". `title`
-    heads the page and the documentation, `description` is the API's, and `notice` stands beside every prediction on the
-    page; it may be empty. `source` says where the rows come from.
+    `case` and `cases` name a row in the texts and in the batch request, for example "house" and "houses". `title` is
+    the heading of the page and the documentation, `description` describes the API. The page shows `notice` beside every
+    prediction; it may be empty. `source` is the origin of the rows.
     """
 
     title: str
@@ -213,7 +213,7 @@ class Table:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The features' names, in the order of the training's columns."""
+        """The names of the features, in the order of the training columns."""
         return tuple(feature.name for feature in self.features)
 
     @cached_property

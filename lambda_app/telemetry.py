@@ -1,7 +1,7 @@
-"""The service's reports of itself: JSON log lines, EMF metrics for CloudWatch, counts for Prometheus.
+"""Logs and metrics: JSON log lines, EMF metrics for CloudWatch, counts for Prometheus.
 
-One call per fact. No feature value or secret is ever passed in, predictions leave only as quantiles of many, and
-exceptions go out without their text, in which a library may quote its input.
+One call per fact. No caller passes a feature value or a secret. Predictions are reported only as quantiles of many.
+Exceptions are reported without their text, because a library may quote its input there.
 """
 
 import traceback
@@ -20,19 +20,19 @@ LambdaHandler = Callable[[dict[str, Any], Any], Any]
 # Upper bounds of the latency histogram's buckets, in seconds.
 _BUCKETS_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-# A metric's value stands in the log too, beside lines that say who asked: fewer would tell of single cases.
+# The log contains the metrics too, next to lines with the caller. Quantiles of fewer would reveal single cases.
 _DISTRIBUTION_SIZE = 100
 
-# Not "instance": by that name Prometheus labels what it scrapes, and would rename ours.
+# Not "instance": Prometheus sets that label itself, and would rename ours.
 _ENVIRONMENT_LABEL = "execution_environment"
 
 
 class Telemetry:
-    """The sinks of one process. With `emit_emf` off (outside Lambda) nothing reads EMF, so none is written."""
+    """The logger and the metrics of a process. Outside Lambda nothing reads EMF, so `emit_emf` is off."""
 
     def __init__(self, settings: Settings, *, emit_emf: bool) -> None:
         self._logger = Logger(service=settings.service_name, level=settings.log_level)
-        # Not Metrics: its state is shared by all instances of the process, so that two would mix their values.
+        # Not Metrics: all its instances share their state, so two would mix their values.
         self._metrics = EphemeralMetrics(namespace=settings.metrics_namespace, service=settings.service_name)
         self._emit_emf = emit_emf
         self._instance = settings.aws_lambda_log_stream_name
@@ -50,7 +50,7 @@ class Telemetry:
             handler,
             correlation_id_path=correlation_paths.API_GATEWAY_HTTP,
             clear_state=True,
-            # Measurements are in it. Said here, it wins over POWERTOOLS_LOGGER_LOG_EVENT.
+            # The event contains measurements. The argument overrides POWERTOOLS_LOGGER_LOG_EVENT.
             log_event=False,
         )
         if not self._emit_emf:
@@ -59,26 +59,25 @@ class Telemetry:
         return wrapped
 
     def request_finished(self, request_id: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Every request ends here once, whatever became of it."""
+        """Report a finished request. Every request calls this once, also after a failure."""
         self._requests[(route, str(status))] += 1
         self._latency_sum_seconds += seconds
         self._buckets[next((bound for bound in _BUCKETS_SECONDS if seconds <= bound), float("inf"))] += 1
         milliseconds = round(seconds * 1000, 2)
-        # Zero is sent too: an alarm on a rate needs the requests that went well, and an empty flush warns.
+        # Zero is reported too: an alarm on a rate needs all requests, and an empty flush causes a warning.
         self._add_metric("ServerErrors", MetricUnit.Count, float(status >= 500))
         self._add_metric("Latency", MetricUnit.Milliseconds, milliseconds)
         facts: dict[str, Any] = {"request_id": request_id, "method": method, "route": route, "status": status}
         if not self._emit_emf:
             self._logger.info("request", **facts, duration_ms=milliseconds)
             return
-        # With the metrics, which are a line anyway: one of its own would take 5 % of a warm request, and a fifth of the
-        # log.
+        # In the line of the metrics: a second line would take 5 % of a warm request and a fifth of the log.
         facts |= {"message": "request", "correlation_id": self._logger.get_correlation_id()}
         for key, value in facts.items():
             self._metrics.add_metadata(key, value)
 
     def predictions_recorded(self, model_version: str, destination: str, predictions: Sequence[float]) -> None:
-        """The records of these answers are durable in "database" or "queue"."""
+        """Report predictions with durable records in "database" or "queue"."""
         count = len(predictions)
         self._predictions[(model_version, destination)] += count
         self._add_metric("Predictions", MetricUnit.Count, count)
@@ -92,53 +91,53 @@ class Telemetry:
             self._undescribed.clear()
 
     def database_failed(self, reason: str) -> None:
-        """The database did not take records."""
+        """Report that the database failed to store records."""
         self._database_failures += 1
         self._add_metric("DatabaseFailures", MetricUnit.Count, 1)
         self._logger.warning("database failed", reason=reason)
 
     def records_replayed(self, count: int) -> None:
-        """That many records of the queue are in the table."""
+        """Report records from the queue that are now in the table."""
         self._add_metric("RecordsReplayed", MetricUnit.Count, count)
 
     def replay_failed(self, message_id: str, reason: str) -> None:
-        """A message of the queue could not be stored now; it stays there."""
+        """Report a message that could not be stored now; it stays in the queue."""
         self._add_metric("ReplayFailures", MetricUnit.Count, 1)
         self._logger.warning("replay failed", message_id=message_id, reason=reason)
 
     def message_dead_lettered(self, message_id: str, reason: str) -> None:
-        """A message of the queue can never be stored."""
+        """Report a message that can never be stored."""
         self._add_metric("MessagesDeadLettered", MetricUnit.Count, 1)
         self._logger.error("message dead-lettered", message_id=message_id, reason=reason)
 
     def model_loaded(self, version: str) -> None:
-        """A model is ready to serve."""
+        """Report a loaded model."""
         self._logger.info("model loaded", model_version=version)
 
     def model_load_failed(self, reason: str) -> None:
-        """The model that the pointer names could not be loaded; it will be tried again."""
+        """Report that the current model could not be loaded; the service tries again."""
         self._model_load_failures += 1
         self._add_metric("ModelLoadFailures", MetricUnit.Count, 1)
         self._logger.error("model cannot be loaded", reason=reason)
 
     def migrated(self, names: list[str]) -> None:
-        """The schema is up to date; `names` are the migrations that it took."""
+        """Report an updated schema; `names` are the applied migrations."""
         self._logger.info("migrated", applied=names)
 
     def request_refused(self, request_id: str, reason: str) -> None:
-        """The service could not do its work for a reason it knows."""
+        """Report a request that failed for a known reason."""
         self._logger.error("request refused", request_id=request_id, reason=reason)
 
     def request_crashed(self, request_id: str, error: BaseException) -> None:
-        """An exception nobody expected: its type and where it came from."""
+        """Report an unexpected exception by its type and its stack frames."""
         frames = [
             f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
         ]
         self._logger.error("request crashed", request_id=request_id, error=type(error).__name__, frames=frames)
 
     def render_prometheus(self) -> tuple[str, str]:
-        """The counts of this process in Prometheus text format, and its content type."""
-        # Imported by its only reader: it would cost each cold start tens of milliseconds.
+        """Return the counts of this process in Prometheus text format, and its content type."""
+        # Imported here, because the import takes tens of milliseconds of a cold start.
         from prometheus_client import CollectorRegistry, exposition  # noqa: PLC0415
 
         registry = CollectorRegistry()
@@ -146,7 +145,7 @@ class Telemetry:
         return exposition.generate_latest(registry).decode(), exposition.CONTENT_TYPE_LATEST
 
     def collect(self) -> list[Any]:
-        """The metric families for prometheus_client. Lambda scrapes reach one environment, so each is labelled."""
+        """Return the metric families for prometheus_client, labelled with this execution environment."""
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily  # noqa: PLC0415
 
         requests = CounterMetricFamily(

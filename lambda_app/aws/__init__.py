@@ -1,1 +1,1 @@
-"""AWS over plain HTTP: what boto3 does here, without the half of a cold start that its import and its clients take."""
+"""Requests to AWS over plain HTTP, because boto3 would take half of a cold start."""

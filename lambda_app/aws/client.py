@@ -1,4 +1,4 @@
-"""Signed requests to one address of AWS, bounded in time."""
+"""Signed requests to one AWS endpoint, with a deadline."""
 
 import http.client
 import re
@@ -12,14 +12,14 @@ from lambda_app.aws.signature import Identity, sign_headers
 from lambda_app.network import Deadline, make_tls_context, open_socket
 
 WAIT_SECONDS = 1.0
-# A slow server must not add up its waits.
+# Limits the sum of all waits for a slow server.
 DEADLINE_SECONDS = 2.0
-# AWS ends idle connections after some seconds, and Lambda may be frozen in between.
+# AWS closes idle connections after some seconds, and Lambda may freeze in between.
 KEEP_SECONDS = 3.0
 
 
 class AwsError(Exception):
-    """AWS refused; `code` is its name for the reason."""
+    """AWS returned an error; `code` is its error code."""
 
     def __init__(self, code: str, status: int) -> None:
         super().__init__(code)
@@ -27,13 +27,13 @@ class AwsError(Exception):
         self.status = status
 
 
-# What a request can raise: AWS's refusal, a network that fails or takes too long, and bytes that are not HTTP.
+# A request can raise these: an error of AWS, a network failure or timeout, and a malformed response.
 AWS_ERRORS = (AwsError, OSError, http.client.HTTPException)
 
 
 @dataclass(frozen=True)
 class Response:
-    """OK, or not modified; the names of the headers are in lower case."""
+    """A response with status 200 or 304. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -41,7 +41,7 @@ class Response:
 
 
 class AwsClient:
-    """Sends to `url`, whose path is put before that of each request. Not safe for two threads at once."""
+    """Sends requests to `url`; its path is the prefix of each request's path. Not safe for two threads."""
 
     def __init__(self, identity: Identity, service: str, url: str) -> None:
         self._identity = identity
@@ -57,7 +57,7 @@ class AwsClient:
         self._used_at = 0.0
 
     def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Response:
-        """Return AWS's answer; raises one of AWS_ERRORS."""
+        """Return the response of AWS; raises one of AWS_ERRORS."""
         self._deadline.start(DEADLINE_SECONDS)
         path = self._prefix + path
         signed = sign_headers(self._identity, self._service, method, self._netloc, path, body, headers or {})
@@ -72,33 +72,33 @@ class AwsClient:
             self.close()
             raise
         self._used_at = time.time()
-        # A redirection would lead to another region, and is not followed.
+        # A redirect would lead to another region, so it is an error.
         if answer.status not in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED):
             raise AwsError(_find_code(answer), answer.status)
         return answer
 
     def close(self) -> None:
-        """Drop the connection; the next request makes a new one."""
+        """Close the connection; the next request opens a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
     def _require_connection(self) -> http.client.HTTPConnection:
         kept = self._connection
-        # Without a socket where the server wanted to close it.
+        # The socket is None if the server asked to close the connection.
         if kept is None or kept.sock is None or not 0 <= time.time() - self._used_at < KEEP_SECONDS:
             self.close()
             connection = http.client.HTTPConnection(self._host, self._port)
             connection.sock = open_socket(self._host, self._port, self._deadline)
             if self._tls:
                 connection.sock = make_tls_context().wrap_socket(connection.sock, server_hostname=self._host)
-            # It would open another socket by itself, without a deadline.
+            # Otherwise http.client would open another socket, without a deadline.
             connection.auto_open = 0
             self._connection = kept = connection
         return kept
 
 
 def _find_code(answer: Response) -> str:
-    # S3's errors are XML, SQS's are JSON; an answer without a body has only its status.
+    # Errors of S3 are XML, those of SQS are JSON. A response without a body has only its status.
     found = re.search(rb'<Code>(\w+)</Code>|"__type": ?"[^"]*?(\w+)"', answer.body)
     return (found[1] or found[2]).decode() if found else str(answer.status)

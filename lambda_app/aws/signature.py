@@ -1,4 +1,4 @@
-"""Signature Version 4, by which AWS knows who asks; boto3's own signer makes the same in the tests."""
+"""AWS Signature Version 4. A test compares the signatures with those of botocore."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True)
 class Identity:
-    """The credentials of a request, and its region. Temporary credentials, as Lambda has, come with a token."""
+    """The credentials of a request, and its region. Temporary credentials, as in Lambda, have a session token."""
 
     region: str
     access_key_id: str
@@ -23,7 +23,7 @@ class Identity:
 def sign_headers(
     identity: Identity, service: str, method: str, host: str, path: str, body: bytes, headers: Mapping[str, str]
 ) -> dict[str, str]:
-    """`headers`, whose names are in lower case, with those that prove the request; it may not have a query."""
+    """Return `headers` with a signature. Their names are in lower case, and the request has no query."""
     moment = _format_now()
     digest = hashlib.sha256(body).hexdigest()
     signed = {**headers, "host": host, "x-amz-date": moment, "x-amz-content-sha256": digest}
@@ -38,7 +38,7 @@ def sign_headers(
 
 
 def sign_query(identity: Identity, service: str, host: str, parameters: Mapping[str, str], valid_seconds: int) -> str:
-    """The query of a GET of https://host/ that whoever has it may send, for as long as it is valid."""
+    """Return a signed query for a GET of https://host/. Its holder may send it while it is valid."""
     moment = _format_now()
     signed = {
         **parameters,
