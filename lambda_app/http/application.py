@@ -1,4 +1,4 @@
-"""The ASGI application: every route, and the problem details of what is refused or fails."""
+"""The ASGI application: all routes, and the problem details of refused and failed requests."""
 
 from typing import cast
 
@@ -26,27 +26,27 @@ from problem.table import TABLE
 
 
 def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool) -> FastAPI:
-    """The ASGI application; `pages` says whether people find the page and the documentation there.
+    """Create the ASGI application; `pages` adds the page and the documentation.
 
     The endpoints are coroutines that block on purpose. An execution environment handles one request at a time, so a
-    thread pool would only add a thread to each request, and locks to the model and the connection.
+    thread pool would only add a thread to each request, and the model and the connection would need locks.
     """
     app = FastAPI(
         title=TABLE.title,
         version=VERSION,
         description=TABLE.description,
-        # Of our own, in lambda_app.http.openapi: FastAPI's own is the same for every caller.
+        # lambda_app.http.openapi adds its own route: FastAPI's would return the same for every caller.
         openapi_url=None,
-        # Of our own, in lambda_app.http.pages: FastAPI's own asks other hosts for its files.
+        # lambda_app.http.pages adds its own route: FastAPI's would load files from other hosts.
         docs_url=None,
         redoc_url=None,
-        # FastAPI's own tracing hands request bodies and refused values to whatever OpenTelemetry exports.
+        # FastAPI's tracing would pass request bodies and refused values to every OpenTelemetry exporter.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         openapi_tags=TAGS,
         servers=SERVERS,
         responses=describe_failure(),
         generate_unique_id_function=lambda route: route.name,
-        # They would lead to whatever host the request names.
+        # A redirect would lead to the host that the request names.
         redirect_slashes=False,
     )
     app.router.route_class = JsonRoute

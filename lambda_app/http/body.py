@@ -1,4 +1,4 @@
-"""Reads JSON bodies by RFC 8259, where Python's reader is kinder: of two equal names it takes the last."""
+"""Reads JSON bodies strictly by RFC 8259. Python's parser would accept repeated names and use the last."""
 
 import json
 from collections import Counter
@@ -15,7 +15,7 @@ from problem.table import TABLE
 
 
 class BodyError(HTTPException):
-    """The body is refused before anybody looks for cases in it. FastAPI lets no other exception pass."""
+    """The body is refused before it is validated. FastAPI passes on no other type of exception."""
 
     def __init__(
         self,
@@ -31,10 +31,10 @@ class BodyError(HTTPException):
 
 
 class JsonRoute(APIRoute):
-    """A route whose JSON bodies `read_json` reads."""
+    """A route that parses JSON bodies with `read_json`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own, with another kind of request."""
+        """Return FastAPI's handler, with another request class."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
@@ -56,8 +56,8 @@ class _JsonRequest(Request):
 
 
 def read_json(body: bytes) -> Any:
-    """The document; raises BodyError."""
-    # With the objects themselves, whose ids would else be those of others later.
+    """Parse the document; raises BodyError."""
+    # Keeps the objects too, so that no later object gets the same id.
     repeating: list[tuple[dict[str, Any], list[str]]] = []
 
     def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def read_json(body: bytes) -> Any:
         return made
 
     try:
-        # RFC 8259 lets a reader overlook a byte order mark.
+        # RFC 8259 allows a parser to ignore a byte order mark.
         text = body.decode().removeprefix("\ufeff")
         document = json.loads(text, object_pairs_hook=make_object)
         if "\\ud" in text or "\\uD" in text:
@@ -91,7 +91,7 @@ def read_json(body: bytes) -> Any:
 
 
 def _list_repeated(document: Any, repeating: Mapping[int, Sequence[str]]) -> list[dict[str, str]]:
-    """Names what is repeated in the request or in a case of it; by their ids `repeating` has the repeated names."""
+    """List repeated fields of the request or its cases; `repeating` maps the id of an object to its names."""
     fields = [name[:MAX_NAME_LENGTH] for name in repeating.get(id(document), ())]
     cases = document.get(TABLE.cases) if isinstance(document, dict) else None
     if isinstance(cases, list):

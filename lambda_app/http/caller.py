@@ -8,16 +8,16 @@ from lambda_app.errors import IdempotencyKeyError, UnknownCallerError
 
 MAX_KEY_LENGTH = 255
 
-# The draft (draft-ietf-httpapi-idempotency-key-header) has a structured-field string, in quotes; most clients send the
-# bare value, which means the same key here.
+# draft-ietf-httpapi-idempotency-key-header defines a structured-field string, in quotes. Most clients send the bare
+# value. Here it means the same key.
 _LENGTH = f"{{1,{MAX_KEY_LENGTH}}}"
 KEY_PATTERN = rf'^(?:"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){_LENGTH})"|([!#-+\--:<-\[\]-~]{_LENGTH}))$'
 
 
 def find_caller(event: Mapping[str, Any]) -> str | None:
-    """The IAM ARN, or the JWT's subject or else its client, by API Gateway's authorizer; None where there is none.
+    """Return the caller by API Gateway's authorizer: IAM ARN, JWT subject or client id. None without an authorizer.
 
-    Raises UnknownCallerError where there is an authorizer and it named nobody: strangers would share their records.
+    Raises UnknownCallerError if the authorizer named nobody. Otherwise strangers would share their records.
     """
     authorizer = event.get("requestContext", {}).get("authorizer")
     if authorizer in (None, {}):
@@ -27,14 +27,14 @@ def find_caller(event: Mapping[str, Any]) -> str | None:
             return arn
         case {"jwt": {"claims": {"sub": str(subject)}}} if _is_name(subject):
             return subject
-        # A client that asks in its own name (the grant "client credentials") may have no subject.
+        # With the grant "client credentials" a token may have no subject.
         case {"jwt": {"claims": {"client_id": str(client)}}} if _is_name(client):
             return client
     raise UnknownCallerError
 
 
 def parse_idempotency_key(values: Sequence[str] | None) -> str | None:
-    """The key in the headers of that name; None without one. Raises IdempotencyKeyError."""
+    """Return the key from the values of the header; None without one. Raises IdempotencyKeyError."""
     if not values:
         return None
     match = re.fullmatch(KEY_PATTERN, values[0].strip(" \t")) if len(values) == 1 else None
@@ -45,5 +45,5 @@ def parse_idempotency_key(values: Sequence[str] | None) -> str | None:
 
 
 def _is_name(text: str) -> bool:
-    """False also for what PostgreSQL stores in no column of text."""
+    """Return True for a name that PostgreSQL can store as text."""
     return text.isprintable() and not text.isspace() and text != ""

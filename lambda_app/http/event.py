@@ -1,4 +1,4 @@
-"""Reads the events of the api function: those of API Gateway's HTTP API in payload format 2.0, and no others."""
+"""Reads the events of the api function: only those of API Gateway's HTTP API in payload format 2.0."""
 
 import base64
 from typing import Any, TypeVar
@@ -14,14 +14,14 @@ _OURS = "the function answers API Gateway's HTTP API in payload format 2.0 and n
 
 
 class GatewayEvent(HTTPGateway):
-    """One event for Mangum, as ASGI scope and body.
+    """An event as ASGI scope and body, for Mangum.
 
-    What cannot be read becomes a scope with its error under "aws.error", which the middleware answers as any other.
+    For an invalid event, the scope has the error under "aws.error", and the middleware returns it as a response.
     """
 
     @classmethod
     def infer(cls, *_: Any) -> bool:
-        """Takes every event: Mangum's other readers would serve callers whom they don't find."""
+        """Accept every event. Mangum's other handlers would serve requests without knowing the caller."""
         return True
 
     def __init__(self, event: Any, context: Any, config: Any) -> None:
@@ -33,7 +33,7 @@ class GatewayEvent(HTTPGateway):
             "method": "",
             "path": "",
             "headers": [],
-            # By its version Mangum knows which form the answer has.
+            # Mangum chooses the format of the response by this version.
             "aws.event": {"version": "2.0"},
             "aws.context": context,
         }
@@ -55,7 +55,7 @@ class GatewayEvent(HTTPGateway):
             raise EventError(f"It is {_describe_kind(event)}: {_OURS}")
         request = _take(event, "requestContext", dict)
         if ".lambda-url." in _take(request, "domainName", str, ""):
-            # It would tell of its callers in its own way, or of nobody.
+            # Its events name the caller differently or not at all.
             raise EventError(f"It is a function URL's: {_OURS}")
         http = _take(request, "http", dict)
         method, path = _take(http, "method", str), _take(http, "path", str)
@@ -89,7 +89,7 @@ def _describe_kind(event: Any) -> str:
 
 
 def _take(parent: dict[str, Any], name: str, kind: type[Kind], default: Kind | None = None) -> Kind:
-    """The member of that type; the default where it is missing or null. Raises EventError."""
+    """Return the member, or the default if it is missing or null. Raises EventError for another type."""
     value = parent.get(name)
     if value is None and default is not None:
         return default
@@ -99,7 +99,7 @@ def _take(parent: dict[str, Any], name: str, kind: type[Kind], default: Kind | N
 
 
 def _encode(name: str, text: Any) -> bytes:
-    """Raises EventError for what is no text, of which JSON's strings may hold some."""
+    """Encode text; raises EventError for other values and for lone surrogates, which JSON allows."""
     try:
         encoded: bytes = text.encode()
     except (AttributeError, UnicodeEncodeError):

@@ -35,32 +35,32 @@ EXAMPLE_EXPLANATION: dict[str, Any] = {
 }
 
 
-Contributions = create_model(  # type: ignore[call-overload] # it cannot see through **
+Contributions = create_model(  # type: ignore[call-overload] # mypy does not understand **
     "Contributions",
     __config__=ConfigDict(protected_namespaces=()),
-    __doc__="A number for each feature, in units of the prediction; a contribution below zero takes away.",
+    __doc__="A number for each feature, in units of the prediction; a negative contribution lowers it.",
     **{feature.name: (float, Field(description=feature.meaning)) for feature in TABLE.features},
 )
 
 
 class ExplanationResponse(BaseModel):
-    """The answer, and how it came about; there is no record of it."""
+    """The prediction and its explanation, without a record."""
 
     model_config = ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_EXPLANATION]})
 
-    prediction: float = Field(description="What /predict answers for the same features")
+    prediction: float = Field(description="The prediction of /predict for the same features")
     interval: IntervalResponse = Field(description=INTERVAL)
-    base_value: float = Field(description="What the model answers for the training mean of every feature")
+    base_value: float = Field(description="The prediction for the training mean of every feature")
     contributions: Contributions = Field(  # type: ignore[valid-type]
-        description="Shapley values; the base value and they sum to the prediction"
+        description="Shapley values; with the base value, they sum to the prediction"
     )
     standard_errors: Contributions | None = Field(  # type: ignore[valid-type]
         default=None,
         description="The standard error of each contribution where they are estimated, which they are for more than "
         f"{MAX_EXACT_FEATURES} features; absent where they are exact",
     )
-    model_version: str = Field(description="The version of the model that answered")
-    request_id: UUID = Field(description="The id of this request; no record has it")
+    model_version: str = Field(description="The version of the model")
+    request_id: UUID = Field(description="The id of this request; it has no record")
     warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
@@ -69,16 +69,16 @@ def add_explanation_routes(app: FastAPI, service: PredictionService) -> None:
 
     @app.post(
         "/explain",
-        summary="What moves a prediction, without a record",
+        summary="The contribution of each feature, without a record",
         tags=[EXPLANATION],
         response_model=ExplanationResponse,
         response_model_exclude_unset=True,
         responses=describe_explanation_responses(MAX_BODY_BYTES),
     )
     async def explain(request: Request, response: Response, body: PredictionRequest) -> dict[str, Any]:
-        """A preview: the prediction, and what each feature adds to it against the training mean.
+        """Returns a prediction, and the contribution of each feature compared with the training mean.
 
-        It is neither recorded nor counted as a prediction: an answer that somebody relies on comes from /predict.
+        It is a preview, neither recorded nor counted. Use /predict for a prediction that you rely on.
         """
         predictor = service.get_model()
         explanation = predictor.explain(body.model_dump())

@@ -17,13 +17,13 @@ def add_health_routes(app: FastAPI, service: PredictionService) -> None:
 
     @app.get(
         "/health",
-        summary="Whether the service can do its work",
+        summary="State of the service",
         tags=[OPERATIONS],
         response_model=HealthResponse,
         responses=describe_health_responses(),
     )
     async def health(response: Response) -> HealthResponse:
-        """Loads the model if there is none yet, and asks database and queue for a sign of life."""
+        """Checks the database, the queue and the model; loads the model if none is loaded yet."""
         found = service.check_health()
         if found.status == "unavailable":
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
@@ -41,12 +41,12 @@ def add_health_routes(app: FastAPI, service: PredictionService) -> None:
 
     @app.get(
         "/health/live",
-        summary="Whether the process answers",
+        summary="State of the process",
         tags=[OPERATIONS],
         responses={200: {"description": "It does"}},
     )
     async def live() -> LiveResponse:
-        """Touches neither model nor database."""
+        """Returns 200 without checking the model or the database."""
         return LiveResponse()
 
 

@@ -13,12 +13,12 @@ def add_metrics_routes(app: FastAPI, telemetry: Telemetry) -> None:
 
     @app.get(
         "/metrics",
-        summary="Counts of this instance",
+        summary="Counts of this execution environment",
         tags=[OPERATIONS],
         response_class=PlainTextResponse,
         responses=describe_metrics_responses(),
     )
     async def metrics() -> PlainTextResponse:
-        """Prometheus text format. On Lambda each call reaches one instance of many: the fleet is in CloudWatch."""
+        """Returns Prometheus text of one execution environment. CloudWatch has the metrics of all of them."""
         text, content_type = telemetry.render_prometheus()
         return PlainTextResponse(text, headers={"content-type": content_type})

@@ -1,4 +1,4 @@
-"""Wraps every request: chooses its id, limits its size, measures its time, and answers its failures."""
+"""The middleware around every request: its id, its size limit, its duration, and its failures."""
 
 import re
 import time
@@ -14,7 +14,7 @@ from lambda_app.http.problems import make_problem_response, make_service_problem
 from lambda_app.telemetry import Telemetry
 
 MAX_BODY_BYTES = 64 * 1024
-# A thousand cases with every number written out in full take half of it.
+# A thousand cases with all digits of every number take half of it.
 MAX_BATCH_BODY_BYTES = 512 * 1024
 BATCH_PATH = "/predict/batch"
 
@@ -22,7 +22,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 
 
 class RequestMiddleware:
-    """Plain ASGI: Starlette's BaseHTTPMiddleware would start a task group for each request."""
+    """A plain ASGI middleware, because Starlette's BaseHTTPMiddleware starts a task group for each request."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self._app = app
@@ -40,10 +40,10 @@ class RequestMiddleware:
         status: int | None = None
         method = scope["method"]
         if method == "HEAD":
-            # The server keeps its own scope, by which it knows that there is no body.
+            # A copy: the server needs its own scope unchanged, to know that HEAD has no body.
             scope = {**scope, "method": "GET"}
 
-        # Starlette's own limit answers in plain text past every exception handler.
+        # Starlette's limit would answer in plain text and bypass the exception handlers.
         async def receive_limited() -> Message:
             nonlocal received_bytes
             message = await receive()
@@ -68,12 +68,12 @@ class RequestMiddleware:
                 raise scope["aws.error"]
             await self._app(scope, receive_limited, send_labelled)
         except ServiceError as error:
-            # Whoever sends the function an event that it does not take has set something up wrongly.
+            # An unreadable event means a wrong configuration, so it is logged.
             if error.problem.status >= 500 or isinstance(error, EventError):
                 self._telemetry.request_refused(str(request_id), str(error))
             await make_service_problem(error, request_id)(scope, receive, send_labelled)
         except Exception as error:
-            # Mangum would log it with its text, and answer in plain text.
+            # Otherwise Mangum would log the text of the exception, and answer in plain text.
             self._telemetry.request_crashed(str(request_id), error)
             if status is None:
                 problem = make_problem_response(INTERNAL_ERROR, "An unexpected error; it was logged.", request_id)
@@ -84,22 +84,22 @@ class RequestMiddleware:
 
 
 def parse_request_id(text: Any) -> UUID | None:
-    """The id as RFC 9562 writes it, in either case; None for all else, of which `UUID` takes a lot."""
+    """Return the UUID in the form of RFC 9562, or None. Python's `UUID` accepts other forms too."""
     return UUID(text) if isinstance(text, str) and _UUID.fullmatch(text) else None
 
 
 def _choose_request_id(scope: Scope) -> UUID:
-    """Lambda's own id where there is one, so that log lines, traces and the row share it.
+    """Return Lambda's request id if there is one, so that log lines, traces and the row share it.
 
-    A new one in place of what is no UUID: such is what tests and emulators hand over, and often it is always the same.
+    If it is no UUID, return a new one: tests and emulators often send the same text each time.
     """
     context = scope.get("aws.context")
     return (context and parse_request_id(context.aws_request_id)) or uuid4()
 
 
 def _name_route(scope: Scope) -> str:
-    """The route's template. Unmatched paths share a name: a scanner must not make a metric series of each."""
+    """Return the template of the route. All unknown paths share one name, so scanners cannot create metric series."""
     if "route" in scope:
         return str(scope["route"].path)
-    # /docs and /openapi.json are Starlette's routes, which leave only their endpoint.
+    # /docs and /openapi.json are routes of Starlette, and set only their endpoint.
     return str(scope["path"]) if "endpoint" in scope else "unmatched"

@@ -1,4 +1,4 @@
-"""/model: the model that answers now, its features and target, and the outcomes it was trained on."""
+"""/model: the current model, its features and target, and its training outcomes."""
 
 from dataclasses import asdict
 from typing import Any
@@ -16,14 +16,14 @@ from problem.table import TABLE
 
 
 class ChoiceResponse(BaseModel):
-    """One of the codes that a feature of the type "choices" accepts."""
+    """An accepted code of a feature of the type "choices"."""
 
     value: int
     label: str
 
 
 class ServedFeature(BaseModel):
-    """One feature: what is accepted, and what training saw."""
+    """A feature with its accepted values and its training range."""
 
     name: str
     meaning: str
@@ -32,7 +32,7 @@ class ServedFeature(BaseModel):
     choices: list[ChoiceResponse] = Field(description='The accepted codes of the type "choices"; else empty')
     minimum: float = Field(description="The lowest value that is accepted")
     maximum: float = Field(description="The highest value that is accepted")
-    typical: float | None = Field(description="The median in training; null for a model published without it")
+    typical: float | None = Field(description="The median in training; null if the published model has none")
     training_minimum: float
     training_maximum: float
 
@@ -46,13 +46,13 @@ class TargetResponse(BaseModel):
 
 
 class OutcomesResponse(BaseModel):
-    """The histogram of the target in the data that the model learned from."""
+    """The histogram of the target in the training data."""
 
     minimum: float
     maximum: float
     mean: float
-    bin_edges: list[float] = Field(description="In ascending order, one more than there are counts")
-    counts: list[int] = Field(description="How many rows there are from each edge to the next")
+    bin_edges: list[float] = Field(description="In ascending order; one more than counts")
+    counts: list[int] = Field(description="The number of rows from each edge to the next")
 
 
 def _show_feature(feature: Feature, seen: SeenFeature) -> dict[str, Any]:
@@ -89,16 +89,16 @@ EXAMPLE_MODEL: dict[str, Any] = {
 
 
 class ModelResponse(BaseModel):
-    """The model that answers now."""
+    """The current model."""
 
     model_config = ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_MODEL]})
 
     model_version: str
-    case: str = Field(description="What a row of the data is called")
-    cases: str = Field(description="The same in the plural, and the member of a batch request")
-    features: list[ServedFeature] = Field(description="In the order of the training's columns")
+    case: str = Field(description="The name of a row of the data")
+    cases: str = Field(description="Its plural, and the name of the list in a batch request")
+    features: list[ServedFeature] = Field(description="In the order of the training columns")
     target: TargetResponse
-    outcomes: OutcomesResponse | None = Field(description="Null for a model published without them")
+    outcomes: OutcomesResponse | None = Field(description="Null if the published model has none")
 
 
 def add_model_routes(app: FastAPI, service: PredictionService) -> None:
@@ -106,13 +106,13 @@ def add_model_routes(app: FastAPI, service: PredictionService) -> None:
 
     @app.get(
         "/model",
-        summary="The model that answers now",
+        summary="The current model",
         tags=[EXPLANATION],
         response_model=ModelResponse,
         responses=describe_model_responses(),
     )
     async def model() -> dict[str, Any]:
-        """Its version, its features with what is accepted and what training saw, its target, and their outcomes."""
+        """Returns the version, the features with accepted values and training ranges, the target, and its outcomes."""
         manifest = service.get_model().manifest
         features = [_show_feature(feature, manifest.features[feature.name]) for feature in TABLE.features]
         outcomes = None if manifest.outcomes is None else asdict(manifest.outcomes)

@@ -1,4 +1,4 @@
-"""The parts of the API description beside models and responses: tags, servers, security, parameters."""
+"""The other parts of the API description: tags, servers, security, parameters."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -14,14 +14,14 @@ from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_HEALTH, EXAMPLE_MODE
 
 PREDICTION, EXPLANATION, OPERATIONS = "prediction", "explanation", "operations"
 TAGS = [
-    {"name": PREDICTION, "description": "Answers to rely on: each has a record, which is durable before it is sent."},
-    {"name": EXPLANATION, "description": "What the model is, and what moves its answers; nothing is recorded."},
-    {"name": OPERATIONS, "description": "What the service says of itself."},
+    {"name": PREDICTION, "description": "Predictions to rely on: their records are durable before the response."},
+    {"name": EXPLANATION, "description": "The current model, and explanations of predictions. Nothing is recorded."},
+    {"name": OPERATIONS, "description": "Health and metrics of the service."},
 ]
 
-SERVERS = [{"url": "/", "description": "The host that this document came from"}]
+SERVERS = [{"url": "/", "description": "The host of this document"}]
 
-# By the authorizer of API Gateway, which has one in front of every route; on one's own machine there is none.
+# Depends on the authorizer of API Gateway, which applies to every route. On one machine there is none.
 _SECURITY_SCHEMES = {
     "iam": {
         "type": "apiKey",
@@ -39,14 +39,14 @@ _SECURITY_SCHEMES = {
     },
 }
 
-# The gateway's answers come before the service's, and are no problem details.
+# The gateway sends these responses itself, without problem details.
 _GATEWAY_REFUSALS = {
-    401: ("There is no token, or it has expired or is of another issuer", "Unauthorized"),
+    401: ("The token is missing, expired or from another issuer", "Unauthorized"),
     403: ("The signature is missing or wrong, or its identity may not call this API", "Forbidden"),
-    429: ("There were more requests than the API's throttle lets through", "Too Many Requests"),
+    429: ("The API's throttle was exceeded", "Too Many Requests"),
 }
 
-# FastAPI leaves out of its examples what is null, which no answer does.
+# FastAPI drops null values from examples, but responses contain them.
 _HEALTH_EXAMPLES = {
     "200": EXAMPLE_HEALTH,
     "503": {
@@ -55,14 +55,13 @@ _HEALTH_EXAMPLES = {
     },
 }
 
-# A list, so that two keys are not taken for one. None where it is absent: Pydantic would read the signature of a
-# default_factory in each request, which is 7 % of one. Without an example: /docs would send it with every try, and a
-# key is for one request.
+# A list, to notice two keys. The default is None, because Pydantic would inspect a default_factory in each request,
+# which takes 7 % of it. It has no example, because /docs would send the same key with every request.
 IdempotencyKeys = Annotated[
     list[str] | None,
     Header(
         alias="Idempotency-Key",
-        description="Marks a request as the same one again: it gets the stored answer instead of a new one. "
+        description="Makes a request safe to repeat: the second request gets the stored answer. "
         'Any string that is new to the service, such as "visit-4711"',
     ),
     WithJsonSchema({"type": "string", "pattern": KEY_PATTERN}),
@@ -89,7 +88,7 @@ def add_description(app: FastAPI) -> None:
 
 
 def _secure_schema(schema: Mapping[str, Any], event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema, with what the gateway asked of this reader, as it does on every route."""
+    """Return the schema with the gateway's authorization of this request, which applies to every route."""
     authorizer = event.get("requestContext", {}).get("authorizer")
     asked = authorizer if isinstance(authorizer, dict) else {}
     schemes = {name: scheme for name, scheme in _SECURITY_SCHEMES.items() if name in asked}
@@ -100,13 +99,13 @@ def _secure_schema(schema: Mapping[str, Any], event: Mapping[str, Any]) -> Mappi
 
 
 def _complete_schema(schema: dict[str, Any]) -> None:
-    """Add the media type of problems and the gateway's own answers, which FastAPI cannot be told."""
+    """Add the media type of problems and the gateway's responses, because FastAPI has no setting for them."""
     for path in schema["paths"].values():
         for operation in path.values():
             responses = operation["responses"]
             for response in responses.values():
                 _label_problem(response.get("content", {}))
-            # FastAPI's own, for parameters: what none here can get.
+            # FastAPI adds a 422 for every parameter; none of these routes returns it.
             if "HTTPValidationError" in str(responses.get("422")):
                 del responses["422"]
             for status, (description, message) in _GATEWAY_REFUSALS.items():
@@ -122,7 +121,7 @@ def _complete_schema(schema: dict[str, Any]) -> None:
 
 
 def _label_problem(content: dict[str, Any]) -> None:
-    """FastAPI files every model under application/json; problems have a media type of their own."""
+    """Change the media type of problems, because FastAPI uses application/json for every model."""
     if content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/ProblemResponse"):
         content[MEDIA_TYPE] |= content.pop("application/json")
 
@@ -138,7 +137,7 @@ def _describe_head(get: dict[str, Any]) -> dict[str, Any]:
 def _add_gateway_refusal(response: dict[str, Any], description: str, message: str) -> None:
     schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
     told = f"API Gateway: {description[0].lower()}{description[1:]}"
-    # The service may have an answer of the same status.
+    # The service may have a response with the same status.
     response["description"] = f"{response['description']}. {told}" if response else told
     content = response.setdefault("content", {})
     content["application/json"] = {"schema": schema, "example": {"message": message}}

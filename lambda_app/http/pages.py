@@ -1,9 +1,9 @@
-"""Serves the page at /, the documentation at /docs, and their files, none of which comes from another host.
+"""Serves the page at /, the documentation at /docs, and their files. Nothing is loaded from other hosts.
 
-The HTML names the table by placeholders such as $title, which are filled when a file is read.
+The HTML has placeholders such as $title for the texts of the table. They are filled when a file is read.
 
-Each file has a route of its own, made from the names in the directory: no part of a URL is ever a path on disk. The
-URLs in the files are relative, so that they hold behind any prefix.
+Each file in the directory gets one route, so no part of a URL is ever used as a path on disk. The URLs in the files are
+relative, so they work behind any prefix.
 """
 
 import gzip
@@ -29,20 +29,20 @@ CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Swagger UI's, as the package fastapi-swagger has them.
+# The files of Swagger UI in the package fastapi-swagger.
 SWAGGER_FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 
-# Below this, compressing saves nothing that anybody would notice.
+# Compressing smaller files saves no noticeable time.
 MIN_COMPRESSED_BYTES = 4096
 
 HEADERS = {
-    # Swagger UI's style sheet has its pictures within.
+    # The style sheet of Swagger UI contains pictures as data URLs.
     "content-security-policy": (
         "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    # A browser asks each time, and is told "not modified": page and API are always of the same release.
+    # The browser revalidates each time, so page and API always belong to the same release.
     "cache-control": "no-cache",
     "vary": "accept-encoding",
 }
@@ -55,16 +55,16 @@ _CODING = re.compile(r"[ \t]*([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(0(?:\.
 
 @dataclass(frozen=True)
 class File:
-    """A file that is read when it is first asked for; `directory` is None for one of Swagger UI's."""
+    """A file that is read at its first request; `directory` is None for a file of Swagger UI."""
 
     name: str
     directory: Path | None = DIRECTORY
 
     async def answer(self, request: Request) -> Response:
-        """The file, or that the browser has it."""
+        """Return the file, or a 304 if the browser has it."""
         compressed = self._gzipped is not None and accepts_gzip(request.headers.getlist("accept-encoding"))
         etag = f'"{self._digest}{"-gzip" if compressed else ""}"'
-        # With a 304 too: Mangum would say application/json, and a browser may believe the newest that it hears.
+        # A 304 needs the type too: Mangum would send application/json, and a browser may use it.
         headers = {**HEADERS, "etag": etag, "content-type": CONTENT_TYPES[Path(self.name).suffix]}
         if matches(etag, request.headers.getlist("if-none-match")):
             return Response(status_code=304, headers=headers)
@@ -84,14 +84,14 @@ class File:
 
     @cached_property
     def _gzipped(self) -> bytes | None:
-        """None where it is not worth it."""
+        """Return the compressed file; None if compression does not help."""
         if len(self._content) < MIN_COMPRESSED_BYTES:
             return None
         return gzip.compress(self._content)
 
 
 def add_pages(app: FastAPI) -> None:
-    """Give the application the routes of the page, of the documentation, and of their files."""
+    """Add the routes of the page, the documentation, and their files."""
     app.add_route("/", File("index.html").answer, include_in_schema=False)
     app.add_route("/docs", File("docs.html").answer, include_in_schema=False)
     names = sorted(path.name for path in DIRECTORY.iterdir() if path.suffix in CONTENT_TYPES.keys() - {".html"})
@@ -102,13 +102,13 @@ def add_pages(app: FastAPI) -> None:
 
 
 def _fill(text: str) -> str:
-    """The template with the table's texts in place of its placeholders."""
+    """Return the template with the texts of the table in its placeholders."""
     names = ("title", "introduction", "notice", "source", "case", "cases")
     return Template(text).substitute({name: escape(getattr(TABLE, name)) for name in names})
 
 
 def _find_swagger() -> Path:
-    # Found and not imported: the package would bring its own way of serving them.
+    # Located without an import: importing the package would add its own way to serve the files.
     spec = find_spec("fastapi_swagger")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the package fastapi-swagger is not installed")
@@ -116,7 +116,7 @@ def _find_swagger() -> Path:
 
 
 def accepts_gzip(values: Sequence[str]) -> bool:
-    """True when Accept-Encoding allows gzip and does not prefer the plain file (RFC 9110, 12.5.3)."""
+    """Return True if Accept-Encoding allows gzip and does not prefer the plain file (RFC 9110, 12.5.3)."""
     weights = {}
     for part in ",".join(values).lower().split(","):
         if match := _CODING.fullmatch(part):
@@ -126,6 +126,6 @@ def accepts_gzip(values: Sequence[str]) -> bool:
 
 
 def matches(etag: str, values: Sequence[str]) -> bool:
-    """True when If-None-Match names the ETag, strong or weak, or is an asterisk (RFC 9110, 13.1.2)."""
+    """Return True if If-None-Match has the ETag, strong or weak, or is an asterisk (RFC 9110, 13.1.2)."""
     value = ",".join(values)
     return value.strip(" \t") == "*" or (_ETAGS.fullmatch(value) is not None and etag in re.findall(_ETAG, value))

@@ -1,4 +1,4 @@
-"""/predict, /predict/batch and /predictions/{request_id}: predictions that have a record."""
+"""/predict, /predict/batch and /predictions/{request_id}: predictions with a record."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from problem.table import TABLE
 
 
 def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
-    """Give the application the routes of predictions and their records."""
+    """Add the routes of predictions and their records."""
 
     @app.post(
         "/predict",
@@ -35,7 +35,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         responses=describe_prediction_responses(MAX_BODY_BYTES, "/request_id"),
     )
     async def predict(request: Request, body: PredictionRequest, keys: IdempotencyKeys = None) -> Response:
-        """Answers with the prediction and its interval, once their record is durable."""
+        """Returns the prediction and its interval after their record is durable."""
         written = service.predict(body.model_dump(), _read_context(request, keys))
         [record] = written.records
         return _answer(PredictionResponse, {**_show_prediction(record), **_show_origin(record)}, written)
@@ -50,7 +50,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         ),
     )
     async def predict_batch(request: Request, body: BatchRequest, keys: IdempotencyKeys = None) -> Response:
-        """Answers for all of them, once all of their records are durable, or for none."""
+        """Returns all predictions after all of their records are durable, or none."""
         written = service.predict_batch(body.model_dump()[TABLE.cases], _read_context(request, keys))
         first = written.records[0]
         predictions = [_show_prediction(record) for record in written.records]
@@ -65,7 +65,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         responses=describe_record_responses(),
     )
     async def find_prediction(request: Request, request_id: RecordId) -> dict[str, Any]:
-        """The record as it was made; only who made a prediction can see it."""
+        """Returns the record of a prediction, only to its caller."""
         wanted = parse_request_id(request_id)
         if wanted is None:
             raise RecordNotFoundError
@@ -74,7 +74,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
 
 
 def _read_context(request: Request, keys: IdempotencyKeys) -> RequestContext:
-    """Raises UnknownCallerError or IdempotencyKeyError."""
+    """Read the context of a request; raises UnknownCallerError or IdempotencyKeyError."""
     return RequestContext(
         request_id=request.state.request_id,
         arrived_at=request.state.arrived_at,
@@ -84,7 +84,7 @@ def _read_context(request: Request, keys: IdempotencyKeys) -> RequestContext:
 
 
 def _answer(model: type[BaseModel], content: dict[str, Any], written: WriteResult) -> Response:
-    """A finished one: through `response_model` FastAPI takes 3 % of a warm request more to make the same."""
+    """Build the response directly: FastAPI's `response_model` would take another 3 % of a warm request."""
     headers = {"x-prediction-record": written.destination}
     if written.replayed:
         headers["idempotency-replayed"] = "true"

@@ -21,12 +21,12 @@ from problem.table import TABLE
 
 MEDIA_TYPE = "application/problem+json"
 
-# A body has room for thousands of faults; naming some of them is enough.
+# A body can contain thousands of faults; the response lists only some.
 MAX_REFUSED_FIELDS = 100
 MAX_UNKNOWN_FIELDS = 10
 MAX_NAME_LENGTH = 64
 
-# FastAPI's own 400 is for a body that the JSON reader gives up on: nested too deep, numbers too long.
+# FastAPI returns 400 if its JSON parser fails: nesting too deep, numbers too long.
 _FRAMEWORK_PROBLEMS = {
     problem.status: problem for problem in (MALFORMED_JSON, NOT_FOUND, METHOD_NOT_ALLOWED, BODY_TOO_LARGE)
 }
@@ -51,7 +51,7 @@ def make_problem_response(
     errors: Sequence[Mapping[str, str]] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> ProblemJSONResponse:
-    """One problem as a response; `errors` names the fields that were refused."""
+    """Make the response for a problem; `errors` lists the refused fields."""
     content: dict[str, Any] = {
         "type": problem.type,
         "title": problem.title,
@@ -65,19 +65,19 @@ def make_problem_response(
 
 
 def make_service_problem(error: ServiceError, request_id: UUID) -> ProblemJSONResponse:
-    """The response for one of the service's own exceptions, with Retry-After where trying again may help."""
+    """Make the response for a ServiceError, with Retry-After if a retry may help."""
     headers = {} if error.retry_after_seconds is None else {"retry-after": str(error.retry_after_seconds)}
     return make_problem_response(error.problem, str(error), request_id, headers=headers)
 
 
 def make_framework_problem(error: HTTPException, request_id: UUID) -> ProblemJSONResponse:
-    """The response for what the framework refuses before an endpoint is reached."""
+    """Make the response for a request that the framework refused before the endpoint."""
     status = HTTPStatus(error.status_code)
     headers = dict(error.headers or {})
     detail = str(error.detail)
     if status == METHOD_NOT_ALLOWED.status:
-        # Starlette has them in a set, whose order changes from process to process.
-        # The middleware answers HEAD wherever there is GET.
+        # Sorted: Starlette keeps them in a set, so their order varies between processes.
+        # The middleware supports HEAD for every GET.
         allowed = set(headers["Allow"].split(", "))
         if "GET" in allowed:
             allowed.add("HEAD")
@@ -90,10 +90,10 @@ def make_framework_problem(error: HTTPException, request_id: UUID) -> ProblemJSO
 
 
 def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Turn pydantic's errors into field and message: every bad feature with its limit, then unknown fields.
+    """Turn pydantic's errors into field and message: each invalid feature with its limit, then unknown fields.
 
-    In a batch the field names its case, for example "cases[3].weight". The values are left out: they may be
-    confidential, and the caller has them.
+    In a batch the field contains its case, for example "cases[3].weight". Values are omitted, because they may be
+    confidential and the caller knows them.
     """
     refused: dict[str, str] = {}
     unknown: list[str] = []
@@ -119,7 +119,7 @@ def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str
 
 
 def _split_location(location: Sequence[str | int]) -> tuple[str, str]:
-    """Pydantic's ("body", "cases", 3, "weight") as "cases[3]." and "weight"; the last is empty for a whole case."""
+    """Split ("body", "cases", 3, "weight") into "cases[3]." and "weight"; for a whole case the last is empty."""
     match location:
         case ("body", TABLE.cases, int(index), *rest):
             return f"{TABLE.cases}[{index}].", str(rest[0]) if rest else ""

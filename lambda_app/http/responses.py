@@ -1,4 +1,4 @@
-"""Describes the responses of each route for the API description: headers, problems, and an example of each."""
+"""The responses of each route in the API description: headers, problems, and examples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,11 +31,11 @@ from lambda_app.project import PREFIX
 
 ANSWER_HEADERS = {
     "X-Prediction-Record": {
-        "description": "Where the record is: `database`, or `queue` on its way there",
+        "description": "Where the record is: in the `database`, or in the `queue`, to be stored later",
         "schema": {"type": "string", "enum": ["database", "queue"]},
     },
     "Idempotency-Replayed": {
-        "description": "`true` when the answer is that of an earlier request with the same key",
+        "description": "`true` if this is the stored answer to an earlier request with the same key",
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
@@ -45,7 +45,7 @@ EXPLANATION_HEADERS = {
         "schema": {"type": "string", "enum": ["none"]},
     }
 }
-_RETRY_HEADERS = {"Retry-After": {"description": "After how many seconds to try again", "schema": {"type": "integer"}}}
+_RETRY_HEADERS = {"Retry-After": {"description": "Seconds to wait before a retry", "schema": {"type": "integer"}}}
 
 Responses = dict[int | str, dict[str, Any]]
 _ProblemExample = tuple[Problem, str]
@@ -69,20 +69,20 @@ _FAILED = (INTERNAL_ERROR, "An unexpected error; it was logged.")
 
 
 def describe_prediction_responses(limit_bytes: int, id_pointer: str, parent: str = "") -> Responses:
-    """`id_pointer` says where in the answer the id of a record is, `parent` of what a refused feature is shown."""
+    """Describe them; `id_pointer` locates the id of a record in the response, `parent` prefixes a refused feature."""
     link = {"operationId": "find_prediction", "parameters": {"request_id": f"$response.body#{id_pointer}"}}
     return {
         200: {
             "headers": ANSWER_HEADERS,
-            "description": "The answer; its record is durable",
-            "links": {"record": {**link, "description": "The record of this answer"}},
+            "description": "The prediction; its record is durable",
+            "links": {"record": {**link, "description": "The record of this prediction"}},
         },
         400: describe_problem("The body is not JSON, or the Idempotency-Key is malformed", _BAD_JSON, _BAD_KEY),
         403: _describe_unknown_caller(),
         413: _describe_large_body(limit_bytes),
         415: _describe_encoded_body(),
         422: describe_problem(
-            "A field was refused, each named with its limit; or the key was used before",
+            "Fields were refused, each listed with its limit; or the key was used before",
             _USED_KEY,
             refused_parent=parent,
         ),
@@ -92,18 +92,18 @@ def describe_prediction_responses(limit_bytes: int, id_pointer: str, parent: str
 
 def describe_explanation_responses(limit_bytes: int) -> Responses:
     return {
-        200: {"headers": EXPLANATION_HEADERS, "description": "The answer and how it came about"},
+        200: {"headers": EXPLANATION_HEADERS, "description": "The prediction and its explanation"},
         400: describe_problem("The body is not JSON", _BAD_JSON),
         413: _describe_large_body(limit_bytes),
         415: _describe_encoded_body(),
-        422: describe_problem("A field was refused, each named with its limit", refused_parent=""),
+        422: describe_problem("Fields were refused, each listed with its limit", refused_parent=""),
         503: _describe_absence("No model is loaded", _NO_MODEL),
     }
 
 
 def describe_model_responses() -> Responses:
     return {
-        200: {"description": "The model that answers now"},
+        200: {"description": "The current model"},
         503: _describe_absence("No model is loaded", _NO_MODEL),
     }
 
@@ -113,14 +113,14 @@ def describe_record_responses() -> Responses:
         200: {"description": "The record"},
         403: _describe_unknown_caller(),
         404: describe_problem("You made no prediction with this id, or its record is still in the queue", _NOT_FOUND),
-        503: _describe_absence("The database could not be asked", _NO_LOOKUP),
+        503: _describe_absence("The database could not look up the record", _NO_LOOKUP),
     }
 
 
 def describe_health_responses() -> Responses:
     return {
-        200: {"description": "Predictions can be given"},
-        503: {"model": HealthResponse, "description": "No prediction can be given"},
+        200: {"description": "The service can predict"},
+        503: {"model": HealthResponse, "description": "The service cannot predict"},
     }
 
 
@@ -130,12 +130,12 @@ def describe_metrics_responses() -> Responses:
 
 
 def describe_failure() -> Responses:
-    """The responses that every route may give."""
-    return {500: describe_problem("The service failed in a way that nobody expected", _FAILED)}
+    """Describe the responses that every route may return."""
+    return {500: describe_problem("The service failed unexpectedly", _FAILED)}
 
 
 def describe_problem(description: str, *examples: _ProblemExample, refused_parent: str | None = None) -> dict[str, Any]:
-    """A response with problem details; with a `refused_parent` the first example is a refused feature of it."""
+    """Describe a problem response; with `refused_parent`, its first example is a refused feature."""
     shown = {}
     if refused_parent is not None:
         error = {**EXAMPLE_REFUSAL, "field": f"{refused_parent}{EXAMPLE_REFUSAL['field']}"}
@@ -151,7 +151,7 @@ def _describe_large_body(limit_bytes: int) -> dict[str, Any]:
 
 
 def _describe_encoded_body() -> dict[str, Any]:
-    header = {"description": "Which encodings of a body are read", "schema": {"type": "string", "enum": ["identity"]}}
+    header = {"description": "The supported encodings of a body", "schema": {"type": "string", "enum": ["identity"]}}
     return {
         **describe_problem("The body has a Content-Encoding", _ENCODED),
         "headers": {"Accept-Encoding": header},

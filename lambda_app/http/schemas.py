@@ -1,4 +1,4 @@
-"""Request and response models of the API, built from the features."""
+"""The request and response models of the API, built from the features."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
     "warnings": [],
 }
-# The documentation shows this feature refused: one with choices where there is one.
+# The documentation shows an error for this feature: one with choices, if there is one.
 REFUSED_FEATURE = next((feature for feature in TABLE.features if feature.choices), TABLE.features[0])
 EXAMPLE_REFUSAL: dict[str, Any] = {"field": REFUSED_FEATURE.name, "message": f"must be {REFUSED_FEATURE.limits}"}
 EXAMPLE_MODEL_FAILURE = "models/current.json cannot be read from S3: NoSuchKey"
@@ -63,12 +63,12 @@ def _describe_field(feature: Feature) -> tuple[Any, Any]:
             raise ValueError(f"must be {feature.limits}")
         return value
 
-    # A float that must be whole, not an int or a Literal: data frames write 1.0, and JSON has one number type.
+    # A float with a whole value, not an int or a Literal: data frames write 1.0, and JSON has one number type.
     return Annotated[float, Field(strict=True), AfterValidator(require_accepted), WithJsonSchema(schema)], ...
 
 
-# Strict: no string, boolean or null passes for a number; forbid: a misspelt name is an error, not a default.
-PredictionRequest = create_model(  # type: ignore[call-overload] # it cannot see through **
+# Strict: no string, boolean or null is accepted as a number. Forbid: a misspelt name is an error.
+PredictionRequest = create_model(  # type: ignore[call-overload] # mypy does not understand **
     "PredictionRequest",
     __config__=ConfigDict(extra="forbid", protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_REQUEST]}),
     __doc__=f"The features of one {TABLE.case}.",
@@ -79,7 +79,7 @@ PredictionRequest = create_model(  # type: ignore[call-overload] # it cannot see
 MAX_BATCH = 1000
 
 
-BatchRequest = create_model(  # type: ignore[call-overload] # it cannot see through **
+BatchRequest = create_model(  # type: ignore[call-overload] # mypy does not understand **
     "BatchRequest",
     __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [{TABLE.cases: [EXAMPLE_REQUEST]}]}),
     __doc__=f"The {TABLE.cases} to predict for together.",
@@ -93,36 +93,35 @@ BatchRequest = create_model(  # type: ignore[call-overload] # it cannot see thro
 
 
 PREDICTION = f"{TARGET.label}; /model has its range in training"
-INTERVAL = f"Where the true {TARGET.name} lies for most {TABLE.cases}"
+INTERVAL = f"The range with the true {TARGET.name} for most {TABLE.cases}"
 WARNINGS = (
-    f"In which way the {TABLE.case} is unlike those of the training: a feature outside its range, one that contradicts "
-    'others, or all of them together, with the field "features"'
+    f"Why the {TABLE.case} is unlike those of the training: a feature is outside its range, features contradict each "
+    'other, or all of them together are unusual (field "features")'
 )
 
 
 class FieldMessage(BaseModel):
-    """Something to know about one field."""
+    """A message about one field."""
 
     field: str
     message: str
 
 
 class IntervalResponse(BaseModel):
-    """The range that holds the true value in most cases: a prediction interval, not the uncertainty of a mean."""
+    """A prediction interval: it contains the true value in most cases. It is not the uncertainty of a mean."""
 
     lower: float = Field(description="Its lower end, in units of the prediction")
     upper: float = Field(description="Its upper end")
     coverage: float | None = Field(
         description=(
-            f"The interval holds the true {TARGET.name} for this share of {TABLE.cases} like those of the training; "
-            f"null for a {TABLE.case} unlike them, as the warnings tell: the interval is wider then, and promises "
-            "nothing"
+            f"The interval contains the true {TARGET.name} for this share of {TABLE.cases} like those of the training; "
+            f"null for a {TABLE.case} with warnings: the interval is wider then, and promises no coverage"
         )
     )
 
 
 class PredictionResponse(BaseModel):
-    """The answer; its record is durable."""
+    """A prediction with a durable record."""
 
     model_config = ConfigDict(
         protected_namespaces=(),
@@ -131,22 +130,22 @@ class PredictionResponse(BaseModel):
 
     prediction: float = Field(description=PREDICTION)
     interval: IntervalResponse = Field(description=INTERVAL)
-    model_version: str = Field(description="The version of the model that answered")
+    model_version: str = Field(description="The version of the model")
     timestamp: datetime = Field(description="When the prediction was made, UTC")
-    request_id: UUID = Field(description="The key of this answer's record")
+    request_id: UUID = Field(description="The id of the record")
     warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
 class StoredPredictionResponse(PredictionResponse):
-    """A record: the features and what was answered."""
+    """A record: the features and the prediction."""
 
     model_config = ConfigDict(
         protected_namespaces=(),
         json_schema_extra={"examples": [{"features": EXAMPLE_REQUEST, **EXAMPLE_ANSWER}]},
     )
 
-    features: dict[str, float] = Field(description="What the prediction was made from")
-    # Predictions from before there were intervals have none.
+    features: dict[str, float] = Field(description="The features of the prediction")
+    # Records older than the intervals have none.
     interval: IntervalResponse | None = Field(description=INTERVAL)  # type: ignore[assignment]
 
 
@@ -155,12 +154,12 @@ class BatchPrediction(BaseModel):
 
     prediction: float = Field(description=PREDICTION)
     interval: IntervalResponse = Field(description=INTERVAL)
-    request_id: UUID = Field(description="The key of this prediction's record")
+    request_id: UUID = Field(description="The id of the record of this prediction")
     warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
 class BatchResponse(BaseModel):
-    """The answers, in the order of the request; all of their records are durable."""
+    """The predictions, in the order of the request, with durable records."""
 
     model_config = ConfigDict(
         protected_namespaces=(),
@@ -179,9 +178,9 @@ class BatchResponse(BaseModel):
     )
 
     predictions: list[BatchPrediction]
-    model_version: str = Field(description="The version of the model that answered")
+    model_version: str = Field(description="The version of the model")
     timestamp: datetime = Field(description="When the predictions were made, UTC")
-    batch_id: UUID = Field(description="The id of this request, which all of its records carry")
+    batch_id: UUID = Field(description="The id of this request; all of its records contain it")
 
 
 class DependencyHealth(BaseModel):
@@ -189,13 +188,13 @@ class DependencyHealth(BaseModel):
 
     status: str = Field(description='"ok" or "unavailable"')
     response_time_ms: float
-    reason: str | None = Field(description="What kind of error it is, if any")
+    reason: str | None = Field(description="The kind of error, if any")
 
 
 class DatabaseHealth(DependencyHealth):
-    """The same of the database, with the state of its circuit breaker."""
+    """The state of the database, with its circuit breaker."""
 
-    circuit: str = Field(description='"closed", "open" (nobody asks the database for some seconds) or "half-open"')
+    circuit: str = Field(description='"closed", "open" (the database is skipped for some seconds) or "half-open"')
 
 
 class HealthResponse(BaseModel):
@@ -204,19 +203,19 @@ class HealthResponse(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
     status: str = Field(
-        description='"ok", "degraded" while one of database and queue is away, or "unavailable": no predictions'
+        description='"ok", "degraded" while database or queue is down, or "unavailable": no predictions'
     )
     model_loaded: bool
     scaler_loaded: bool
     model_version: str | None
-    model_error: str | None = Field(description="Why no model is loaded, if none is")
+    model_error: str | None = Field(description="The reason why no model is loaded, if none is")
     database: DatabaseHealth
     queue: DependencyHealth
     version: str = Field(description="The version of this service")
 
 
 class LiveResponse(BaseModel):
-    """The process answers."""
+    """The state of the process."""
 
     status: str = Field(default="ok", examples=["ok"])
 
@@ -244,4 +243,4 @@ class ProblemResponse(BaseModel):
     status: int
     detail: str
     request_id: UUID
-    errors: list[FieldMessage] | None = Field(None, description="Every field that was refused, with its limit")
+    errors: list[FieldMessage] | None = Field(None, description="All refused fields, with their limits")
