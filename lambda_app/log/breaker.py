@@ -1,4 +1,4 @@
-"""The circuit breaker: after a failure nobody waits for the database for some seconds; then one request tries it."""
+"""The circuit breaker: after a failure, requests skip the database for some seconds. Then one request tries it."""
 
 import time
 
@@ -8,7 +8,7 @@ CLOSED, OPEN, HALF_OPEN = "closed", "open", "half-open"
 
 
 class CircuitOpenError(ConnectionError):
-    """The database failed moments ago and was not asked again; the text names that failure."""
+    """The database failed recently and was skipped; the text names that failure."""
 
 
 class CircuitBreaker:
@@ -21,13 +21,13 @@ class CircuitBreaker:
 
     @property
     def state(self) -> str:
-        """The state: "closed", "open", or "half-open", where the next request is a probe."""
+        """The state: "closed", "open", or "half-open" (the next request is a probe)."""
         if self._opened_at is None:
             return CLOSED
         return OPEN if time.monotonic() - self._opened_at < self._open_seconds else HALF_OPEN
 
     def require_not_open(self) -> None:
-        """Raise CircuitOpenError while nobody should ask."""
+        """Raise CircuitOpenError while the breaker is open."""
         if self.state == OPEN:
             raise CircuitOpenError(f"circuit open after {self._reason}")
 

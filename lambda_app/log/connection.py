@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL: plain or verified TLS, by password or IAM token, with a deadline over all its waits."""
+"""A connection to PostgreSQL: plain or verified TLS, password or IAM token, one deadline for all waits."""
 
 import functools
 import ssl
@@ -25,22 +25,22 @@ from pg8000.native import to_statement
 from lambda_app.network import Deadline, make_tls_context, open_socket
 from lambda_app.settings import Settings
 
-# Our statements are the same few texts.
+# The service has only a few statements.
 _read_statement = functools.lru_cache(maxsize=64)(to_statement)
 
 
 class Connection(pg8000.native.Connection):  # type: ignore[misc] # pg8000 has no types
-    """One round trip and one Sync for a statement with parameters, where pg8000 takes three of each.
+    """Sends a statement with parameters in one round trip with one Sync; pg8000 needs three of each.
 
-    With one Sync such a statement is a transaction by itself, and a pooler cannot part its messages. Without pg8000's
-    Flush after each message the answers come in one piece: to wake up once instead of four times is 5 to 10 % of a warm
-    request.
+    With one Sync, the statement is a transaction by itself, and a pooler cannot separate its messages. Without pg8000's
+    Flush after each message, the reply arrives in one piece. Waking up once instead of four times saves 5 to 10 % of a
+    warm request.
     """
 
     def run(self, sql: str, types: Any = None, **params: Any) -> Any:
-        """The rows of the answer, as pg8000's own `run`, which reads the text character by character each time.
+        """Return the rows. pg8000's own `run` parses the statement character by character at each call.
 
-        That is a fifth of what the processor does for a request. Raises pg8000's errors and OSError.
+        Parsing takes a fifth of the processor time of a request. Raises pg8000's errors and OSError.
         """
         if not params:
             return super().run(sql)
@@ -65,12 +65,12 @@ class Connection(pg8000.native.Connection):  # type: ignore[misc] # pg8000 has n
 
 @functools.lru_cache(maxsize=64)
 def _encode_parse(statement: str, oids: Sequence[int]) -> bytes:
-    """The unnamed statement: the same bytes every time."""
+    """Encode the unnamed statement; the bytes are the same every time."""
     return b"\0" + statement.encode() + b"\0" + pack(f"!H{len(oids)}I", len(oids), *oids)
 
 
 def _encode_bind(values: Sequence[str | None], encoding: str) -> bytes:
-    """The values of the unnamed statement, as text like its answers; None is NULL."""
+    """Encode the values of the unnamed statement as text; None is NULL."""
     parts = [b"\0\0", pack("!HH", 0, len(values))]
     for value in values:
         content = b"" if value is None else value.encode(encoding)
@@ -80,25 +80,25 @@ def _encode_bind(values: Sequence[str | None], encoding: str) -> bytes:
 
 
 class Connector:
-    """Opens connections as the settings say. `make_token` gives the IAM token where there is no password."""
+    """Opens connections by the settings. `make_token` returns the IAM token if there is no password."""
 
     def __init__(self, settings: Settings, deadline: Deadline, make_token: Callable[[], str] | None) -> None:
         self._settings = settings
         self._deadline = deadline
         self._make_token = make_token
-        # pg8000 takes True and None for TLS that verifies nothing, and falls back from None to plain text.
+        # In pg8000, True means TLS without verification, and None also allows plain text.
         self._tls: ssl.SSLContext | bool = make_tls_context() if settings.database_tls == "verify" else False
 
     def connect(self) -> Connection:
-        """Raises pg8000's errors, ScramException and OSError."""
+        """Open a connection; raises pg8000's errors, ScramException and OSError."""
         settings = self._settings
         password = settings.database_password
         if password is None and self._make_token is not None:
-            # Each time anew: it is valid for minutes, and a connection lives for hours.
+            # A new token each time: it is valid for minutes, and a connection lives for hours.
             password = self._make_token()
         return Connection(
             settings.database_user,
-            # For the name in the certificate; the socket is open already.
+            # Only to verify the name in the certificate; the socket is already open.
             host=settings.database_host,
             sock=open_socket(settings.database_host, settings.database_port, self._deadline),
             database=settings.database_name,

@@ -1,4 +1,4 @@
-"""The kept PostgreSQL connection: transactions under a deadline, reconnected once, behind a breaker."""
+"""The PostgreSQL connection of the process: transactions with a deadline, one reconnect, and a circuit breaker."""
 
 import contextlib
 import time
@@ -13,35 +13,35 @@ from lambda_app.log.connection import Connection, Connector
 from lambda_app.network import Deadline
 from lambda_app.settings import Settings
 
-# Bounds the TCP connect, the TLS handshake, and each wait for the server.
+# Limits the TCP connect, the TLS handshake, and each wait for the server.
 WAIT_SECONDS = 2.0
-# A wait on a kept connection that died unnoticed, another to connect anew, and what the rest takes.
+# One wait on a lost connection, one wait to connect again, and one second for the rest.
 DEADLINE_SECONDS = 5.0
-# The request that finds out whether the database is back pays this at most.
+# The longest wait of the request that tries the database after a failure.
 PROBE_SECONDS = 2.0
 
-# RDS Proxy ends a client's connection when it was idle for 30 minutes (its default), and any after 24 hours.
+# RDS Proxy closes a client's connection after 30 idle minutes (its default), and after 24 hours in any case.
 MAX_IDLE_SECONDS = 20 * 60
 MAX_AGE_SECONDS = 12 * 60 * 60
 
-# What talking to PostgreSQL can raise: pg8000's errors, OSError for timeouts, resets and failed TLS, and those of
-# proving who we are.
+# A statement can raise these: pg8000's errors, OSError for timeouts, resets and failed TLS, ScramException for a failed
+# login.
 DATABASE_ERRORS = (pg8000.native.Error, OSError, ScramException)
 
-# SQLSTATE classes after which another connection may fare better: connection failure, a server that became read-only
-# (in a failover), operator intervention.
+# SQLSTATE classes that another connection may avoid: connection failure, a server that became read-only (in a
+# failover), operator intervention.
 _TRANSIENT_CLASSES = ("08", "25", "57")
 
-# And those after which this record will never fare better: what it holds breaks a type, a constraint or a limit.
+# SQLSTATE classes of a record that breaks a type, a constraint or a limit: a retry never succeeds.
 _REFUSED_CLASSES = ("22", "23", "54")
 
 Result = TypeVar("Result")
 
 
 class Database:
-    """Runs transactions on one connection that outlives the request. Not safe for two threads at once.
+    """Runs transactions on a connection that is kept between requests. Not safe for two threads.
 
-    `make_token` gives the IAM token for a new connection where the settings hold no password.
+    `make_token` returns the IAM token for a new connection if the settings have no password.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class Database:
         self._deadline_seconds = deadline_seconds
         self._connector = Connector(settings, self._deadline, make_token)
         self._connection: Connection | None = None
-        # By the wall clock: the monotonic one may stand still while Lambda keeps the environment frozen.
+        # Wall-clock times: the monotonic clock may stop while Lambda freezes the environment.
         self._connected_at = self._used_at = 0.0
 
     def connect(self) -> None:
-        """Connect ahead of the first transaction, within the time of a probe; raises one of DATABASE_ERRORS."""
+        """Connect before the first transaction, within the time of a probe; raises one of DATABASE_ERRORS."""
         self._deadline.start(PROBE_SECONDS)
         self._require_connection()
         self._used_at = time.time()
@@ -78,19 +78,18 @@ class Database:
         return self.run_statement(work_in_transaction, spent_seconds)
 
     def run_statement(self, work: Callable[[Connection], Result], spent_seconds: float = 0.0) -> Result:
-        """Run `work`, a single statement, which is a transaction by itself and takes one round trip instead of three.
+        """Run `work`, a single statement: a transaction by itself, in one round trip instead of three.
 
         Raises one of DATABASE_ERRORS, at once while the breaker is open.
 
-        A connection that fails is replaced once and `work` is run again, also when the answer of a commit was lost:
-        `work` must be harmless when repeated. What a request has spent before comes off the deadline, down to that of
-        a probe.
+        If the connection fails, it is replaced once and `work` runs again, even if only the reply to a commit was lost.
+        So a repeated `work` must be harmless. `spent_seconds` shortens the deadline, but not below that of a probe.
         """
         self.breaker.require_not_open()
         try:
             result = self._run_bounded(work, spent_seconds)
         except DATABASE_ERRORS as error:
-            # A database that refuses what a record holds is well.
+            # A database that refuses the values of a record works.
             if not is_permanent_error(error):
                 self.breaker.record_failure(describe_error(error))
             raise
@@ -98,10 +97,10 @@ class Database:
         return result
 
     def close(self) -> None:
-        """Drop the connection; the next transaction makes a new one."""
+        """Close the connection; the next transaction opens a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            # It is dropped because it may be broken, so its farewell may fail too.
+            # The connection may be broken, so closing it may fail too.
             with contextlib.suppress(*DATABASE_ERRORS):
                 connection.close()
 
@@ -121,7 +120,7 @@ class Database:
         try:
             result = work(self._require_connection())
         except BaseException:
-            # After any error the connection's state is unknown: a timeout leaves an answer on the wire.
+            # After an error, the state of the connection is unknown: after a timeout, a late reply may arrive.
             self.close()
             raise
         self._used_at = time.time()
@@ -129,7 +128,7 @@ class Database:
 
     def _require_connection(self) -> Connection:
         now = time.time()
-        # Also when the clock was set back, after which nobody knows how old it is.
+        # Also if the clock was set back, because the times are then wrong.
         if not (0 <= now - self._used_at < MAX_IDLE_SECONDS and 0 <= now - self._connected_at < MAX_AGE_SECONDS):
             self.close()
         if self._connection is None:
@@ -139,17 +138,17 @@ class Database:
 
 
 def describe_error(error: BaseException) -> str:
-    """Name a database error without its text, in which PostgreSQL may quote the row."""
+    """Name a database error without its text, because PostgreSQL may quote the row there."""
     if isinstance(error, CircuitOpenError):
         return str(error)
-    # pg8000 wraps what the network raised, which says more than its own InterfaceError.
+    # pg8000 wraps network errors in InterfaceError; the cause says more.
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     return f"{type(cause).__name__} {_sqlstate(error)}".rstrip()
 
 
 def is_permanent_error(error: BaseException) -> bool:
-    """True when the database would refuse the same rows again at any time."""
-    # What no encoding has cannot even be sent.
+    """Return True if the database would always refuse these rows."""
+    # A lone surrogate cannot be encoded, so it cannot be sent.
     return isinstance(error, UnicodeEncodeError) or _sqlstate(error).startswith(_REFUSED_CLASSES)
 
 

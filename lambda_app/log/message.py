@@ -1,4 +1,4 @@
-"""The format of the queue's messages. Messages may wait for days: what an older version wrote must stay readable."""
+"""The format of the queue's messages. They may wait for days, so messages of older versions must stay readable."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,17 +14,17 @@ from problem.table import TABLE
 
 FORMAT_VERSION = 1
 
-# SQS takes 256 KiB where a queue was not told to take more.
+# The default limit of SQS is 256 KiB.
 MAX_MESSAGE_BYTES = 250_000
 
-# Longer ones fit no column.
+# Longer integers fit no column.
 _MAX_INTEGER_DIGITS = 19
 
 
 class MessageError(Exception):
-    """A message that is none of ours, or not all of it; the text says what is wrong and quotes no value.
+    """A message that is completely or partly invalid; the text names the fault and quotes no value.
 
-    `records` are those that can be read.
+    `records` are the valid ones.
     """
 
     def __init__(self, text: str, records: Sequence[PredictionRecord] = ()) -> None:
@@ -33,9 +33,9 @@ class MessageError(Exception):
 
 
 def encode_messages(records: Sequence[PredictionRecord]) -> Iterator[str]:
-    """The records as message bodies, as few as their size allows."""
+    """Encode records as message bodies, as few as the size limit allows."""
     head, tail = f'{{"version":{FORMAT_VERSION},"records":[', "]}"
-    # Plain ASCII, so that a character is a byte.
+    # Plain ASCII: one character is one byte.
     encoded: list[str] = []
     size = 0
     for record in records:
@@ -49,9 +49,9 @@ def encode_messages(records: Sequence[PredictionRecord]) -> Iterator[str]:
 
 
 def decode_message(body: str) -> list[PredictionRecord]:
-    """The records of a message; raises MessageError.
+    """Return the records of a message; raises MessageError.
 
-    Each value must be written as `encode_messages` writes it: what is none of ours is not guessed at.
+    Each value must have exactly the form that `encode_messages` writes.
     """
     try:
         document = json.loads(body, object_pairs_hook=_make_object, parse_int=_parse_integer)
@@ -80,13 +80,13 @@ _Reader = Callable[[Any, str], Any]
 
 
 def _make_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any] | tuple[()]:
-    # With a name twice nobody knows which of its values is meant.
+    # If a name appears twice, the right value is unknown.
     made = dict(pairs)
     return made if len(made) == len(pairs) else ()
 
 
 def _parse_integer(digits: str) -> float:
-    # Python refuses thousands of digits, and the whole message with them.
+    # Python would refuse thousands of digits, and so the whole message.
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else float(digits)
 
 
@@ -109,14 +109,14 @@ def _read_integer(value: Any, name: str) -> int:
 
 
 def _read_text(value: Any, name: str) -> str:
-    # PostgreSQL has no half of a character either.
+    # PostgreSQL cannot store lone surrogates either.
     if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
         raise MessageError(f"{name} must be Unicode text")
     return value
 
 
 def _canonical(parse: Callable[[str], Any], kind: str) -> _Reader:
-    """A reader of what is written as `str` writes what `parse` makes of it, and in no other way."""
+    """Return a reader that accepts only the text that `str` makes of the parsed value."""
 
     def read(value: Any, name: str) -> Any:
         with suppress(ValueError, OverflowError):

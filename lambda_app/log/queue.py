@@ -1,4 +1,4 @@
-"""The SQS queue that takes a record when the database does not."""
+"""The SQS queue for records while the database fails."""
 
 import json
 import threading
@@ -8,14 +8,14 @@ from queue import Empty, SimpleQueue
 from lambda_app.aws.client import AWS_ERRORS, AwsClient, AwsError
 
 ATTEMPTS = 2
-# For everything: the client's deadline bounds neither the number of messages nor the resolution of the name.
+# For all messages together, with name resolution. The client's deadline covers neither.
 SEND_SECONDS = 4.0
 
 QUEUE_ERRORS = AWS_ERRORS
 
 
 class RecordQueue:
-    """Sends messages to one queue. `make_client` is called when the queue is first needed, which is seldom."""
+    """Sends messages to one queue. `make_client` is called at the first use, which is rare."""
 
     def __init__(self, make_client: Callable[[], AwsClient], queue_url: str) -> None:
         self._make_client = make_client
@@ -23,7 +23,7 @@ class RecordQueue:
         self._client: AwsClient | None = None
 
     def send(self, bodies: Iterable[str]) -> None:
-        """Return once SQS has accepted every message; raises one of QUEUE_ERRORS, after which some may be there."""
+        """Send all messages; raises one of QUEUE_ERRORS, and SQS may then have some of them."""
 
         def send_all(client: AwsClient, gave_up: threading.Event) -> None:
             for body in bodies:
@@ -40,7 +40,7 @@ class RecordQueue:
         self._run_bounded(send_all)
 
     def check(self) -> None:
-        """Ask SQS for the queue; raises one of QUEUE_ERRORS."""
+        """Check that SQS has the queue; raises one of QUEUE_ERRORS."""
         self._run_bounded(lambda client, _: self._call(client, "GetQueueAttributes", AttributeNames=["QueueArn"]))
 
     def _call(self, client: AwsClient, action: str, **parameters: object) -> None:
@@ -48,7 +48,7 @@ class RecordQueue:
         client.send("POST", "/", headers, json.dumps({"QueueUrl": self._queue_url, **parameters}).encode())
 
     def _run_bounded(self, work: Callable[[AwsClient, threading.Event], object]) -> None:
-        """Run `work` in a thread of its own, and wait no longer than SEND_SECONDS for it."""
+        """Run `work` in a separate thread, and wait for it no longer than SEND_SECONDS."""
         client = self._client = self._client or self._make_client()
         outcome: SimpleQueue[Exception | None] = SimpleQueue()
         gave_up = threading.Event()
@@ -65,7 +65,7 @@ class RecordQueue:
             failure = outcome.get(timeout=SEND_SECONDS)
         except Empty:
             gave_up.set()
-            # Its connection is still in use.
+            # The thread still uses its connection.
             self._client = None
             raise TimeoutError("SQS did not answer in time") from None
         if failure is not None:

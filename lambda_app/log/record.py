@@ -1,4 +1,4 @@
-"""The record of an answer, and the key by which a caller asks for the same one again."""
+"""The record of an answer, and the idempotency key of a request."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class PredictionRecord:
-    """One answered prediction. `latency_ms` runs from the request's arrival to this record's making.
+    """One prediction. `latency_ms` is the time from the arrival of the request to the creation of this record.
 
-    `caller` is who asked, by the gateway; `batch_id` is the request that asked for several, `batch_index` the place in
-    it. Each warning has `field` and `message`. Rows from before there were intervals have none. ValueError for what is
-    not a finite number, which PostgreSQL would store.
+    `caller` comes from the gateway. `batch_id` is the id of a batch request, `batch_index` the place in it. Each
+    warning has `field` and `message`. Old rows have no interval. Raises ValueError for NaN and infinities, because
+    PostgreSQL would store them.
     """
 
     request_id: UUID
@@ -39,7 +39,7 @@ class PredictionRecord:
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """A caller's key, with a SHA-256 of what it was sent for and the id of the request that it came with."""
+    """A caller's key, with a SHA-256 of the request's values, and the request id."""
 
     caller: str | None
     key: str

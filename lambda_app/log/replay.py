@@ -1,6 +1,6 @@
 """Moves records from the queue into the table.
 
-Nothing that the queue held is dropped: what can never be stored goes to the dead-letter queue.
+No message is dropped: a message that can never be stored goes to the dead-letter queue.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ class ReplayError(Exception):
 
 
 class RecordReplayer:
-    """Stores a message's records, however often it comes."""
+    """Stores the records of a message once, even if SQS delivers it several times."""
 
     def __init__(
         self,
@@ -34,30 +34,30 @@ class RecordReplayer:
         self._on_dead_lettered = on_dead_lettered
 
     def replay(self, message_id: str, body: str) -> None:
-        """Return when each record is in the table or, if it can never be, in the dead-letter queue.
+        """Move each record to the table or, if it can never be stored, to the dead-letter queue.
 
-        Raises ReplayError: SQS is to deliver it again.
+        Raises ReplayError if SQS must deliver the message again.
         """
         fault = ""
         try:
             records: Sequence[PredictionRecord] = decode_message(body)
         except MessageError as error:
             records, fault = error.records, str(error)
-        # All of it before a dead letter is sent: a message that comes again would send it again.
+        # Store all records before sending a dead letter: a message that is delivered again would send it again.
         refused = self._store(records) if records else []
         if len(records) > len(refused):
             self._on_replayed(len(records) - len(refused))
         if fault or (refused and len(records) == 1):
-            # What cannot be read is kept as it came.
+            # An unreadable message is kept unchanged.
             self._dead_letter(message_id, body, "; ".join([*filter(None, [fault]), *(reason for _, reason in refused)]))
             return
         for record, reason in refused:
             [alone] = encode_messages([record])
-            # By its escapes it may be longer than SQS takes.
+            # With its escapes, it may be longer than SQS allows.
             self._dead_letter(message_id, min(alone, body, key=len), reason)
 
     def _store(self, records: Sequence[PredictionRecord]) -> list[tuple[PredictionRecord, str]]:
-        """Store what can be stored; returns the others, each with its reason."""
+        """Store the valid records; return the others, each with its reason."""
         try:
             unstored = self._database.run_statement(lambda connection: _insert(connection, records))
         except Exception as error:
@@ -65,7 +65,7 @@ class RecordReplayer:
                 raise ReplayError(describe_error(error)) from None
             if len(records) == 1:
                 return [(records[0], f"the database refuses the record: {describe_error(error)}")]
-            # The others are good.
+            # The other records are valid.
             middle = len(records) // 2
             return self._store(records[:middle]) + self._store(records[middle:])
         return [(record, "the table holds another record in its place") for record in unstored]
@@ -79,8 +79,8 @@ class RecordReplayer:
 
 
 def _insert(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> list[PredictionRecord]:
-    """Insert the records; returns those whose place another record has."""
+    """Insert the records; return those in conflict with another record."""
     if insert_predictions(connection, records) == len(records):
         return []
-    # Most often the message came twice.
+    # Usually the message was delivered twice.
     return find_unstored(connection, records)

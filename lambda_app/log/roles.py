@@ -1,6 +1,6 @@
 """The passwords of the functions' roles.
 
-RDS Proxy logs in with those that the secrets hold, so the database must know the same.
+RDS Proxy logs in with the passwords in the secrets, so the database must have the same ones.
 """
 
 import base64
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 class RoleSecretError(Exception):
-    """A secret is not one of a role."""
+    """A secret has no role name and password."""
 
 
 def read_role_passwords(client: "SecretsManagerClient", secret_arns: Iterable[str]) -> dict[str, str]:
-    """The password of each role by the role's name; raises RoleSecretError, and botocore's errors."""
+    """Return the password of each role by its name; raises RoleSecretError and botocore's errors."""
     passwords = {}
     for arn in secret_arns:
         try:
             secret = json.loads(client.get_secret_value(SecretId=arn)["SecretString"])
             passwords[str(secret["username"])] = str(secret["password"])
         except (KeyError, TypeError, ValueError):
-            # Not from the error, which may quote what it could not read.
+            # Without the cause, because it may quote the secret.
             raise RoleSecretError(f"{arn} must hold a JSON object with username and password") from None
     return passwords
 
 
 def set_role_passwords(connection: pg8000.native.Connection, passwords: dict[str, str]) -> None:
-    """Inside the caller's transaction. Only what verifies a password is sent: statements may be logged."""
+    """Set the passwords in the caller's transaction. Sends only verifiers, because statements may be logged."""
     for role, password in passwords.items():
         salt, stored_key, server_key, iterations = ScramMechanism().make_auth_info(password)
         salt64, stored64, server64 = (base64.b64encode(part).decode() for part in (salt, stored_key, server_key))

@@ -1,4 +1,4 @@
-"""Makes records durable, in the database or else in the queue, or says that they are not."""
+"""Makes records durable, in the database or else in the queue; raises an error if both fail."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ DATABASE, QUEUE = "database", "queue"
 
 @dataclass(frozen=True)
 class WriteResult:
-    """Durable records and where they are. `replayed` means that an earlier request with the same key made them."""
+    """Durable records and their place. `replayed` means that an earlier request with the same key made them."""
 
     records: Sequence[PredictionRecord]
     destination: str
@@ -27,7 +27,7 @@ class WriteResult:
 
 
 class RecordWriter:
-    """Writes to the database, and to the queue when that fails; what cannot be written must not be answered."""
+    """Writes to the database, and to the queue if the database fails. No answer may be sent without it."""
 
     def __init__(self, database: Database, queue: RecordQueue, on_database_failed: Callable[[str], None]) -> None:
         self._database = database
@@ -37,20 +37,20 @@ class RecordWriter:
     def write(
         self, records: Sequence[PredictionRecord], key: IdempotencyKey | None = None, spent_seconds: float = 0.0
     ) -> WriteResult:
-        """Return once all the records are durable, or those that an earlier request with the same key made.
+        """Make all records durable, or return those of an earlier request with the same key.
 
-        `spent_seconds` is what the request has taken so far; all of it is to end within ten.
+        `spent_seconds` is the time since the request began; it should end within ten seconds.
 
-        Raises RecordError, and IdempotencyConflictError when the key came with another request.
+        Raises RecordError, and IdempotencyConflictError if another request used the key.
         """
-        # One row needs no BEGIN and COMMIT, which are two round trips.
+        # One row needs no BEGIN and COMMIT. This saves two round trips.
         is_statement = key is None and len(records) == 1
         run = self._database.run_statement if is_statement else self._database.run_transaction
         try:
             found = run(lambda connection: _write_once(connection, records, key), spent_seconds)
         except RecordError:
             raise
-        # Whatever it was: bytes that are not PostgreSQL's make pg8000 raise KeyError or struct.error.
+        # Any exception: a malformed reply makes pg8000 raise KeyError or struct.error.
         except Exception as error:
             reason = describe_error(error)
             self._on_database_failed(reason)
@@ -75,37 +75,37 @@ class RecordWriter:
 def _write_once(
     connection: pg8000.native.Connection, records: Sequence[PredictionRecord], key: IdempotencyKey | None
 ) -> WriteResult | None:
-    """Insert the records unless their ids or their key were used, then find what is stored.
+    """Insert the records unless their ids or their key exist, then return the stored ones.
 
-    None when the key was used for another request, or its records are gone. Raises RecordError when the ids were used
-    for another request.
+    Returns None if the key was used for another request, or its records were deleted. Raises RecordError if the ids
+    were used for another request.
     """
     use = None if key is None else claim_key(connection, key)
     if key is None or use is None:
         if insert_predictions(connection, records) == len(records):
             return WriteResult(records, DATABASE)
-        # The answer to a COMMIT was lost, or Lambda runs the request again.
+        # The reply to a COMMIT was lost, or Lambda runs the request again.
         first = records[0]
         stored = _find_answer(connection, first.batch_id or first.request_id, first.created_at, records)
         if stored is None:
-            # Raised, so that a key and a part of a batch are not kept.
+            # The exception rolls back the key and a part of a batch.
             raise RecordError("the id of this request is taken by another record")
         return WriteResult(stored, DATABASE)
     if use.fingerprint != key.fingerprint:
         return None
     stored = _find_answer(connection, use.request_id, use.used_at, records)
-    # The same request finds its own key when the answer to its COMMIT was lost.
+    # A request finds its own key if the reply to its COMMIT was lost.
     return WriteResult(stored, DATABASE, replayed=use.request_id != key.request_id) if stored else None
 
 
 def _find_answer(
     connection: pg8000.native.Connection, request_id: UUID, near: datetime, records: Sequence[PredictionRecord]
 ) -> list[PredictionRecord] | None:
-    """The stored records of a request, if they answer the same caller for the same cases, and in one answer."""
+    """Return the stored records of a request, if they have the same caller and cases and belong to one answer."""
     stored = {record.batch_index: record for record in find_request(connection, request_id, near)}
     found = [stored[record.batch_index] for record in records if record.batch_index in stored]
     asked = [(record.caller, record.features) for record in records]
-    # A batch is answered with one time and one model.
+    # All records of a batch have one time and one model.
     answers = {(record.created_at, record.model_version) for record in found}
     is_same = [(record.caller, record.features) for record in found] == asked and len(answers) == 1
     return found if is_same else None

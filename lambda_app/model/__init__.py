@@ -1,1 +1,1 @@
-"""The model: its bundle in S3, its two runtimes, and the one that answers now."""
+"""The model: its bundle in S3, its two runtimes, and the current model."""

@@ -1,4 +1,4 @@
-"""The S3 bucket of the models, as far as serving reads it."""
+"""The S3 bucket of the models, for reading."""
 
 from http import HTTPStatus
 
@@ -7,17 +7,17 @@ from lambda_app.errors import BundleError
 
 
 class ModelBucket:
-    """Reads objects; every failure is a BundleError that names the key and the reason."""
+    """Reads objects; every failure is a BundleError with the key and the reason."""
 
     def __init__(self, client: AwsClient) -> None:
         self._client = client
 
     def fetch(self, key: str) -> bytes:
-        """The content of the object."""
+        """Return the content of the object."""
         return self._get(key, {}).body
 
     def fetch_changed(self, key: str, known_etag: str | None) -> tuple[bytes, str] | None:
-        """The content and its ETag; None when that is the known one."""
+        """Return the content and its ETag; None if the ETag is the known one."""
         answer = self._get(key, {"if-none-match": known_etag} if known_etag else {})
         return None if answer.status == HTTPStatus.NOT_MODIFIED else (answer.body, answer.headers["etag"])
 

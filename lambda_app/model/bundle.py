@@ -1,7 +1,7 @@
 """The bundle in S3: pointer, manifest, and files checked against their digests.
 
 `models/current.json` names a version and the digest of its manifest; the manifest names the digest of every file.
-Nothing whose digest differs is ever handed on, so whoever may write the pointer decides what is served.
+A file with another digest is refused. So only people who can write the pointer decide which model is served.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from problem.table import TABLE
 POINTER_KEY = "models/current.json"
 MANIFEST = "manifest.json"
 INTERVAL = "interval.json"
-# Scaler and network in the form of each runtime.
+# The files of scaler and network for each runtime.
 RUNTIME_FILES = {"litert": ("model.tflite", "scaler.json"), "tensorflow": ("tf_model.h5", "scaler.pkl")}
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -28,7 +28,7 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of the bundle as the manifest knows it: size in bytes and SHA-256 in lower-case hex."""
+    """The manifest's entry for a file: size in bytes and SHA-256 in lower-case hex."""
 
     size: int
     sha256: str
@@ -44,7 +44,7 @@ class Pointer:
 
 @dataclass(frozen=True)
 class SeenFeature:
-    """The range of a feature in training. Manifests from before there was a page have no median."""
+    """The training range of a feature. Old manifests have no median."""
 
     minimum: float
     maximum: float
@@ -53,7 +53,7 @@ class SeenFeature:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The target in the training's rows: a histogram with one more edge than it has counts."""
+    """A histogram of the target in the training rows: one more edge than counts."""
 
     minimum: float
     maximum: float
@@ -64,9 +64,9 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The part of manifest.json that serving needs. Manifests from before there were outcomes or joint have none.
+    """The part of manifest.json that serving needs. Old manifests have no outcomes and no joint.
 
-    `libraries` are the versions that the model was trained with.
+    `libraries` are the library versions of the training.
     """
 
     version: str
@@ -79,7 +79,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A manifest with the verified contents of the files that were asked for."""
+    """A manifest with the verified contents of the requested files."""
 
     manifest: Manifest
     files: Mapping[str, bytes]
@@ -91,12 +91,12 @@ def bundle_key(version: str, name: str) -> str:
 
 
 def sha256_hex(content: bytes) -> str:
-    """The digest as manifest and pointer write it."""
+    """Return the digest in the format of manifest and pointer."""
     return hashlib.sha256(content).hexdigest()
 
 
 def parse_pointer(content: bytes) -> Pointer:
-    """Read current.json; BundleError says what is wrong with it."""
+    """Parse current.json; raises BundleError with the fault."""
     document = _parse_object(content, POINTER_KEY)
     try:
         pointer = Pointer(document["version"], document["manifest_sha256"])
@@ -108,7 +108,7 @@ def parse_pointer(content: bytes) -> Pointer:
 
 
 def parse_manifest(content: bytes) -> Manifest:
-    """Read manifest.json; BundleError says what is wrong with it, or that its features are not this code's."""
+    """Parse manifest.json; raises BundleError with the fault, also if its features are not those of this code."""
     document = _parse_object(content, MANIFEST)
     try:
         names = tuple(feature["name"] for feature in document["features"])
@@ -129,7 +129,7 @@ def parse_manifest(content: bytes) -> Manifest:
 
 
 def fetch_pointer(bucket: ModelBucket, known_etag: str | None) -> tuple[Pointer, str] | None:
-    """The pointer and its ETag; None when it is the one whose ETag is known. Raises BundleError."""
+    """Return the pointer and its ETag; None if the ETag is the known one. Raises BundleError."""
     found = bucket.fetch_changed(POINTER_KEY, known_etag)
     if found is None:
         return None
@@ -138,7 +138,7 @@ def fetch_pointer(bucket: ModelBucket, known_etag: str | None) -> tuple[Pointer,
 
 
 def fetch_bundle(bucket: ModelBucket, pointer: Pointer, names: Iterable[str]) -> Bundle:
-    """Fetch the manifest and the named files of the pointer's version, each checked against its digest."""
+    """Fetch the manifest and the named files of the pointer's version, and check each digest."""
     manifest_key = bundle_key(pointer.version, MANIFEST)
     content = bucket.fetch(manifest_key)
     _require_digest(content, pointer.manifest_sha256, manifest_key)
@@ -157,7 +157,7 @@ def fetch_bundle(bucket: ModelBucket, pointer: Pointer, names: Iterable[str]) ->
 
 
 def fetch_current(bucket: ModelBucket, runtime_name: str, known_etag: str | None = None) -> tuple[Bundle, str] | None:
-    """The bundle that the pointer names, as far as the runtime needs it, and the pointer's ETag; None if that is known.
+    """Return the current bundle with the runtime's files, and the pointer's ETag; None if the ETag is the known one.
 
     Raises BundleError.
     """

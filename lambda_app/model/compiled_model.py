@@ -1,6 +1,6 @@
-"""A network as LiteRT runs it, by the C API of its library.
+"""A network that runs in LiteRT, through the C API of its library.
 
-The Python interface of the same package imports NumPy for every call, which would be an eighth of a cold start.
+The Python interface of this package needs NumPy. Importing it would take an eighth of a cold start.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from lambda_app.model.litert_api import LiteRtError
 
 @dataclass(frozen=True)
 class _Tensor:
-    """Memory of LiteRT's, (rows, width), and the buffer that it belongs to."""
+    """Memory of LiteRT, (rows, width), and its buffer."""
 
     buffer: c_void_p
     rows: int
@@ -30,7 +30,7 @@ class _Tensor:
 
 @dataclass(frozen=True)
 class _Signature:
-    """One way to run the network: for so many rows, always the same. `answers` are the outputs by their width."""
+    """A way to run the network, for a fixed number of rows. `answers` are the outputs by their width."""
 
     index: int
     input: _Tensor
@@ -40,15 +40,15 @@ class _Signature:
 
 
 class CompiledModel:
-    """A network from rows to `outputs` kinds of rows, all of float32, on one core. Not safe for two threads at once.
+    """A network from rows to one or more outputs, in float32, on one core. Not safe for two threads.
 
-    `content` is a .tflite file with a signature for each number of rows that it takes at once, one among them.
-    `input_width` is that of the rows, and `output_widths` are those of the answers, the narrowest first; no two are the
-    same. Raises LiteRtError.
+    `content` is a .tflite file with a signature for each supported number of rows; one row is required. `input_width`
+    is the width of the rows, `output_widths` the widths of the outputs, in ascending order and all different. Raises
+    LiteRtError.
     """
 
     def __init__(self, content: bytes, outputs: int) -> None:
-        # LiteRT reads the weights where they are, after it has checked the structure around them.
+        # LiteRT checks the structure of the file, and uses the weights without a copy.
         self._content = content
         with ExitStack() as created:
             model = litert.create(litert.create_model, litert.find_environment(), content, len(content))
@@ -74,7 +74,7 @@ class CompiledModel:
             weakref.finalize(self, created.pop_all().close).atexit = False
 
     def run(self, rows: Sequence[Sequence[float]]) -> list[list[list[float]]]:
-        """The values of each output for the rows, the narrowest output first."""
+        """Return the values of each output for the rows, the narrowest output first."""
         answers: list[list[list[float]]] = [[] for _ in self._signatures[0].answers]
         done = 0
         while done < len(rows):
@@ -109,7 +109,7 @@ class CompiledModel:
 
 
 def _require_float32(signature: c_void_p, outputs: int) -> None:
-    """Else the bytes of another type would be read as numbers that look right."""
+    """Refuse other types: their bytes would be read as wrong numbers without an error."""
     sides = (
         ("input", 1, litert.count_inputs, litert.get_input),
         ("output", outputs, litert.count_outputs, litert.get_output),

@@ -1,4 +1,4 @@
-"""The model that answers now: loaded once per execution environment, exchanged when the pointer names another."""
+"""The current model: loaded once per execution environment, replaced when the pointer changes."""
 
 import time
 from collections.abc import Callable
@@ -10,11 +10,11 @@ RETRY_INTERVAL_SECONDS = 1.0
 
 
 class CurrentModel:
-    """Keeps the loaded model, and looks for another at most once per refresh interval.
+    """Keeps the loaded model, and checks for a new one at most once per refresh interval.
 
-    `load` gets the ETag of the pointer that is known and returns None when it has not changed. It runs within the
-    request that finds it due, because Lambda freezes between requests. When it fails, the model that works stays;
-    where there is none, each request tries again, at most once a second.
+    `load` gets the known ETag of the pointer and returns None if it has not changed. It runs within a request, because
+    Lambda freezes between requests. If it fails, the loaded model stays. If none is loaded, requests try again, at most
+    once a second.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class CurrentModel:
         self._due_at = float("-inf")
 
     def get(self) -> Predictor:
-        """The model, looked for if that is due; ModelUnavailableError says why there is none."""
+        """Return the model, after a check if one is due; raises ModelUnavailableError with the reason."""
         if self._clock() >= self._due_at:
             self._refresh()
         if self._loaded is None:
@@ -54,5 +54,5 @@ class CurrentModel:
                 self._loaded = found
                 self._on_loaded(found.predictor.version)
         interval = self._refresh_seconds if self._loaded else RETRY_INTERVAL_SECONDS
-        # From the end of the attempt: a slow failure must not leave every request waiting for the next.
+        # Counted from the end of the attempt: otherwise every request would wait for a slow failure.
         self._due_at = self._clock() + interval

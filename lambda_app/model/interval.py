@@ -1,8 +1,8 @@
-"""Prediction intervals by cross-conformal prediction (CV+), with widths that follow the difficulty of the case.
+"""Prediction intervals by cross-conformal prediction (CV+). Their width depends on the expected error of a case.
 
 Barber, Candès, Ramdas and Tibshirani, "Predictive inference with the jackknife+", Annals of Statistics 49 (2021). Each
-member of the ensemble left out one fold of the training rows; a fold's scores are how far its members were from the
-rows they had not seen, in units of the error to be expected where they predicted.
+member of the ensemble left out one fold of the training rows. The scores of a fold are the absolute residuals of its
+members on these unseen rows, divided by the expected error at their predictions.
 """
 
 import heapq
@@ -16,13 +16,13 @@ from typing import Any
 
 from lambda_app.model.json_numbers import read_number, read_numbers
 
-# In how many places of its range a fold is asked which error it expects.
+# The number of points at which the largest expected error of a fold is searched.
 _POINTS = 50
 
 
 @dataclass(frozen=True)
 class Fold:
-    """`scores`, and the expected absolute error: a parabola over the prediction, held at its ends outside."""
+    """The scores of a fold, and its expected error: a parabola over the prediction, constant outside its range."""
 
     lowest: float
     highest: float
@@ -30,7 +30,7 @@ class Fold:
     scores: Sequence[float]
 
     def expect_error(self, predicted: float) -> float:
-        """The absolute error to be expected of a prediction; both are in the target's units."""
+        """Return the expected absolute error of a prediction; both are in the units of the target."""
         held = min(max(predicted, self.lowest), self.highest)
         error = 0.0
         for coefficient in self.coefficients:
@@ -39,44 +39,44 @@ class Fold:
 
     @cached_property
     def expected_errors(self) -> Sequence[float]:
-        """The values of `expect_error` at points over the whole range."""
+        """Return `expect_error` at points over the whole range."""
         step = (self.highest - self.lowest) / (_POINTS - 1)
         return [self.expect_error(self.lowest + step * point) for point in range(_POINTS)]
 
 
 @dataclass(frozen=True)
 class IntervalCalibration:
-    """`coverage` is the nominal share of intervals that hold the truth; the folds are in the order of the network's."""
+    """The nominal coverage of the intervals, and the folds in the order of the network."""
 
     coverage: float
     folds: Sequence[Fold]
 
     def predict(self, fold_means: Sequence[float]) -> tuple[float, float]:
-        """Lower and upper end from what each fold's members predict, (folds,), all of it finite."""
+        """Return the lower and upper end for the mean predictions of the folds, (folds,), all finite."""
         errors = [fold.expect_error(mean) for fold, mean in zip(self.folds, fold_means, strict=True)]
         return self._find_ends(fold_means, errors)
 
     def predict_outside(self, fold_means: Sequence[float], stretch: float) -> tuple[float, float]:
-        """The same for a case unlike the training's: no error is known there, and so no coverage either.
+        """Return an interval for a case unlike those of the training, without a coverage.
 
-        Each fold expects the largest error that it expects anywhere, `stretch` times: the one at the nearest end of its
-        range may be the smallest.
+        The error is unknown there, so each fold uses its largest expected error, times `stretch`. The expected error at
+        the nearest end of its range may be its smallest.
         """
         return self._find_ends(fold_means, [max(fold.expected_errors) * stretch for fold in self.folds])
 
     def _find_ends(self, fold_means: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
-        # The same rank from either end.
+        # The same rank from both ends.
         lower = -self._find_end([-mean for mean in fold_means], errors)
         return lower, self._find_end(fold_means, errors)
 
     def _find_end(self, centres: Sequence[float], errors: Sequence[float]) -> float:
-        """Of each fold's centre plus its error times each of its scores, over all folds, the one of the rank."""
+        """Return the value of the given rank among centre + error x score, over all folds and scores."""
         ends = heapq.merge(*map(_yield_ends, centres, errors, self._falling_scores), reverse=True)
         return next(islice(ends, self._beyond, None))
 
     @cached_property
     def _beyond(self) -> int:
-        """How many ends of all scores lie beyond the interval's, on either side."""
+        """The number of values outside the interval, on each side."""
         count = sum(len(fold.scores) for fold in self.folds)
         return count - find_rank(self.coverage, count)
 
@@ -86,24 +86,24 @@ class IntervalCalibration:
 
 
 def _yield_ends(centre: float, error: float, scores: Sequence[float]) -> Iterator[float]:
-    """One by one: few of a fold's are asked for."""
+    """Yield the values of a fold one by one, because only a few are needed."""
     for score in scores:
         yield centre + error * score
 
 
 def find_rank(coverage: float, count: int) -> int:
-    """The rank, from 1, of the score that bounds that share of the cases to come, among `count` in ascending order."""
+    """Return the rank, from 1, of the score that bounds this share of new cases, among `count` ascending scores."""
     return min(math.ceil(coverage * (count + 1)), count)
 
 
 def parse_calibration(content: bytes) -> IntervalCalibration:
-    """Read interval.json; ValueError says what is wrong with it."""
+    """Parse interval.json; raises ValueError with the fault."""
     try:
         document = json.loads(content)
         calibration = IntervalCalibration(
             read_number(document["coverage"]), [_read_fold(fold) for fold in document["folds"]]
         )
-        # Below a half the lower end may lie above the upper one; certainty would need an interval without ends.
+        # Below a half, the lower end could be above the upper one. A coverage of 1 needs an infinite interval.
         if not 0.5 <= calibration.coverage < 1:
             raise ValueError(f"the coverage {calibration.coverage} is not from a half to below one")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
@@ -112,7 +112,7 @@ def parse_calibration(content: bytes) -> IntervalCalibration:
 
 
 def _read_fold(entry: Mapping[str, Any]) -> Fold:
-    """ValueError for what would make intervals that are wrong and look right."""
+    """Parse a fold; raises ValueError for values that would give wrong intervals without an error."""
     fold = Fold(
         read_number(entry["lowest"]),
         read_number(entry["highest"]),
@@ -123,7 +123,7 @@ def _read_fold(entry: Mapping[str, Any]) -> Fold:
         raise ValueError("a fold's range ends before it begins")
     if not fold.scores or min(fold.scores) < 0:
         raise ValueError("a fold has no score, or a negative one")
-    # Asked this way round, a NaN of an overflow fails: it compares false with everything.
+    # Written this way, NaN after an overflow fails too, because every comparison with it is false.
     if not all(0 < error < math.inf for error in fold.expected_errors):
         raise ValueError("a fold expects no error somewhere, or less than none, or one without end")
     return fold

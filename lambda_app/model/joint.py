@@ -1,6 +1,6 @@
-"""How unlike the training's cases another one is, by all features together: the Mahalanobis distance.
+"""The distance of a case from the training cases, by all features together: the Mahalanobis distance.
 
-A case can be within the range of every feature and still be like no other: features hang together.
+A case can be within the range of every feature and still be unusual, because features are correlated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from problem.table import TABLE
 
 @dataclass(frozen=True)
 class JointLimit:
-    """Up to which distance from the training's mean a case is like its cases.
+    """The largest distance from the training mean at which a case counts as like the training cases.
 
-    `whitening`, (directions, features), maps the deviation from `mean`, (features,), to directions that in training
-    have a variance of one and nothing to do with each other; how long the result is, is the distance. The share
-    `quantile` of the training's cases is within `limit`.
+    `whitening`, (directions, features), maps the deviation from `mean`, (features,), to uncorrelated directions with a
+    variance of one in training. The length of the result is the distance. The share `quantile` of the training cases is
+    within `limit`.
     """
 
     quantile: float
@@ -28,13 +28,13 @@ class JointLimit:
     whitening: Sequence[Sequence[float]]
 
     def measure_distance(self, row: Sequence[float]) -> float:
-        """The distance of a case, (features,), in units of the limit: unlike the training's above one."""
+        """Return the distance of a case, (features,), divided by the limit; above one it is unusual."""
         deviations = [value - mean for value, mean in zip(row, self.mean, strict=True)]
         return hypot(*[sum(map(mul, direction, deviations)) for direction in self.whitening]) / self.limit
 
 
 def parse_joint(entry: Mapping[str, Any]) -> JointLimit:
-    """Read the manifest's `joint`; ValueError, KeyError or TypeError when it is not one."""
+    """Parse the manifest's `joint`; raises ValueError, KeyError or TypeError."""
     count = len(TABLE.names)
     joint = JointLimit(
         quantile=read_number(entry["quantile"]),

@@ -1,4 +1,4 @@
-"""Numbers out of JSON, which Python reads too kindly: NaN, infinities and integers without end come through."""
+"""Strict numbers from JSON, because Python accepts NaN, infinities and integers of any length."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -6,13 +6,13 @@ from typing import Any
 
 
 def read_number(value: Any) -> float:
-    """The number as a float; ValueError for text, booleans, null and what is not finite."""
+    """Return the number as a float; raises ValueError for text, booleans, null, NaN and infinities."""
     [number] = read_numbers([value])
     return number
 
 
 def read_numbers(values: Any, length: int | None = None) -> Sequence[float]:
-    """A list of numbers as floats; ValueError when it is none, or not of that length."""
+    """Return a list of numbers as floats; raises ValueError for other values and another length."""
     if not isinstance(values, list):
         raise ValueError(f"a list of numbers is written as {type(values).__name__}")
     if length is not None and len(values) != length:
@@ -29,7 +29,7 @@ def read_numbers(values: Any, length: int | None = None) -> Sequence[float]:
 
 
 def read_count(value: Any) -> int:
-    """A whole number that is not below zero; ValueError for anything else."""
+    """Return a whole number from zero; raises ValueError for anything else."""
     if type(value) is not int or value < 0:
         raise ValueError("a count is not a whole number from zero")
     return value

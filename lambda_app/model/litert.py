@@ -1,4 +1,4 @@
-"""The default runtime: `model.tflite` and `scaler.json`, a millisecond to load, twenty microseconds a row."""
+"""The default runtime: `model.tflite` and `scaler.json`. Loading takes a millisecond, a row 20 microseconds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,16 +10,16 @@ from problem.table import TABLE
 
 
 class LiteRtRuntime:
-    """Scaler and network as LiteRT runs them. Not safe for two threads at once.
+    """The scaler, and the network in LiteRT. Not safe for two threads.
 
-    LiteRtError or ValueError says what is wrong with one of the files.
+    Raises LiteRtError or ValueError with the fault of a file.
     """
 
     FILES = RUNTIME_FILES["litert"]
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.training_mean, self._scale = _read_scaler(files["scaler.json"])
-        # By their width: the converter names and orders the outputs as it likes.
+        # Identified by their width, because the converter chooses names and order of the outputs.
         self._network = CompiledModel(files["model.tflite"], outputs=2)
         if (self._network.input_width, self._network.output_widths[0]) != (len(TABLE.names), 1):
             raise ValueError("the network of model.tflite does not map rows of the measurements to one number each")
@@ -35,7 +35,7 @@ class LiteRtRuntime:
 
 
 def _read_scaler(content: bytes) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and scale of each measurement; ValueError says what is wrong with the file."""
+    """Return mean and scale of each measurement; raises ValueError with the fault of the file."""
     try:
         scaler = json.loads(content)
         mean, scale = (read_numbers(scaler[name], len(TABLE.names)) for name in ("mean", "scale"))

@@ -1,6 +1,6 @@
-"""The part of LiteRT's C API that runs a network: functions, structures and numbers of litert/c/*.h in LiteRT 2.3.
+"""The part of LiteRT's C API that runs a network: functions, structures and constants of litert/c/*.h, 2.3.
 
-They may change with a version, so pyproject.toml holds LiteRT at 2.3. The tests call the real library.
+Another version may change them, so pyproject.toml pins LiteRT to 2.3. The tests call the real library.
 """
 
 import ctypes
@@ -16,13 +16,13 @@ import ai_edge_litert
 _AUTO_REGISTER_ACCELERATORS, _MINIMUM_LOG_SEVERITY = 24, 25
 _INTEGER, FLOAT32, HOST_MEMORY, CPU, _ERROR = 2, 1, 1, 1, 3
 _MAXIMUM_RANK = 8
-# Numbers of the headers in words, for the reason of a refusal.
+# Names of constants in the headers, for error texts.
 _STATUS_NAMES = {1: "invalid argument", 2: "out of memory", 3: "runtime failure", 5: "unsupported", 501: "not a model"}
 ELEMENT_NAMES = {2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8", 10: "float16", 11: "float64"}
 
 
 class LiteRtError(Exception):
-    """LiteRT refused a call, or the network is none that can be served; the text says which."""
+    """A call of LiteRT failed, or the network cannot be served; the text says which."""
 
 
 class _Value(ctypes.Structure):
@@ -93,7 +93,7 @@ destroy_buffer = _declare_destroyer("TensorBuffer")
 
 @cache
 def find_environment() -> c_void_p:
-    """LiteRT's state of this process; without the option it would load accelerators for what no Lambda has."""
+    """Return LiteRT's state of this process. The option skips accelerators, because Lambda has none."""
     options = (_Option * 2)(
         _Option(_AUTO_REGISTER_ACCELERATORS, _Value(_INTEGER, CPU)),
         _Option(_MINIMUM_LOG_SEVERITY, _Value(_INTEGER, _ERROR)),

@@ -1,4 +1,4 @@
-"""Silences the C++ libraries, which write lines that are no JSON on file descriptor 2."""
+"""Silences the C++ libraries: they write lines to file descriptor 2 that are not JSON."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def silence_native_log() -> Iterator[None]:
-    """Drop it: LiteRT and TensorFlow tell how they start, which no one setting stops. Their errors are exceptions."""
+    """Drop the start messages of LiteRT and TensorFlow; no setting stops all of them. Errors are exceptions."""
     saved = os.dup(2)
     try:
         nothing = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""One interface over the two runtimes: from named features to a prediction with its warnings."""
+"""One interface for both runtimes: from named features to a prediction with interval and warnings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from problem.table import TABLE
 
 
 class Runtime(Protocol):
-    """Scaler and network: features in real units, (n, features), to predictions, (n,), and each fold's, (n, folds).
+    """Scaler and network: features in real units, (n, features), to predictions, (n,) and per fold (n, folds).
 
     `training_mean`, (features,), is the mean of each feature that the scaler subtracts.
     """
@@ -26,7 +26,7 @@ class Runtime(Protocol):
 
 MAX_REASON_LENGTH = 300
 
-# The field of a warning that is of no single feature.
+# The field of a warning about all features together.
 ALL_FEATURES = "features"
 
 
@@ -40,9 +40,9 @@ class CaseWarning:
 
 @dataclass(frozen=True)
 class Interval:
-    """Holds the truth for the nominal share `coverage` of cases; the ends are in units of the prediction.
+    """A prediction interval with its nominal coverage; the ends are in units of the prediction.
 
-    Without a coverage for a case unlike those of the training: nothing is known of how far off the model is there.
+    For a case unlike those of the training, the error is unknown, so `coverage` is None.
     """
 
     lower: float
@@ -52,7 +52,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A value of the target, with its interval and what to be careful about."""
+    """A value of the target, with its interval and warnings."""
 
     value: float
     interval: Interval
@@ -61,9 +61,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A prediction, what the model answers for the mean of every feature, and what each of the case's adds.
+    """A prediction, the prediction for the mean of every feature, and the contribution of each feature.
 
-    `standard_errors` are those of estimated contributions; None where they are exact.
+    `standard_errors` belong to estimated contributions; None if they are exact.
     """
 
     prediction: Prediction
@@ -85,13 +85,13 @@ class Predictor:
         return self.manifest.version
 
     def predict(self, cases: Sequence[Mapping[str, float]]) -> list[Prediction]:
-        """Predict for cases in one inference; each holds all features by name, in the units of the table."""
+        """Predict for cases in one inference; each case has all features by name, in the units of the table."""
         rows = [_make_row(case) for case in cases]
         values, fold_means = self._runtime.predict(rows)
         return [self._answer(*asked) for asked in zip(cases, rows, values, fold_means, strict=True)]
 
     def explain(self, case: Mapping[str, float]) -> Explanation:
-        """Predict for a case, and say what each feature added; thousands of rows in place of one."""
+        """Predict for a case and compute the contributions, with thousands of rows instead of one."""
         [prediction] = self.predict([case])
         found = explain_prediction(self._predict_possible, _make_row(case), self._runtime.training_mean)
         contributions = dict(zip(TABLE.names, found.contributions, strict=True))
@@ -157,7 +157,7 @@ class LoadedModel:
 def load_model(bundle: Bundle, pointer_etag: str, runtime_name: str) -> LoadedModel:
     """Load a bundle with the runtime, "litert" or "tensorflow". Raises BundleError."""
     with silence_native_log():
-        # Imported by name: TensorFlow alone takes seconds, and only one of the two is installed in an image.
+        # Imported here: importing TensorFlow takes seconds, and an image has only one of the two.
         if runtime_name == "tensorflow":
             from lambda_app.model.tensorflow import TensorFlowRuntime as Selected  # noqa: PLC0415
             from lambda_app.model.tensorflow import require_libraries  # noqa: PLC0415
@@ -175,12 +175,12 @@ def _load_predictor(selected: type, bundle: Bundle) -> Predictor:
         if len(fold_means) != len(calibration.folds):
             raise ValueError(f"the network has {len(fold_means)} folds, {INTERVAL} has {len(calibration.folds)}")
         predictor = Predictor(bundle.manifest, runtime, calibration)
-        # A model that cannot answer for one case must not take the place of one that can.
+        # A model that cannot predict must not replace one that can.
         predictor.predict([TABLE.example])
         return predictor
     except Exception as error:
-        # Whatever the libraries raise over a file they cannot read; the digest was right, so it was published so.
+        # The libraries raise many types for an unreadable file. Its digest was right, so it was published like this.
         names = " and ".join(bundle.files)
-        # Keras says in its text all that it read.
+        # Keras puts all that it has read into the text.
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_REASON_LENGTH]
         raise BundleError(f"{names} of {bundle.manifest.version} cannot be loaded: {reason}") from error

@@ -1,12 +1,12 @@
-"""Attributes a prediction to its features: Shapley values against the training mean.
+"""Shapley values: the contribution of each feature to a prediction, compared with the training mean.
 
-Shapley, "A value for n-person games" (1953). A coalition is a set of features that have the case's own values, while
-the others are held at their mean; what a feature contributes is what it adds to a coalition, averaged over all orders
-in which they could join.
+Shapley, "A value for n-person games" (1953). A coalition is a set of features with the values of the case; the others
+have their mean. The contribution of a feature is the change when it joins a coalition, averaged over all orders of
+joining.
 
-Every feature more doubles the coalitions. Beyond 12 features some orders are drawn in place of all, as by Castro, Gómez
-and Tejada, "Polynomial calculation of the Shapley value based on sampling", Computers & Operations Research 36 (2009);
-each order comes with its reverse, which makes the estimate better for the same work.
+Each feature doubles the number of coalitions. Beyond 12 features, the values are estimated from random orders, as by
+Castro, Gómez and Tejada, "Polynomial calculation of the Shapley value based on sampling", Computers & Operations
+Research 36 (2009). Each order is used with its reverse, which makes the estimate better for the same work.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from math import factorial, fsum, sqrt
 from random import Random
 
 MAX_EXACT_FEATURES = 12
-# Of an estimate: as many as the most exact values take. With very many features a pair of orders takes hundreds.
+# An estimate takes as many rows as the largest exact computation. A pair of orders takes two rows a feature.
 ESTIMATE_ROWS = 2**MAX_EXACT_FEATURES
 MIN_PAIRS = 16
 
@@ -26,10 +26,10 @@ Predict = Callable[[Sequence[Sequence[float]]], Sequence[float]]
 
 @dataclass(frozen=True)
 class Attribution:
-    """The model's answer for the mean, `base_value`, and each feature's part in the difference, (features,).
+    """The prediction for the mean, `base_value`, and the contribution of each feature, (features,).
 
-    Base value and contributions sum to what it answers for the case, be they exact or estimated. `standard_errors`,
-    (features,), are those of an estimate; None where the contributions are exact.
+    Base value and contributions sum to the prediction for the case, also if they are estimated. `standard_errors`,
+    (features,), belong to an estimate; None if the contributions are exact.
     """
 
     base_value: float
@@ -38,21 +38,21 @@ class Attribution:
 
 
 def explain_prediction(predict: Predict, case: Sequence[float], mean: Sequence[float]) -> Attribution:
-    """Explain what `predict` answers for a case, (features,). The same case gets the same answer again."""
+    """Explain the prediction for a case, (features,). The same case always gets the same result."""
     if len(case) <= MAX_EXACT_FEATURES:
         return compute_contributions(predict, case, mean)
     return estimate_contributions(predict, case, mean)
 
 
 def compute_contributions(predict: Predict, case: Sequence[float], mean: Sequence[float]) -> Attribution:
-    """The exact values; `predict` is asked once, with every coalition."""
+    """Compute the exact values; calls `predict` once, with every coalition."""
     count = len(case)
-    # A coalition is a number whose bits say who is in it; nobody comes first.
+    # The bits of a number are the members of a coalition; the empty one is first.
     coalitions = range(2**count)
-    # A product turns its last factor first, and a number its lowest bit.
+    # `product` changes its last factor fastest, a counter its lowest bit. So both are reversed.
     pairs = list(zip(mean, case, strict=True))
     values = predict([row[::-1] for row in product(*reversed(pairs))])
-    # In how many of all orders those of a coalition, and nobody else, have come when the next one joins.
+    # The share of all orders in which exactly the members of a coalition have joined before the next one.
     weights = [factorial(size) * factorial(count - 1 - size) / factorial(count) for size in range(count)]
     contributions = [
         sum(
@@ -66,9 +66,9 @@ def compute_contributions(predict: Predict, case: Sequence[float], mean: Sequenc
 
 
 def estimate_contributions(predict: Predict, case: Sequence[float], mean: Sequence[float]) -> Attribution:
-    """The values over orders that are drawn, with their standard errors; `predict` is asked once."""
+    """Estimate the values from random orders, with standard errors; calls `predict` once."""
     count = len(case)
-    # Seeded by the case, so that asking again changes nothing.
+    # Seeded by the case, so that a repeated request gets the same result.
     random = Random(repr([float(value) for value in case]))
     pair_count = max(MIN_PAIRS, ESTIMATE_ROWS // (2 * (count - 1)))
     drawn = [random.sample(range(count), count) for _ in range(pair_count)]
@@ -82,14 +82,14 @@ def estimate_contributions(predict: Predict, case: Sequence[float], mean: Sequen
     base_value, whole, *between = predict(rows)
     steps = iter(between)
     gains = [_list_gains(order, [base_value, *islice(steps, count - 1), whole]) for order in orders]
-    # The two orders of a pair are no independent draws; the pairs are.
+    # The two orders of a pair are not independent, but the pairs are.
     pairs = [[(a + b) / 2 for a, b in zip(*two, strict=True)] for two in zip(gains[::2], gains[1::2], strict=True)]
     contributions, errors = zip(*map(_average, zip(*pairs, strict=True)), strict=True)
     return Attribution(base_value, contributions, errors)
 
 
 def _list_gains(order: Sequence[int], values: Sequence[float]) -> list[float]:
-    """The gain of each feature, (features,), when they join in this order; `values` starts before the first."""
+    """Return the gain of each feature, (features,), in this order; `values` starts before the first."""
     gains = [0.0] * len(order)
     for member, (before, after) in zip(order, pairwise(values), strict=True):
         gains[member] = after - before
@@ -97,7 +97,7 @@ def _list_gains(order: Sequence[int], values: Sequence[float]) -> list[float]:
 
 
 def _average(draws: Sequence[float]) -> tuple[float, float]:
-    """The mean and its standard error."""
+    """Return the mean and its standard error."""
     mean = fsum(draws) / len(draws)
     variance = fsum((draw - mean) ** 2 for draw in draws) / (len(draws) - 1)
     return mean, sqrt(variance / len(draws))

@@ -1,7 +1,7 @@
 """The other runtime: `tf_model.h5` and `scaler.pkl`, for a network that LiteRT cannot convert.
 
-Both files execute code when loaded. They come here only after their digests were checked, and after
-`require_libraries`: what another version of a library reads from them, nobody has compared with what was trained.
+Both files execute code when they are loaded, so their digests are checked first. `require_libraries` checks the
+versions of the libraries, because another version might load a different model.
 """
 
 import io
@@ -21,7 +21,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from lambda_app.errors import BundleError
 from lambda_app.model.bundle import RUNTIME_FILES
 
-# What wrote the two files and reads them, by the names of the distributions.
+# The libraries that write and read the two files, by distribution name.
 LIBRARIES = {
     "scikit-learn": sklearn.__version__,
     "joblib": joblib.__version__,
@@ -30,15 +30,15 @@ LIBRARIES = {
     "tensorflow": tf.__version__,
 }
 
-# Of which the locks have one version for all Pythons. NumPy's differs, and its arrays are written alike.
+# The locks have one version of these for all Pythons. NumPy's version differs, but not its format of arrays.
 _COMPARED = LIBRARIES.keys() - {"numpy"}
 
-# A row takes some 40 KB of memory on its way through the network.
+# A row takes about 40 KB of memory in the network.
 _ROWS_AT_ONCE = 4096
 
 
 def require_libraries(trained: Mapping[str, str]) -> None:
-    """BundleError unless each library that is named, NumPy aside, has the version that the model was trained with."""
+    """Raise BundleError unless the named libraries, except NumPy, have the versions of the training."""
     different = [
         f"{name} {trained[name]}, here it is {LIBRARIES[name]}"
         for name in sorted(_COMPARED & trained.keys())
@@ -49,7 +49,7 @@ def require_libraries(trained: Mapping[str, str]) -> None:
 
 
 class FoldAnswers:
-    """The network with its inner answers: what the members of each fold predict, from which intervals are made."""
+    """The network with a second output: the mean prediction of each fold's members, for the intervals."""
 
     def __init__(self, network: keras.Model) -> None:
         outputs = [network.output, network.get_layer("folds").output]
@@ -57,7 +57,7 @@ class FoldAnswers:
 
     def __call__(self, scaled: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Map scaled features, (n, features), to predictions, (n,), and each fold's, (n, folds)."""
-        # Calling the network costs 3 ms where .predict() costs 70: it builds no data pipeline.
+        # A call takes 3 ms, .predict() 70 ms, because it builds a data pipeline.
         rows = scaled.astype(np.float32)
         parts = [rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE)]
         answers = [self.network(part, training=False) for part in parts]
@@ -69,17 +69,17 @@ class FoldAnswers:
 
 
 class TensorFlowRuntime:
-    """Scaler and network as scikit-learn and Keras run them."""
+    """The scaler of scikit-learn and the network of Keras."""
 
     FILES = RUNTIME_FILES["tensorflow"]
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         with warnings.catch_warnings():
-            # Whatever the manifest says, the pickle knows by which version it was made.
+            # The pickle contains its own version, independent of the manifest.
             warnings.simplefilter("error", InconsistentVersionWarning)
             self._scaler = joblib.load(io.BytesIO(files["scaler.pkl"]))
         self.training_mean: Sequence[float] = self._scaler.mean_.tolist()
-        # Keras reads HDF5 from a path alone.
+        # Keras reads HDF5 only from a path.
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "tf_model.h5")
             path.write_bytes(files["tf_model.h5"])
