@@ -1,1 +1,1 @@
-"""The table behind the service: the only room that another data set changes. See docs/adapting.md."""
+"""The table of the service. Another data set changes only this package: see docs/adapting.md."""

@@ -1,29 +1,29 @@
-"""The linear map from scaled features to the network's inputs: the place for knowledge of the domain."""
+"""The linear map from scaled features to the network's inputs, for knowledge of the domain."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from problem.table import TABLE
 
-# The share of its scale at which the network gets s4, which is s1 / s3: what repeats others shall weigh little.
+# The network gets s4 at this share of its scale. s4 equals s1 / s3, so it should have less weight.
 RATIO_SHARE = 0.3
 
 DESCRIPTION = (
-    "In place of total cholesterol the members get VLDL (very low-density lipoproteins): s1 = s2 + s3 + VLDL in this "
-    "data, so beside s2 and s3 both say the same, and VLDL is easier to learn from. They get s4, which is s1 / s3, at "
-    f"{RATIO_SHARE:g} of its scale."
+    "The members get VLDL (very low-density lipoproteins) instead of total cholesterol. In this data "
+    "s1 = s2 + s3 + VLDL, so both have the same information, and VLDL is easier to learn from. They get s4 (equal to "
+    f"s1 / s3) at {RATIO_SHARE:g} of its scale."
 )
 
 
 def find_input_map(scales: NDArray[np.float64], scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The matrix, (features, inputs), that scaled features are multiplied by. The identity changes nothing.
+    """Return the matrix, (features, inputs), to multiply scaled features by. The identity changes nothing.
 
-    `scales`, (features,), are the standard deviations that the scaler divides by; `scaled`, (n, features), are the
-    training rows after it.
+    `scales`, (features,), are the standard deviations of the scaler; `scaled`, (n, features), are the scaled training
+    rows.
 
-    Cholesterol is carried by LDL, HDL and VLDL, and the data's total (s1) is the sum of the three. Beside s2 and s3 the
-    total says only what VLDL is, in a direction of little variance that every penalty on weights shrinks. So VLDL, with
-    a variance of one, takes its place, and s4 steps back. The map can be inverted: no measurement is lost.
+    Total cholesterol (s1) is the sum of LDL (s2), HDL (s3) and VLDL. Besides s2 and s3, it adds only the information of
+    VLDL, in a direction of small variance that penalties on weights suppress. So VLDL with a variance of one replaces
+    s1, and s4 gets less weight. The map is invertible: no measurement is lost.
     """
     s1, s2, s3, s4 = (TABLE.names.index(name) for name in ("s1", "s2", "s3", "s4"))
     vldl = np.zeros(len(scales))

@@ -1,14 +1,14 @@
 """The diabetes data: ten clinical measurements, and the progression of the disease one year later.
 
-Names and order are those of scikit-learn's `load_diabetes(scaled=False)`, which carries the data of Efron, Hastie,
-Johnstone and Tibshirani, "Least Angle Regression", Annals of Statistics 32 (2004). The limits are what a living person
-can have. The examples are the first patient of the study, whose progression was 151.
+Names and order are those of scikit-learn's `load_diabetes(scaled=False)`, with the data of Efron, Hastie,
+Johnstone and Tibshirani, "Least Angle Regression", Annals of Statistics 32 (2004). The limits are those of a living
+person. The examples are the first patient of the study, with a progression of 151.
 """
 
 from lambda_app.table import Relation, Table, Target, choices, real
 
-# The study has s4 as a whole number for most patients, which alone is up to 0.5 off, and s1 and s3 for all. Over the
-# ranges of its patients these three roundings make 0.73 at most; none of the 442 is further off than 0.65.
+# The study rounds s1 and s3, and s4 for most patients, to whole numbers. In the ranges of its patients, the three
+# roundings change s4 by up to 0.73. The largest difference among the 442 patients is 0.65.
 RATIO_TOLERANCE = 0.75
 
 TABLE = Table(
@@ -46,7 +46,7 @@ For study and engineering; not a medical device.""",
         real("s5", "Natural logarithm of serum triglycerides", "ln(mg/dL)", 2, 9, example=4.8598),
         real("s6", "Blood sugar", "mg/dL", 20, 600, example=87),
     ),
-    # A score counts up from nothing. The study's range bounds nobody: of the next patients some are beyond it.
+    # A score starts at zero and has no known upper limit: new patients may exceed the range of the study.
     target=Target("progression", "Disease progression one year after baseline", "score", 0.0, None, example=151),
     relations=(
         Relation(

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-# TensorFlow reads both when it is first imported, so they stand where every module of the package comes by.
+# TensorFlow reads both variables at its first import, so they are set before any module of the package runs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Without oneDNN the sums are in one order on every processor of a kind, and its notice at start-up is not printed.
+# Without oneDNN, sums have the same order on all processors of one kind, and no notice is printed at the start.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
-# Here, so that the command line can show them without importing TensorFlow.
+# Defined here, so that the command line can show them without importing TensorFlow.
 DEFAULT_SEED = 1
 DEFAULT_EPOCHS = 40
 LEAST_EPOCHS = 10

@@ -1,4 +1,4 @@
-"""Words for what boto3 raises, whose own texts tell of operations, classes and regular expressions."""
+"""Plain texts for the errors of boto3, because its own texts name operations, classes and regular expressions."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ UNKNOWN = "AWS does not know these credentials: check AWS_PROFILE, or the keys i
 REFUSED = "{service} does not let these credentials do that: check whose they are, and what their policy allows"
 REGION = "{service} has this in another region: check AWS_DEFAULT_REGION"
 BUSY = "{service} is busy or out of order: try again in a minute"
-# By the error code of AWS. The answer to a HEAD has no body, so botocore makes its HTTP status the code.
+# By AWS's error code. A response to HEAD has no body, so botocore uses the HTTP status as code.
 REFUSALS = {
     "ExpiredToken": EXPIRED,
     "ExpiredTokenException": EXPIRED,
@@ -35,7 +35,7 @@ REFUSALS = {
     "404": "{service} has no such thing",
     "RequestTimeTooSkewed": "{service} refuses what this machine signs: its clock is wrong",
 }
-# The first that fits, with what botocore knows of the failure; `host` is that of the address which was asked.
+# The first match is used. botocore's error provides the fields; `host` is the host of the request.
 FAILURES = (
     (boto.NoCredentialsError, "no AWS credentials: set AWS_PROFILE, or run `aws configure`"),
     (boto.PartialCredentialsError, "the AWS credentials are incomplete: {cred_var} is missing"),
@@ -53,7 +53,7 @@ FAILURES = (
 
 
 def describe_aws_error(error: Exception, service: str) -> str:
-    """One line that a person can act on, for a failed call of `service` or a client that could not be made."""
+    """Describe a failed call of `service`, or a client that could not be made, in one line."""
     if isinstance(error, boto.ClientError):
         found = error.response.get("Error", {})
         code, message = found.get("Code", "unknown"), found.get("Message") or "it gave no reason"
@@ -70,6 +70,6 @@ def describe_aws_error(error: Exception, service: str) -> str:
 
 
 def _name_host(known: Mapping[str, object]) -> str:
-    """Host and port alone: the URL of a proxy may hold a password."""
+    """Return only host and port, because the URL of a proxy may contain a password."""
     url = str(known.get("proxy_url") or known.get("endpoint_url") or "")
     return urlsplit(url if "//" in url else f"//{url}").netloc.rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""Builds the simpler models that the ensemble is compared with, each tuned within the rows it is fitted to."""
+"""Builds the simpler models for the comparison with the ensemble, each tuned inside its training rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -32,7 +32,7 @@ class Regressor(Protocol):
     def predict(self, features: Features) -> Targets: ...
 
 
-# Drawn once for every model, so that none is tuned on luckier folds than another.
+# The same folds for every model, so that none is tuned on luckier folds.
 _INNER = KFold(5, shuffle=True, random_state=0)
 
 
@@ -51,7 +51,7 @@ def build_elastic_net() -> Regressor:
 def build_second_order_lasso() -> Regressor:
     """L1 on the features, their squares and their products."""
     terms = PolynomialFeatures(2, include_bias=False)
-    # Twice: standardised before, products are not mere sums of their factors; after, the penalty treats terms alike.
+    # Scaled twice: before, so that products are not mere sums of their factors; after, for equal penalties.
     model: Regressor = make_pipeline(StandardScaler(), terms, StandardScaler(), LassoCV(cv=_INNER, max_iter=10_000))
     return model
 
@@ -74,13 +74,13 @@ def build_random_forest() -> Regressor:
 
 
 def build_gradient_boosting() -> Regressor:
-    """Shallow trees, one after the other, each on a part of the rows."""
+    """Shallow boosted trees, each fitted to a part of the rows."""
     grid = {"n_estimators": [60, 120], "max_depth": [1, 2, 3]}
     return _search(GradientBoostingRegressor(subsample=0.7, learning_rate=0.05, random_state=0), grid)
 
 
 def build_gaussian_process() -> Regressor:
-    """A Gaussian kernel and noise, by marginal likelihood, with one length for all features."""
+    """A Gaussian kernel with noise and one length for all features, fitted by marginal likelihood."""
     kernel = ConstantKernel() * RBF(5, (1e-1, 1e3)) + WhiteKernel()
     process = make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, random_state=0))
     model: Regressor = TransformedTargetRegressor(process, transformer=StandardScaler())
@@ -88,10 +88,10 @@ def build_gaussian_process() -> Regressor:
 
 
 class SingleNetwork:
-    """One network of the common design: two hidden layers, stopped by a fifth of the rows that it is fitted to."""
+    """A common network: two hidden layers, with early stopping on a fifth of the training rows."""
 
     HIDDEN_UNITS = (64, 32)
-    # Of the variance of the target: the loss is in its squared units.
+    # Relative to the variance of the target, because the loss is in squared units.
     L2_PENALTY = 1.7e-3
     DROPOUT = 0.3
     BATCH_ROWS = 32
@@ -100,7 +100,7 @@ class SingleNetwork:
     PLATEAU_PATIENCE_EPOCHS = 10
 
     def fit(self, features: Features, targets: Targets) -> "SingleNetwork":
-        """Train until validation stops improving."""
+        """Train until the validation loss stops improving."""
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(1)
         learned, validating, learned_targets, validating_targets = train_test_split(
@@ -152,7 +152,7 @@ BASELINES: dict[str, Callable[[], Regressor]] = {
     "gaussian process": build_gaussian_process,
     "single network": SingleNetwork,
 }
-# The most rows that a model is fitted to; beyond that it takes hours, or memory for the square of the rows.
+# The row limit of each model. More rows would take hours, or memory for the square of the rows.
 MOST_ROWS = {
     "svr": 2_000,
     "gaussian process": 2_000,
@@ -163,7 +163,7 @@ MOST_ROWS = {
 
 
 def choose_baselines(rows: int) -> dict[str, Callable[[], Regressor]]:
-    """The baselines that can cope with so many rows to be fitted to."""
+    """Return the baselines that can be fitted to this number of rows."""
     return {name: build for name, build in BASELINES.items() if rows <= MOST_ROWS.get(name, rows)}
 
 

@@ -1,4 +1,4 @@
-"""Calibrates the prediction intervals on what each fold's members predicted for the rows that they had not seen."""
+"""Calibrates the prediction intervals with the residuals of each fold's members on the rows of that fold."""
 
 import math
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from lambda_app.model.interval import Fold, IntervalCalibration, find_rank
 
 COVERAGE = 0.9
-# The parabola of the expected error is not followed beyond these shares of the predictions, nor below this part of the
-# mean error: at the ends few rows hold it up.
+# Limits of the parabola of the expected error: a range of quantiles of the predictions, and a share of the mean error.
+# Near the ends, few rows determine it.
 ENDS = (0.02, 0.98)
 SMALLEST_PART = 0.1
 DEGREE = 2
-# Of a fold. The service reads all scores when it starts and looks through them for every answer.
+# Per fold. The service loads all scores at the start and searches them for every prediction.
 MOST_SCORES = 150
 
 
 def calibrate_intervals(
     predicted: NDArray[np.float64], actual: NDArray[np.float64], fold_of_row: NDArray[np.intp]
 ) -> IntervalCalibration:
-    """Calibrate on out-of-fold predictions, all (n,). A fold's expected error is fitted on the rows of the others."""
+    """Calibrate on out-of-fold predictions, all (n,). The expected error of a fold is fitted to the other folds."""
     errors = np.abs(predicted - actual)
     folds = []
     for number in range(fold_of_row.max() + 1):
@@ -36,11 +36,11 @@ def calibrate_intervals(
 
 
 def thin_scores(folds: Sequence[Fold]) -> list[Fold]:
-    """Keep every so many-th score of each fold, from the highest down; all of them where they are few.
+    """Keep every n-th score of each fold, from the highest down; keep all if there are few.
 
-    A score that is kept stands for itself and for the lower ones that follow it, so every end is as far out as before
-    or further: if `beyond` of the kept ends lie beyond an end, `step` times so many of all do at most, and that may not
-    be more than lay beyond the end by all scores. Intervals get wider, and never lose coverage.
+    A kept score represents itself and the lower scores up to the next kept one. So an end never moves inwards: if
+    `beyond` kept ends lie beyond an end, at most `step` times as many of all ends do, which must not exceed the number
+    with all scores. Intervals get wider, and never lose coverage.
     """
     counts = [len(fold.scores) for fold in folds]
     step = math.ceil(max(counts) / MOST_SCORES)
@@ -50,12 +50,12 @@ def thin_scores(folds: Sequence[Fold]) -> list[Fold]:
 
 
 def _count_beyond(counts: Sequence[int]) -> int:
-    """How many ends of all scores lie beyond an end of the interval."""
+    """The number of values beyond an end of the interval, among those of all scores."""
     return sum(counts) - find_rank(COVERAGE, sum(counts))
 
 
 def find_constant_margin(errors: NDArray[np.float64], coverage: float) -> float:
-    """Half the width of the conformal interval that is as wide for every case; `errors`, (n,), are absolute."""
+    """Half the width of a conformal interval of constant width; `errors`, (n,), are absolute."""
     return float(np.sort(errors)[find_rank(coverage, len(errors)) - 1])
 
 
@@ -63,6 +63,6 @@ def _fit_parabola(predicted: NDArray[np.float64], errors: NDArray[np.float64]) -
     coefficients: NDArray[np.float64] = np.polyfit(predicted, errors, DEGREE)
     fitted = np.polyval(coefficients, predicted)
     if fitted.min() < SMALLEST_PART * errors.mean():
-        # The parabola would promise almost no error somewhere: better one width for every case.
+        # The parabola would be near zero somewhere, so use one width for all cases.
         return np.array([errors.mean()])
     return coefficients

@@ -1,4 +1,4 @@
-"""model_card.md: the purpose of a version, its data, its figures and their limits, for a person to read."""
+"""Writes model_card.md: the purpose of a version, its data, its figures and their limits."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,12 +14,12 @@ from training.rounding import count_decimals, format_figure
 MODEL_CARD = "model_card.md"
 SCHEDULES = {
     Schedule.COSINE: "falls along a cosine to zero",
-    Schedule.PLATEAU: "is halved when the folds left out gain no more, and training stops when that does not help",
+    Schedule.PLATEAU: "is halved when the error on left-out folds stops falling; training stops if this does not help",
 }
 
 
 def write_model_card(directory: Path, description: dict[str, Any]) -> None:
-    """Write model_card.md from what `describe_version` says of the version."""
+    """Write model_card.md from the result of `describe_version`."""
     sections = (
         describe_purpose(description),
         describe_data(description),
@@ -34,7 +34,7 @@ def write_model_card(directory: Path, description: dict[str, Any]) -> None:
 
 
 def describe_purpose(description: dict[str, Any]) -> str:
-    """Name the version, its use and what it must not be used for."""
+    """Describe the version, its intended use, and uses that are excluded."""
     created_at = datetime.fromisoformat(description["created_at"])
     return f"""# Model card: {description["version"]}
 
@@ -49,7 +49,7 @@ Version `{description["version"]}`, trained on {created_at:%Y-%m-%d at %H:%M} UT
 
 
 def describe_data(description: dict[str, Any]) -> str:
-    """Describe the rows that it learned from, and the ranges it has seen."""
+    """Describe the training rows and their ranges."""
     target, outcomes = TABLE.target, description["outcomes"]
     rows = (
         (f"`{feature.name}`", feature.meaning, feature.unit, f"{seen['minimum']:g} to {seen['maximum']:g}")
@@ -67,7 +67,7 @@ The target is `{target.name}` ({target.unit}): {target.meaning}. In these {TABLE
 
 
 def describe_model(description: dict[str, Any]) -> str:
-    """Describe how the network is built and trained."""
+    """Describe the network and its training."""
     training, parity = description["training"], description["parity"]
     return f"""## Model
 
@@ -81,12 +81,12 @@ def describe_model(description: dict[str, Any]) -> str:
   {training["epochs"]} epochs, by the schedule
   {training["schedule"]}: the learning rate starts at {LEARNING_RATE:g} and {SCHEDULES[training["schedule"]]}.
   It took {training["seconds"]:.1f} seconds.
-- What is served is converted to LiteRT. On {parity["rows"]} {TABLE.cases} it differs from the trained network by at
-  most {parity["largest_difference"]:.1g}; {parity["tolerance"]:.2g} is allowed."""
+- LiteRT serves a converted form of the network. On {parity["rows"]} {TABLE.cases} it differs from the trained network
+  by at most {parity["largest_difference"]:.1g}; {parity["tolerance"]:.2g} is allowed."""
 
 
 def describe_figures(metrics: dict[str, Any]) -> str:
-    """Tell how good it is on rows it has not seen, beside a linear model."""
+    """Describe the accuracy on held-out rows, compared with a linear model."""
     held_out, ridge, confidence = metrics["held_out"], metrics["ridge"], metrics["confidence"]
     decimals = count_decimals(held_out["rmse"])
     rows = [
@@ -94,7 +94,7 @@ def describe_figures(metrics: dict[str, Any]) -> str:
         for name, key, places in (("RMSE", "rmse", decimals), ("MAE", "mae", decimals), ("R²", "r2", 3))
     ]
     ends = confidence["rmse_less_ridge"]
-    return f"""## How good it is
+    return f"""## Accuracy
 
 {_table(("", "This model", "95 % interval", "Ridge regression"), rows)}
 
@@ -103,14 +103,13 @@ The RMSE is {held_out["rmse"] - ridge["rmse"]:+.{decimals}f} against ridge regre
 {judge_difference(ends)}
 
 Measured on {held_out["rows"]} held-out {TABLE.cases}: every {TABLE.case} is held out once, in {held_out["folds"]}
-folds, and predicted by an ensemble that was trained without that fold in the same way. Ridge regression is judged on
-the same folds. The served network itself learned from all {TABLE.cases}, so none are left to measure it on. The
-intervals come from drawing the {TABLE.cases} again with replacement; they do not include what another seed would
-change."""
+folds, and predicted by an ensemble that was trained in the same way without that fold. Ridge regression uses the same
+folds. The served network is trained on all {TABLE.cases}, so none are left to measure it on. The intervals come from
+bootstrap samples of the {TABLE.cases}; they do not include the effect of another seed."""
 
 
 def judge_difference(ends: Sequence[float]) -> str:
-    """Put the interval of RMSE less that of ridge regression into words."""
+    """Interpret the confidence interval of the RMSE difference from ridge regression."""
     lower, upper = ends
     if upper < 0:
         return f"The interval excludes zero: on such {TABLE.cases} the network predicts better than ridge regression."
@@ -120,7 +119,7 @@ def judge_difference(ends: Sequence[float]) -> str:
 
 
 def describe_intervals(description: dict[str, Any]) -> str:
-    """Tell what the prediction intervals promise, and how often they kept it."""
+    """Describe the promised and the measured coverage of the prediction intervals."""
     interval, metrics = description["interval"], description["metrics"]
     held_out = metrics["held_out"]
     thirds = zip(
@@ -131,19 +130,19 @@ def describe_intervals(description: dict[str, Any]) -> str:
     rows = ((name, _percent(coverage), format_figure(width, 3)) for name, coverage, width in all_rows)
     return f"""## Prediction intervals
 
-Every prediction comes with an interval that is meant to hold the truth for {_percent(nominal, 0)} of {TABLE.cases} like
-those it learned from (cross-conformal prediction, {interval["method"]}; its width follows the error to be expected at
-that prediction). On {held_out["rows"] - outside["rows"]} held-out {TABLE.cases} like those of the training without them
-it did so for {_percent(held_out["coverage"])} (95 % interval {_percent_span(metrics["confidence"]["coverage"])}).
+Every prediction has an interval that is meant to hold the truth for {_percent(nominal, 0)} of {TABLE.cases} like those
+of the training (cross-conformal prediction, {interval["method"]}; the width depends on the error expected at that
+prediction). On {held_out["rows"] - outside["rows"]} held-out {TABLE.cases} like those of the training without them it
+did so for {_percent(held_out["coverage"])} (95 % interval {_percent_span(metrics["confidence"]["coverage"])}).
 
 {_table(("Third of the predictions", "Coverage", "Mean width"), rows)}
 
-Theory alone promises less, for {interval["method"]} about {_percent(2 * nominal - 1, 0)}: go by what was measured.
+Theory guarantees less, for {interval["method"]} about {_percent(2 * nominal - 1, 0)}: rely on the measured coverage.
 
-Nothing is promised for a {TABLE.case} with a feature outside the ranges above, for one whose features contradict each
-other, and for one whose features are together further from the mean of the training than those of
-{_percent(description["joint"]["quantile"], 0)} of its {TABLE.cases}. The answer says so, and its interval is made for
-the largest error that is expected anywhere, in proportion wider the further out.
+No coverage is promised for a {TABLE.case} with a warning: a feature is outside the ranges above, features contradict
+each other, or all features together are further from the mean of the training than those of
+{_percent(description["joint"]["quantile"], 0)} of its {TABLE.cases}. The interval then uses the largest expected error,
+and gets wider with the distance.
 {_describe_outside(outside)}"""
 
 
@@ -158,51 +157,51 @@ def _describe_outside(outside: dict[str, Any]) -> str:
 
 
 def describe_limits(metrics: dict[str, Any]) -> str:
-    """Tell what a reader must not take from the figures."""
+    """Describe the limits of the figures."""
     lower, upper = metrics["confidence"]["rmse"]
     rows = metrics["held_out"]["rows"]
     return f"""## Limits
 
 {card.LIMITS}
-- It was measured where it was trained: on {TABLE.cases} of the same data, never on others.
+- The model was measured only on {TABLE.cases} of the same data as its training.
 - With {rows} {TABLE.cases} the figures are uncertain: the RMSE by about ±{format_figure((upper - lower) / 2, 2)}.
 - A single prediction can be far off: see the widths above.
 - The coverage holds on average over {TABLE.cases} like these, not for each {TABLE.case}.
-- The service accepts {TABLE.cases} unlike these, and warns. Neither prediction nor interval can be relied on there."""
+- The service accepts {TABLE.cases} unlike these, and warns. Do not rely on their predictions and intervals."""
 
 
 def describe_plots(nominal: float) -> str:
-    """Show the plots, and tell how to read each."""
+    """Show the plots, and explain each."""
     return f"""## Plots
 
 ![Importance of the features](feature_importance.png)
 
-By how much the error grows when a feature is shuffled among held-out {TABLE.cases}; a bar near zero means that the
-model does as well without it. Where features follow from each other, the bars may overstate them.
+The increase of the error when a feature is shuffled among held-out {TABLE.cases}. A bar near zero means that the model
+is as good without this feature. If features depend on each other, the bars may overstate them.
 
 ![Learning curves of the members](learning_curves.png)
 
-Each thin line is a member, each thick one the mean: how far off the members are on the {TABLE.cases} they learn from,
-and on those they leave out. Where the second no longer falls, more epochs gain nothing.
+The error of the members on their training {TABLE.cases} and on those of the left-out fold. Each thin line is a member,
+the thick lines are means. When the second mean stops falling, more epochs gain nothing.
 
 ![Predicted and actual {TABLE.target.name}](predicted_vs_actual.png)
 
-Each point is a held-out {TABLE.case}: its place across is the prediction, its height the truth. The bar behind it is
-the {_percent(nominal, 0)} interval; points outside their bars are marked. On the diagonal the prediction would be
-perfect.
+Each point is a held-out {TABLE.case}, with the prediction on the horizontal axis and the actual value on the vertical
+axis. The bar behind it is the {_percent(nominal, 0)} interval; points outside their bars are marked. Perfect
+predictions would be on the diagonal.
 
 ![Residuals](residuals.png)
 
-Points should lie evenly above and below zero from left to right. Where the band is wide, predictions are less exact.
+Points should lie evenly above and below zero along the whole axis. Where the band is wide, predictions are less exact.
 
 ![Coverage and width of the intervals](interval_coverage.png)
 
-Left: a bar that crosses the dashed line agrees with the promise. Right: how wide the intervals have to be for that,
-beside one width for all."""
+Left: a bar that crosses the dashed line agrees with the promised coverage. Right: the mean widths of the intervals,
+compared with one width for all."""
 
 
 def describe_repetition(description: dict[str, Any]) -> str:
-    """Tell how to make it again."""
+    """Describe how to repeat the training."""
     training = description["training"]
     libraries = ", ".join(f"{name} {version}" for name, version in description["libraries"].items())
     return f"""## How to repeat it

@@ -18,10 +18,10 @@ STANDARD_ERRORS = 1.96  # to either side, for 95 %
 
 
 def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
-    """Draw how often intervals hold the truth for low and high predictions, and how wide they are.
+    """Draw coverage and width of the intervals for low, middle and high predictions.
 
-    For comparison one width for all, by split conformal prediction on the same residuals. Of the rows alone for which a
-    coverage is promised.
+    For comparison, it shows intervals of one width, by split conformal prediction on the same residuals. Only rows with
+    a promised coverage count.
     """
     validation = validation.promised
     thirds = split_by_prediction(validation.predicted, 3)
@@ -63,7 +63,7 @@ def draw_interval_coverage(validation: Validation, nominal: float) -> Figure:
 
 
 def measure_constant_margin(validation: Validation, nominal: float) -> float:
-    """Half of the width that keeps the promise overall: by conformal prediction, one of the absolute errors."""
+    """Half of the constant width with the promised coverage: an absolute error, by conformal prediction."""
     return find_constant_margin(np.abs(validation.actual - validation.predicted), nominal)
 
 
@@ -84,7 +84,7 @@ def _draw_shares(
     marker: str,
     label: str,
 ) -> None:
-    """Draw the share of each group that is held, with its 95 % interval."""
+    """Draw the coverage of each group with its 95 % interval."""
     shares = np.array([held[group].mean() for group in groups])
     ends = np.array([estimate_share(share, len(group)) for share, group in zip(shares, groups, strict=True)])
     axes.errorbar(places, shares, np.abs(ends.T - shares), fmt=marker, color=color, capsize=4, label=label)

@@ -1,4 +1,4 @@
-"""The rows in real units, its digest, and the folds that are held out in turn."""
+"""The rows in real units, their digest, and the folds that are held out in turn."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from problem import rows
 from problem.table import TABLE
 from training.errors import DataError
 
-# Not the training seed: nobody can draw lucky folds by trying seeds, and any two versions are judged alike.
+# Independent of the training seed: nobody can search for lucky folds, and all versions use the same ones.
 HELD_OUT_SEED = 20
 HELD_OUT_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows: `features` (n, columns) in the units of TABLE.features, `targets` (n,) as the table's target."""
+    """The rows: `features` (n, columns) in the units of TABLE.features, `targets` (n,) in those of the target."""
 
     features: NDArray[np.float64]
     targets: NDArray[np.float64]
@@ -27,12 +27,12 @@ class Rows:
         return len(self.targets)
 
     def take(self, positions: NDArray[np.intp]) -> "Rows":
-        """Some of the rows."""
+        """Return some of the rows."""
         return Rows(self.features[positions], self.targets[positions])
 
 
 def load_rows() -> Rows:
-    """All rows; DataError when their columns are not the table's features in their order."""
+    """Load all rows; raises DataError unless their columns are the table's features in order."""
     names, features, targets = rows.load_rows()
     if names != TABLE.names:
         raise DataError(f"the rows have the columns {names}, the table has {TABLE.names}")
@@ -40,7 +40,7 @@ def load_rows() -> Rows:
 
 
 def digest_rows(rows: Rows) -> str:
-    """SHA-256 over features, then targets, as little-endian float64 in row order: the same on every machine."""
+    """Compute SHA-256 of features, then targets, as little-endian float64 in row order: equal on every machine."""
     digest = hashlib.sha256()
     for array in (rows.features, rows.targets):
         digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
@@ -48,5 +48,5 @@ def digest_rows(rows: Rows) -> str:
 
 
 def hold_out(rows: Rows) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Positions of training and held-out rows, five times: each is held out once, for every version the same way."""
+    """Return positions of training and held-out rows for five folds, the same for every version."""
     return list(KFold(HELD_OUT_FOLDS, shuffle=True, random_state=HELD_OUT_SEED).split(rows.features))

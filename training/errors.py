@@ -1,4 +1,4 @@
-"""The errors from data to registry; each text is one line that a person can act on."""
+"""The errors of training; each text is one line that tells a person how to react."""
 
 
 class TrainingError(Exception):
@@ -6,18 +6,18 @@ class TrainingError(Exception):
 
 
 class DataError(TrainingError):
-    """The data is not what the service is built for."""
+    """The data does not fit the table."""
 
 
 class ParityError(TrainingError):
-    """The serving form of the model answers otherwise than the trained one."""
+    """The serving form of the model predicts something else than the trained one."""
 
 
 class RegistryError(TrainingError):
-    """A bundle or the registry in S3 does not allow what was asked."""
+    """A bundle or the registry in S3 does not allow the operation."""
 
 
 def describe_os_error(error: OSError) -> str:
-    """The file and what is wrong with it, without the number that Python puts first."""
+    """Return the file and its fault, without the error number that Python puts first."""
     told = error.strerror or str(error)
     return f"{error.filename}: {told}" if error.filename else told

@@ -1,4 +1,4 @@
-"""Compares the ensemble with the baselines on the same folds, several times over, and measures its intervals there."""
+"""Compares the ensemble with the baselines in repeated cross-validation, and measures its intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from training.fit import Schedule, fit_ensembles
 from training.validate import CONFIDENCE, Scores, describe_intervals, score
 
 SPLITS, REPEATS = 5, 3
-# Nothing was chosen on these folds: the network, its training and the baselines' grids come from other seeds.
+# Nothing was chosen on these folds: the network, its training and the grids of the baselines used other seeds.
 SEED = 0
 ENSEMBLE = "ensemble"
 
@@ -27,10 +27,10 @@ Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Predictions by model, the ensemble's first, one array per fold; `actual` in the same order.
+    """Predictions by model, the ensemble first, one array per fold; `actual` in the same order.
 
-    `intervals` (n, 2) per fold are the ensemble's; `constant_margins`, one per fold, is half the width of the
-    conformal interval that is as wide for everybody.
+    `intervals`, (n, 2) per fold, belong to the ensemble. `constant_margins`, one per fold, are half the width of
+    conformal intervals of constant width.
     """
 
     folds: Sequence[Fold]
@@ -41,7 +41,7 @@ class Comparison:
 
 
 def draw_folds(rows: Rows) -> list[Fold]:
-    """Every row is held out once in each repeat."""
+    """Draw the folds. Every row is held out once in each repeat."""
     return list(RepeatedKFold(n_splits=SPLITS, n_repeats=REPEATS, random_state=SEED).split(rows.features))
 
 
@@ -55,10 +55,10 @@ def compare_models(
     schedule: Schedule,
     show_progress: Callable[[str, str, int], Any],
 ) -> Comparison:
-    """Fit every model to each fold's training rows and ask it about the others.
+    """Fit every model to the training rows of each fold, and predict the others.
 
-    `show_progress` gets a title, what a step is called and how many there are; it gives a context that yields what to
-    call after each.
+    `show_progress` gets a title, the name of a step and their number. It returns a context manager that yields a
+    function to call after each step.
     """
     with show_progress(f"Training the {ENSEMBLE}", "epoch", epochs) as report:
         trainings = [rows.take(training) for training, _ in folds]
@@ -81,7 +81,7 @@ def compare_models(
 
 
 def describe_comparison(comparison: Comparison) -> dict[str, Any]:
-    """The figures of evaluation.json; a model's `less_ensemble` is its figure less the ensemble's, paired by fold."""
+    """Return the figures of evaluation.json; `less_ensemble` is the difference from the ensemble, paired by fold."""
     actual = np.concatenate(comparison.actual)
     by_fold = {
         name: [score(*pair) for pair in zip(comparison.actual, predicted, strict=True)]
@@ -115,7 +115,7 @@ def describe_comparison(comparison: Comparison) -> dict[str, Any]:
 def _predict_folds(
     rows: Rows, folds: Sequence[Fold], build: Callable[[], Regressor], report: Callable[[int], None]
 ) -> list[NDArray[np.float64]]:
-    # The network uses every core by itself, and TensorFlow does not outlive a fork.
+    # The network uses all cores itself, and TensorFlow does not work after a fork.
     parallel = Parallel(n_jobs=1 if build is SingleNetwork else -1, return_as="generator")
     answers = []
     for answer in parallel(delayed(_fit_and_predict)(build, rows, fold) for fold in folds):
@@ -130,9 +130,9 @@ def _fit_and_predict(build: Callable[[], Regressor], rows: Rows, fold: Fold) -> 
 
 
 def _compare_folds(own: Sequence[Scores], others: Sequence[Scores], share: float) -> dict[str, Any]:
-    """Mean difference over the folds and its confidence interval; `share` is held-out rows per training row.
+    """Return the mean difference over folds and its confidence interval; `share` is held-out / training rows.
 
-    Folds share training rows, so that their differences vary together: the variance is corrected for that as by Nadeau
+    Folds share training rows, so their differences are correlated. The variance is corrected as by Nadeau
     and Bengio, "Inference for the generalization error", Machine Learning 52 (2003).
     """
     differences: dict[str, Any] = {}

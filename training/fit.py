@@ -1,4 +1,4 @@
-"""Fits ensembles to training rows, all their members side by side; the same seed on the same machine repeats them."""
+"""Fits ensembles to training rows, with all members in one pass. The same seed repeats them on one machine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ from training.network import (
 
 LEARNING_RATE = 1e-2
 BATCHES_PER_EPOCH = 3
-# Or more batches, where they would be larger: what a batch takes in memory must not grow with the rows.
+# Larger tables get more batches, so that the memory of a batch does not grow with the rows.
 LARGEST_BATCH = 512
-# So many rows of each member are enough to follow it by.
+# This number of rows of each member is enough for its learning curve.
 FOLLOWED_ROWS = 1_000
 STOPPING_PATIENCE_EPOCHS = 30
 PLATEAU_PATIENCE_EPOCHS = 10
@@ -40,7 +40,7 @@ Stack = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Schedule(StrEnum):
-    """How the learning rate falls: along a cosine to zero, or by half when the left-out rows gain no more."""
+    """The learning rate over time: along a cosine to zero, or halved when the error on left-out rows stops falling."""
 
     COSINE = "cosine"
     PLATEAU = "plateau"
@@ -48,9 +48,9 @@ class Schedule(StrEnum):
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A fitted scaler and network, with what its intervals need.
+    """A fitted scaler and network, with the data for its intervals.
 
-    `out_of_fold`, (n,), is what the members that left a training row out predict for it.
+    `out_of_fold`, (n,), are the predictions for each training row by the members that left it out.
     """
 
     scaler: StandardScaler
@@ -63,11 +63,11 @@ class Ensemble:
         return self.answer(features)[0]
 
     def predict_intervals(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Lower and upper end, (n, 2)."""
+        """Return lower and upper ends, (n, 2)."""
         return np.array([self.calibration.predict(means) for means in self.answer(features)[1].tolist()])
 
     def answer(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Predict the target, (n,), and what the members of each fold say, (n, folds)."""
+        """Predict the target, (n,), and the mean of each fold's members, (n, folds)."""
         return self._fold_answers(self.scaler.transform(features))
 
     @cached_property
@@ -77,9 +77,9 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class Curves:
-    """RMSE of every member in the target's units, (epochs, members): on rows it learned, and on the fold it left out.
+    """RMSE of every member in units of the target, (epochs, members): on training rows, and on its left-out fold.
 
-    `learning_rates` (epochs,); `kept_epoch`, from 1, is the one whose weights the ensembles have.
+    `learning_rates` (epochs,). The ensembles have the weights of `kept_epoch`, counted from 1.
     """
 
     learned: NDArray[np.float64]
@@ -91,7 +91,7 @@ class Curves:
 def fit_ensemble(
     rows: Rows, seed: int, *, epochs: int, schedule: Schedule, report_epoch: ReportEpoch
 ) -> tuple[Ensemble, Curves]:
-    """Fit one ensemble and follow all of its members; otherwise as `fit_ensembles`."""
+    """Fit one ensemble as `fit_ensembles` does, and return the curves of its members."""
     recorder = _CurveRecorder()
     [ensemble], kept_epoch = _fit([rows], seed, epochs, schedule, report_epoch, recorder)
     return ensemble, recorder.finish(kept_epoch)
@@ -102,8 +102,8 @@ def fit_ensembles(
 ) -> list[Ensemble]:
     """Fit one ensemble to each set of rows, all in one pass; `report_epoch` gets each epoch's number, from 1.
 
-    By the cosine all `epochs` are run. By the plateau training ends 30 epochs after the one in which the left-out rows
-    fared best, and keeps that one.
+    The cosine schedule runs all `epochs`. The plateau schedule stops 30 epochs after the lowest error on the left-out
+    rows, and keeps the weights of that epoch.
     """
     return _fit(trainings, seed, epochs, schedule, report_epoch, recorder=None)[0]
 
@@ -116,7 +116,7 @@ def _fit(
     report_epoch: ReportEpoch,
     recorder: "_CurveRecorder | None",
 ) -> tuple[list[Ensemble], int]:
-    """The ensembles, and the epoch, from 1, whose weights they have."""
+    """Fit the ensembles; return them, and the epoch of their weights, from 1."""
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
     generator = np.random.default_rng(seed)
@@ -146,12 +146,12 @@ def _fit(
 
 
 def count_batches(rows: int) -> int:
-    """The batches of an epoch over so many rows."""
+    """Return the number of batches in an epoch with this number of rows."""
     return max(BATCHES_PER_EPOCH, -(-rows // LARGEST_BATCH))
 
 
 def choose_epochs(rows: int) -> int:
-    """As many epochs as take the steps of DEFAULT_EPOCHS on a small table, and LEAST_EPOCHS at least."""
+    """Return the epochs with as many steps as DEFAULT_EPOCHS on a small table, at least LEAST_EPOCHS."""
     steps = DEFAULT_EPOCHS * BATCHES_PER_EPOCH
     return max(LEAST_EPOCHS, round(steps / count_batches(rows)))
 
@@ -163,10 +163,10 @@ def _plan(
     list[keras.callbacks.Callback],
     keras.callbacks.EarlyStopping | None,
 ]:
-    """The learning rate, the callbacks that change it, and the one that stops, if any does."""
+    """Return the learning rate, the callbacks that change it, and the callback that stops, if any."""
     if schedule is Schedule.COSINE:
         return keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * batches), [], None
-    # Not the loss, in which the penalties keep falling when the errors no longer do.
+    # Not the loss: its penalties keep falling when the errors no longer do.
     watched = "val_mse"
     stopping = keras.callbacks.EarlyStopping(watched, patience=STOPPING_PATIENCE_EPOCHS, restore_best_weights=True)
     plateau = keras.callbacks.ReduceLROnPlateau(watched, factor=0.5, patience=PLATEAU_PATIENCE_EPOCHS)
@@ -174,29 +174,29 @@ def _plan(
 
 
 class _Task:
-    """The training rows of one ensemble: scaled by themselves, dealt into folds."""
+    """The training rows of one ensemble, scaled and split into folds."""
 
     def __init__(self, rows: Rows, generator: np.random.Generator) -> None:
-        # Fitted on the training rows alone: a held-out row must be as new to the scaler as a new case is. The members
-        # share it, so those that leave a fold out know its part in mean and spread, and nothing else of it.
+        # Fitted only to the training rows, so that held-out rows are new to the scaler too. All members share it. So
+        # the rows of a left-out fold affect its members only through mean and scale.
         self.scaler = StandardScaler().fit(rows.features)
         scaled = self.scaler.transform(rows.features)
         self.input_map = find_input_map(self.scaler.scale_, scaled)
         self.target_mean, self.target_scale = float(rows.targets.mean()), float(rows.targets.std())
-        # In the network's precision at once: every member gets a copy.
+        # Converted to the precision of the network here, because every member gets a copy.
         self.inputs = (scaled @ self.input_map).astype(np.float32)
         self.standard_targets = ((rows.targets - self.target_mean) / self.target_scale).astype(np.float32)
         self.fold_of_row = generator.permutation(np.resize(np.arange(FOLDS), len(rows)))
         self._rows = rows
 
     def draw(self, *, left_out: bool, generator: np.random.Generator) -> list[NDArray[np.intp]]:
-        """For each member the rows of its fold, or all others, each in an order of its own."""
+        """Return for each member the rows of its fold, or all others, in a different random order each."""
         return [
             generator.permutation(np.flatnonzero((self.fold_of_row == fold) == left_out)) for fold in assign_members()
         ]
 
     def finish(self, weights: Sequence[NDArray[np.float32]]) -> Ensemble:
-        """The ensemble of the trained members."""
+        """Return the ensemble of the trained members."""
         network = build_ensemble(self.input_map, self.target_mean, self.target_scale, weights)
         _, fold_means = FoldAnswers(network)(self.scaler.transform(self._rows.features))
         out_of_fold = fold_means[np.arange(len(self._rows)), self.fold_of_row]
@@ -207,7 +207,7 @@ class _Task:
 def _stack(tasks: Sequence[_Task], generator: np.random.Generator, *, left_out: bool) -> Stack:
     """Stack inputs, (rows, members, features), and targets, (rows, members), of all members of all tasks.
 
-    Where a member has fewer rows than another, some of its rows stand twice.
+    If a member has fewer rows than another, some of its rows are repeated.
     """
     drawn = [(task, rows) for task in tasks for rows in task.draw(left_out=left_out, generator=generator)]
     length = max(len(rows) for _, rows in drawn)
@@ -217,12 +217,12 @@ def _stack(tasks: Sequence[_Task], generator: np.random.Generator, *, left_out: 
 
 
 def _sum_over_members(actual: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-    """Each row's squared errors, (n,). A sum: a member learns alike however many others there are."""
+    """Return the squared errors of each row, (n,). A sum, so that other members do not change the gradient."""
     return tf.reduce_sum(tf.square(actual - predicted), axis=-1)
 
 
 class _CurveRecorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no types
-    """Asks every member after each epoch how it does."""
+    """Records the errors of every member after each epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -230,12 +230,12 @@ class _CurveRecorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras ha
         self._rates: list[float] = []
 
     def follow(self, learned: Stack, left_out: Stack, target_scales: NDArray[np.float64]) -> None:
-        """Ask about these rows; `target_scales` (members,) bring the errors into the target's units."""
+        """Record these rows; `target_scales` (members,) convert errors to the units of the target."""
         self._parts = [(inputs[:FOLLOWED_ROWS], targets[:FOLLOWED_ROWS]) for inputs, targets in (learned, left_out)]
         self._target_scales = target_scales
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keras calls this."""
+        """Record an epoch; called by Keras."""
         self._rates.append(float(self.model.optimizer.learning_rate))
         self._errors.append(
             [
@@ -246,6 +246,6 @@ class _CurveRecorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras ha
         )
 
     def finish(self, kept_epoch: int) -> Curves:
-        """All that was recorded."""
+        """Return the recorded curves."""
         learned, left_out = np.array(self._errors).swapaxes(0, 1)
         return Curves(learned, left_out, np.array(self._rates), kept_epoch)

@@ -1,4 +1,4 @@
-"""The gates that a model passes before it is published, by the figures that its training wrote into the manifest."""
+"""The gates before publishing. They check the figures in the manifest."""
 
 import math
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import Any
 from problem.table import TABLE
 from training.rounding import format_figure
 
-# Of the range of the target in the training rows; float32 alone costs about a tenth of it.
+# Relative to the range of the target in the training rows; float32 alone takes about a tenth of it.
 PARITY_TOLERANCE = 3e-6
-# Three standard errors of a coverage of 90 % over 500 rows: chance alone hardly leads out.
+# Three standard errors of a coverage of 90 % over 500 rows, so chance alone rarely fails the gate.
 COVERAGE_TOLERANCE = 0.04
 FIGURES = (
     "parity.largest_difference",
@@ -23,12 +23,12 @@ FIGURES = (
 
 
 def find_parity_tolerance(minimum: float, maximum: float) -> float:
-    """The largest difference between the two forms of a model, in units of a target that ranges between the two."""
+    """Return the largest allowed difference between the two forms of a model, from the range of the target."""
     return PARITY_TOLERANCE * (maximum - minimum)
 
 
 def find_failures(manifest: Mapping[str, Any]) -> list[str]:
-    """List the reasons against publishing, a sentence each. A missing figure fails like a bad one."""
+    """List the reasons against publishing, one sentence each. A missing figure is a reason too."""
     failures = []
     figures = [_read_figure(manifest, path) for path in FIGURES]
     if missing := [path for path, figure in zip(FIGURES, figures, strict=True) if math.isnan(figure)]:
@@ -51,7 +51,7 @@ def find_failures(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _read_figure(manifest: Mapping[str, Any], path: str) -> float:
-    """NaN when there is no finite number of that name."""
+    """Return the figure, or NaN if it is missing or not finite."""
     found: Any = manifest
     for name in path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None

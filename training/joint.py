@@ -1,23 +1,22 @@
-"""Measures how the training rows lie together, so that the service can tell which case is unlike them."""
+"""Measures the distribution of the training rows, so that the service can detect unusual cases."""
 
 import numpy as np
 
 from lambda_app.model.joint import JointLimit
 from training.data import Rows
 
-# About one in a hundred cases like the training's gets the warning. Nearer in, the warning would be noise that people
-# learn to pass over; further out, the limit would hang on the few strangest rows.
+# About one in a hundred usual cases gets the warning. With a lower quantile, people would learn to ignore it. A higher
+# one would depend on the few most unusual rows.
 QUANTILE = 0.99
-# Where one feature follows from others there is a direction without variance, and nothing to divide by. It counts as if
-# it had a hundredth of a standard deviation, which is what rounding leaves: a case that breaks such a rule is like no
-# other, and a pseudo-inverse would not see it.
+# If a feature follows from others, one direction has no variance. Its standard deviation is then set to 0.01, about the
+# effect of rounding. So a case that breaks such a rule is unusual; a pseudo-inverse would not notice it.
 LEAST_VARIANCE = 1e-4
 
 
 def measure_joint(rows: Rows) -> JointLimit:
-    """The Mahalanobis distance by mean and covariance of the rows, and the quantile of their own distances."""
+    """Compute the Mahalanobis distance from mean and covariance of the rows, and the quantile of their distances."""
     mean, scale = rows.features.mean(axis=0), rows.features.std(axis=0)
-    # A feature that is the same in all rows has no scale, and its range alone tells which case has another.
+    # A constant feature has no scale. Its range alone detects another value.
     inverse_scale = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
     scaled = (rows.features - mean) * inverse_scale
     variances, directions = np.linalg.eigh(scaled.T @ scaled / len(rows))

@@ -1,4 +1,4 @@
-"""manifest.json: the version, where it came from, its figures, and size and digest of each of its files."""
+"""Writes manifest.json: the version, its origin, its figures, and size and digest of each file."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from training.validate import describe_validation
 
 
 def name_version(directory: Path, created_at: datetime) -> str:
-    """The UTC time, so that names sort by time, and eight digits of the digest of what is served."""
+    """Return the UTC time, so that names sort by time, and eight digits of the digest of the served files."""
     served = hashlib.sha256()
     for name in ("model.tflite", "scaler.json", INTERVAL):
         served.update((directory / name).read_bytes())
@@ -33,7 +33,7 @@ def name_version(directory: Path, created_at: datetime) -> str:
 
 
 def describe_version(version: str, created_at: datetime, run: TrainingRun, parity: float) -> dict[str, Any]:
-    """All of the manifest but its files; `parity` is the largest difference between the two forms of the model."""
+    """Return the manifest without its files; `parity` is the largest difference between the two forms of the model."""
     outcomes = _describe_outcomes(run.rows)
     tolerance = find_parity_tolerance(outcomes["minimum"], outcomes["maximum"])
     return {
@@ -64,18 +64,18 @@ def describe_version(version: str, created_at: datetime, run: TrainingRun, parit
 
 
 def write_manifest(directory: Path, description: dict[str, Any]) -> None:
-    """Write manifest.json: the description, and size and digest of every file that is in `directory`."""
+    """Write manifest.json: the description, and size and digest of every file in `directory`."""
     files = {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
     entries = {name: {"size": len(content), "sha256": sha256_hex(content)} for name, content in files.items()}
     document = {**description, "files": entries}
     content = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    # The service's own reader must accept it: better refused here than by a function that will not start.
+    # Parse it as the service does, so that a fault is found here and not in a function that cannot start.
     parse_manifest(content)
     (directory / MANIFEST).write_bytes(content)
 
 
 def read_commit(directory: Path) -> str | None:
-    """The commit that `directory` is at, with "-dirty" when files differ from it; None outside a git repository."""
+    """Return the commit of `directory`, with "-dirty" if files differ; None outside a git repository."""
     commit = _ask_git(directory, "rev-parse", "HEAD")
     if commit is None:
         return None
@@ -111,7 +111,7 @@ def _describe_features(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _describe_outcomes(rows: Rows) -> dict[str, Any]:
-    """The histogram of the targets that the page draws predictions on."""
+    """Return the histogram of the targets, for the page."""
     lowest, highest = float(rows.targets.min()), float(rows.targets.max())
     counts, edges = np.histogram(rows.targets, choose_bin_edges(lowest, highest))
     return {

@@ -1,8 +1,8 @@
-"""The shape of the network, as Keras builds it before anything is learned.
+"""The structure of the network in Keras.
 
-An ensemble is one Keras model whose members lie side by side along an axis of their own: every layer holds the weights
-of all members, and none of them sees another. So any number of members trains in one pass, those of several ensembles
-too, and the members of one ensemble can be cut out along that axis.
+An ensemble is one Keras model with a separate axis for its members: every layer holds the weights of all members, and
+the members are independent. So any number of members trains in one pass, also those of several ensembles. The members
+of one ensemble can be sliced out along that axis.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ MEMBERS_PER_FOLD = 4
 MEMBERS = FOLDS * MEMBERS_PER_FOLD
 HIDDEN_UNITS = (128, 8)
 DROPOUT = 0.5
-# L2 stands on the scales of batch normalisation and on the last layer. What goes into a normalisation has no size of
-# its own: a penalty on the kernels before it changed nothing that could be measured.
+# L2 penalties apply to the scales of batch normalisation and to the last layer. Normalisation removes the scale of the
+# kernels before it, so a penalty on them had no measurable effect.
 SCALE_PENALTY = 0.01
 OUTPUT_PENALTY = 0.1
-# A model learns in some hundred steps; Keras's 0.99 would still remember the beginning.
+# A model trains for only some hundred steps; with Keras's default 0.99, early batches would count too long.
 NORMALIZATION_MOMENTUM = 0.9
 
 
 def build_members(count: int) -> keras.Model:
-    """`count` networks side by side: their inputs, (n, count, features), to standardised targets, (n, count)."""
+    """Build `count` networks side by side: inputs, (n, count, features), to standardised targets, (n, count)."""
     inputs = keras.Input((count, len(TABLE.features)), name="members")
     return keras.Model(inputs, _connect_members(inputs, count), name="members")
 
@@ -41,8 +41,8 @@ def build_ensemble(
 ) -> keras.Model:
     """Map scaled features, (n, features), to the target, the mean over all members, (n, 1).
 
-    `weights` are those of `build_members(MEMBERS)`, in the order of `assign_members`. The layer "folds" answers with
-    the mean of each fold's members, (n, FOLDS).
+    `weights` are those of `build_members(MEMBERS)`, in the order of `assign_members`. The layer "folds" returns the
+    mean of each fold's members, (n, FOLDS).
     """
     inputs = keras.Input((len(TABLE.features),), name="features")
     mapped = keras.layers.Dense(len(TABLE.features), use_bias=False, trainable=False, name="input_map")
@@ -58,19 +58,19 @@ def build_ensemble(
 
 
 def assign_members() -> NDArray[np.intp]:
-    """The fold that each member of an ensemble leaves out, (MEMBERS,)."""
+    """Return the fold that each member of an ensemble leaves out, (MEMBERS,)."""
     return np.tile(np.arange(FOLDS), MEMBERS_PER_FOLD)
 
 
 def cut_members(weights: Sequence[NDArray[np.float32]], ensembles: int, position: int) -> list[NDArray[np.float32]]:
-    """The weights of the ensemble at `position` out of those of `ensembles` that lie side by side."""
-    # Every weight has the members first, or the members times its units.
+    """Return the weights of the ensemble at `position` among `ensembles` side by side."""
+    # The first axis of every weight is the members, or the members times its units.
     return [np.split(weight, ensembles)[position] for weight in weights]
 
 
 def _connect_members(inputs: keras.KerasTensor, count: int) -> keras.KerasTensor:
     outputs = inputs
-    # Names of our own: Keras counts its names on within a process, and they end up in model.tflite.
+    # Explicit names: Keras numbers its default names within a process, and names are stored in model.tflite.
     fan_in = len(TABLE.features)
     for position, units in enumerate(HIDDEN_UNITS, start=1):
         outputs = keras.layers.EinsumDense(
@@ -104,6 +104,6 @@ def _connect_members(inputs: keras.KerasTensor, count: int) -> keras.KerasTensor
 
 
 def _spread_uniformly(fan_in: int, fan_out: int) -> keras.Initializer:
-    """Glorot and Bengio's uniform start; Keras's own takes the axis of members for a part of the fan."""
+    """Glorot and Bengio's uniform initializer; Keras's own would count the axis of members as inputs."""
     limit = float(np.sqrt(6 / (fan_in + fan_out)))
     return keras.initializers.RandomUniform(-limit, limit)

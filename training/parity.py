@@ -1,4 +1,4 @@
-"""The gate between training and serving: both forms of a model, as written, must answer alike."""
+"""The gate between training and serving: both forms of a model on disk must give the same predictions."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from training.errors import ParityError
 def check_parity(directory: Path, features: NDArray[np.float64], tolerance: float) -> float:
     """Predict `features`, (n, features) in the units of the table, with both runtimes from the files on disk.
 
-    Return the largest difference, the folds' answers included. ParityError when any is above `tolerance`, in units of
-    the target, or not a number.
+    Return the largest difference, with those of the fold means. Raises ParityError if one is above `tolerance`, in
+    units of the target, or NaN.
     """
     with silence_native_log():
         served, trained = (
@@ -24,9 +24,9 @@ def check_parity(directory: Path, features: NDArray[np.float64], tolerance: floa
             )
             for runtime in (LiteRtRuntime, TensorFlowRuntime)
         )
-    # Each row's worst, over the ensemble's answer and those of its folds, which the intervals are made of.
+    # The largest difference of each row, for the prediction and for the fold means of the intervals.
     differences = np.abs(served - trained).max(axis=1)
-    # Asked this way round, a NaN fails: it compares false with everything.
+    # Written this way, NaN fails too, because every comparison with it is false.
     agrees = differences <= tolerance
     if not agrees.all():
         raise ParityError(

@@ -28,7 +28,7 @@ from training.rounding import choose_bin_edges, format_figure
 from training.run import TrainingRun
 from training.validate import Validation, score, split_by_prediction
 
-# More points than these hide each other.
+# More points would hide each other.
 MOST_POINTS = 1_000
 
 
@@ -47,7 +47,7 @@ def draw_plots(directory: Path, run: TrainingRun) -> None:
 
 
 def draw_feature_importance(importance: NDArray[np.float64]) -> Figure:
-    """Draw how much worse predictions get without a feature, (features, permutations), the most important on top."""
+    """Draw the importance of the features, (features, permutations), the most important on top."""
     means = importance.mean(axis=1)
     order = np.argsort(means)
     rows = np.arange(len(order))
@@ -110,9 +110,9 @@ def draw_learning_curves(curves: Curves) -> Figure:
 
 
 def draw_predictions(validation: Validation, nominal: float) -> Figure:
-    """Draw held-out rows and their intervals around the diagonal, on which a perfect model would put them.
+    """Draw held-out rows and their intervals. Perfect predictions would be on the diagonal.
 
-    The prediction is across: so a row outside its interval is a point outside its bar.
+    The prediction is on the horizontal axis, so a row outside its interval is a point outside its bar.
     """
     actual, predicted, drawn = validation.actual, validation.predicted, _choose_points(len(validation.actual))
     figure, [axes] = start_figure(7.5, 7.5)
@@ -144,7 +144,7 @@ def draw_predictions(validation: Validation, nominal: float) -> Figure:
 
 
 def draw_residuals(validation: Validation) -> Figure:
-    """Draw the errors: by the prediction, with the middle 90 % of each fifth, and as a histogram."""
+    """Draw the residuals by prediction, with the middle 90 % of each fifth, and as a histogram."""
     residuals = validation.actual - validation.predicted
     fifths = split_by_prediction(validation.predicted, 5)
     lower, upper = np.array([np.quantile(residuals[fifth], (0.05, 0.95)) for fifth in fifths]).T
@@ -176,7 +176,7 @@ def draw_residuals(validation: Validation) -> Figure:
 
 
 def _choose_points(count: int) -> NDArray[np.bool_]:
-    """True for the rows that are drawn, (count,): all, or as many as do not hide each other, evenly spread."""
+    """Return True for the rows to draw, (count,): all, or an evenly spread part if there are too many."""
     drawn: NDArray[np.bool_] = np.arange(count) % math.ceil(count / MOST_POINTS) == 0
     return drawn
 

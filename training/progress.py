@@ -1,4 +1,4 @@
-"""Shows the progress of long work: a bar on a terminal, a line now and then elsewhere."""
+"""Shows the progress of long work: a bar on a terminal, occasional lines elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ LINES = 4
 
 @contextmanager
 def show_progress(console: Console, title: str, step: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield what to call after each of `total` steps with its number, from 1; `step` is what one is called."""
-    # A terminal that cannot go back in a line would show the bar when all is over.
+    """Yield a function to call after each of `total` steps with its number, from 1; `step` is the name of a step."""
+    # A terminal without cursor movement would show the bar only at the end.
     if not console.is_terminal or console.is_dumb_terminal:
         yield lambda number: _print_line(console, f"{title}: {step}", number, total)
         return
@@ -25,7 +25,7 @@ def show_progress(console: Console, title: str, step: str, total: int) -> Iterat
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=total)
         yield lambda number: progress.update(task, completed=number)
-        # Training may stop early, which is no failure: fill the bar.
+        # Training may stop early without a failure: fill the bar.
         progress.update(task, total=progress.tasks[task].completed)
 
 

@@ -49,7 +49,7 @@ def print_report(console: Console, figures: dict[str, Any]) -> None:
 
 
 def draw_comparison(figures: dict[str, Any]) -> Figure:
-    """Draw how far each baseline's RMSE is from the ensemble's, with its confidence interval."""
+    """Draw the RMSE difference of each baseline from the ensemble, with its confidence interval."""
     decimals = _count_decimals(figures)
     models = [(name, model) for name, model in _sort_models(figures)[::-1] if name != ENSEMBLE]
     figure, [axes] = start_figure(8.5, 5)
@@ -60,7 +60,7 @@ def draw_comparison(figures: dict[str, Any]) -> Figure:
         axes.plot([difference["lower"], difference["upper"]], [position, position], color=color, linewidth=2)
         axes.plot(difference["mean"], position, marker, color=color, label=label)
     handles, labels = axes.get_legend_handles_labels()
-    # Each once, however many models it is true of.
+    # Each label once, even if it applies to several models.
     once = dict(zip(labels, handles, strict=True))
     figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=2, frameon=False)
     axes.axvline(0, color=GREY, linestyle="--")
@@ -79,7 +79,7 @@ def _sort_models(figures: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _count_decimals(figures: dict[str, Any]) -> int:
-    """Of the ensemble's RMSE, and so of all figures in the target's units."""
+    """Return the decimals of the ensemble's RMSE, for all figures in units of the target."""
     return count_decimals(figures["models"][ENSEMBLE]["rmse"])
 
 

@@ -1,25 +1,25 @@
-"""Rounds figures of any scale so that a person can read them."""
+"""Rounds figures of any scale for people."""
 
 import math
 
-# The widths of bins, times a power of ten.
+# The widths of bins, multiplied by a power of ten.
 READABLE_WIDTHS = (1, 2, 5, 10)
-# The next readable width is at most two and a half times as wide, so a histogram has 12 bins at least.
+# The next width is at most 2.5 times as large, so a histogram has at least 12 bins.
 MOST_BINS = 30
 
 
 def count_decimals(figure: float, digits: int = 4) -> int:
-    """The decimals with which a figure has so many significant digits; whole numbers keep all of theirs."""
+    """Return the decimals that give a figure this many significant digits; whole numbers keep all digits."""
     return max(0, digits - 1 - math.floor(math.log10(abs(figure)))) if figure else 0
 
 
 def format_figure(figure: float, digits: int = 4) -> str:
-    """The figure with so many significant digits, never in powers of ten: 53.85, 0.5412, 12346."""
+    """Format a figure with this many significant digits, without an exponent: 53.85, 0.5412, 12346."""
     return f"{figure:.{count_decimals(figure, digits)}f}"
 
 
 def choose_bin_edges(lowest: float, highest: float) -> list[float]:
-    """Edges of 12 to 30 bins of a readable width, of which the outer ones hold `lowest` and `highest`."""
+    """Return the edges of 12 to 30 bins with a round width; the outer bins contain `lowest` and `highest`."""
     least = (highest - lowest) / MOST_BINS or 1.0
     power = 10.0 ** math.floor(math.log10(least))
     width = next(times * power for times in READABLE_WIDTHS if times * power >= least * (1 - 1e-9))

@@ -1,4 +1,4 @@
-"""The results of one training run, from which its bundle is written."""
+"""The results of a training run, the source of its bundle."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from training.validate import Validation
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """`ensemble` learned from all `rows`; `validation` is how the same training fared on rows it had not seen."""
+    """The `ensemble` trained on all `rows`, and the `validation` of the same training on held-out rows."""
 
     rows: Rows
     seed: int

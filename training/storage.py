@@ -1,4 +1,4 @@
-"""Objects in S3 as the registry needs them: read if there, written only on a condition, failures told in one line."""
+"""Objects in S3 for the registry: optional reads, conditional writes, failures in one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _MISSING = ("NoSuchKey", "404")
-# 412: the condition does not hold. 409: another conditional write is under way. Missing: deleted since it was read.
+# 412: the condition failed. 409: another conditional write is in progress. Missing: deleted since it was read.
 _CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", *_MISSING)
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """Contents, and the ETag that a conditional write compares."""
+    """The contents, and the ETag for a conditional write."""
 
     content: bytes
     etag: str
 
 
 def connect_storage(session: boto3.Session | None = None) -> "S3Client":
-    """A client with boto3's own settings, such as AWS_ENDPOINT_URL, and with timeouts that a person can wait for."""
+    """Create a client with boto3's settings, such as AWS_ENDPOINT_URL, and timeouts short enough for a person."""
     config = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 2})
     try:
-        # A session of its own: boto3's default one keeps the credentials that it found first.
+        # A new session: boto3's default session keeps the first credentials that it found.
         return (session or boto3.Session()).client("s3", config=config)
     except (BotoCoreError, ValueError) as error:
-        # An unknown profile is the one, an endpoint that is no URL the other.
+        # BotoCoreError: an unknown profile. ValueError: an endpoint that is no URL.
         raise RegistryError(describe_aws_error(error, "S3")) from error
 
 
 def fetch_object(client: "S3Client", bucket: str, key: str) -> StoredObject | None:
-    """Read an object; None when there is none."""
+    """Read an object; return None if it does not exist."""
     try:
         answer = client.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
@@ -51,7 +51,7 @@ def fetch_object(client: "S3Client", bucket: str, key: str) -> StoredObject | No
 
 
 def measure_object(client: "S3Client", bucket: str, key: str) -> int | None:
-    """An object's size in bytes; None when there is none."""
+    """Return the size of an object in bytes; None if it does not exist."""
     try:
         return client.head_object(Bucket=bucket, Key=key)["ContentLength"]
     except ClientError as error:
@@ -61,9 +61,9 @@ def measure_object(client: "S3Client", bucket: str, key: str) -> int | None:
 
 
 def write_object(client: "S3Client", bucket: str, key: str, content: bytes, former: StoredObject | None) -> bool:
-    """Write where `former` still stands, or where nothing does when it is None; False when that is not so.
+    """Replace `former`, or create the object if it is None; return False if somebody else has changed it.
 
-    Also False when our own write's answer was lost and boto3 sent it again: compare what stands there then.
+    It also returns False if the reply to this write was lost and boto3 repeated it. So compare the stored content.
     """
     try:
         if former is None:
@@ -79,7 +79,7 @@ def write_object(client: "S3Client", bucket: str, key: str, content: bytes, form
 
 @contextmanager
 def explain_failures(bucket: str) -> Iterator[None]:
-    """Turn what boto3 raises inside into a RegistryError that a person can act on."""
+    """Turn errors of boto3 into a RegistryError with a plain text."""
     try:
         yield
     except ParamValidationError as error:

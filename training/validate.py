@@ -1,4 +1,4 @@
-"""Judges a training on rows it has not seen: each is held out once, and an ensemble of the others predicts it."""
+"""Validates a training: each row is held out once and predicted by an ensemble trained on the others."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ from training.joint import measure_joint
 
 RIDGE_PENALTIES = np.logspace(-1, 3, 30)
 PERMUTATIONS = 20
-# So many held-out rows of a fold say what a feature is worth.
+# The number of held-out rows of a fold for the importance of features.
 SHUFFLED_ROWS = 200
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -29,7 +29,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Scores:
-    """Errors in the target's units; R² is 1 at best, 0 for the rows' mean."""
+    """Errors in units of the target; R² is 1 at best, and 0 for predicting the mean."""
 
     rmse: float
     mae: float
@@ -38,11 +38,11 @@ class Scores:
 
 @dataclass(frozen=True)
 class Validation:
-    """All rows as held-out ones, as the service would answer them. `predicted` (n,), `intervals` (n, 2).
+    """All rows as held-out ones, predicted as in the service. `predicted` (n,), `intervals` (n, 2).
 
-    `ridge` is what ridge regression predicts on the same folds, (n,). `importance` (features, permutations): by how
-    much the RMSE grows when a feature is shuffled among the held-out rows. `outside`, (n,): true of rows that are
-    unlike those of the training, and have an interval that promises no coverage.
+    `ridge`, (n,), are the predictions of ridge regression on the same folds. `importance`, (features, permutations), is
+    the increase of the RMSE when a feature is shuffled among the held-out rows. `outside`, (n,), is true for rows with
+    a warning, without a promised coverage.
     """
 
     actual: NDArray[np.float64]
@@ -54,7 +54,7 @@ class Validation:
 
     @property
     def promised(self) -> "Validation":
-        """The same of the rows alone for which a coverage is promised."""
+        """The part with a promised coverage."""
         kept = ~self.outside
         return replace(
             self,
@@ -63,14 +63,14 @@ class Validation:
 
     @property
     def covered(self) -> NDArray[np.bool_]:
-        """True where the interval holds the truth, (n,)."""
+        """True for rows with the truth in the interval, (n,)."""
         return find_covered(self.actual, self.intervals)
 
 
 def validate_training(
     rows: Rows, seed: int, *, epochs: int, schedule: Schedule, report_epoch: Callable[[int], None]
 ) -> Validation:
-    """Train an ensemble for each held-out fold, as for a version, and ask it about that fold."""
+    """Train an ensemble without each held-out fold, as for a version, and predict that fold."""
     folds = hold_out(rows)
     trainings = [rows.take(training) for training, _ in folds]
     ensembles = fit_ensembles(trainings, seed, epochs=epochs, schedule=schedule, report_epoch=report_epoch)
@@ -95,7 +95,7 @@ def validate_training(
 
 
 def build_ridge() -> RidgeCV:
-    """The linear model that a network must beat; it chooses its penalty within the rows it is fitted to."""
+    """Build the linear model for the comparison; it chooses its penalty inside its training rows."""
     return make_pipeline(StandardScaler(), RidgeCV(RIDGE_PENALTIES))
 
 
@@ -109,20 +109,20 @@ def score(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> Scores
 
 
 def find_covered(actual: NDArray[np.float64], intervals: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """True where the interval, (n, 2), holds the truth, (n,)."""
+    """Return True for rows with the truth, (n,), in the interval, (n, 2)."""
     covered: NDArray[np.bool_] = (intervals[:, 0] <= actual) & (actual <= intervals[:, 1])
     return covered
 
 
 def split_by_prediction(predicted: NDArray[np.float64], parts: int) -> list[NDArray[np.intp]]:
-    """Positions of the rows with the lowest predictions, the next, and so on."""
+    """Return the positions of the rows in equal groups, from the lowest predictions to the highest."""
     return np.array_split(np.argsort(predicted), parts)
 
 
 def describe_intervals(
     actual: NDArray[np.float64], predicted: NDArray[np.float64], intervals: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Coverage and mean width of intervals, (n, 2), over all and by thirds of the prediction, lowest first."""
+    """Return coverage and mean width of intervals, (n, 2), for all rows and by thirds, lowest predictions first."""
     covered = find_covered(actual, intervals)
     widths = intervals[:, 1] - intervals[:, 0]
     thirds = split_by_prediction(predicted, 3)
@@ -135,9 +135,9 @@ def describe_intervals(
 
 
 def describe_validation(validation: Validation) -> dict[str, Any]:
-    """The figures for the manifest. Those in `confidence` are 95 % intervals over the rows.
+    """Return the figures for the manifest. Those in `confidence` are 95 % intervals over the rows.
 
-    Coverage and width are of the rows alone for which a coverage is promised; `outside` has them of the others.
+    Coverage and width count only rows with a promised coverage; `outside` has those of the others.
     """
     promised = validation.promised
     return {
@@ -154,7 +154,7 @@ def describe_validation(validation: Validation) -> dict[str, Any]:
 
 
 def _describe_outside(validation: Validation) -> dict[str, Any]:
-    """How many rows are outside, with coverage and mean width of their intervals: null where there are none."""
+    """Return the number of rows with a warning, with coverage and mean width of their intervals, or null."""
     outside = validation.outside
     widths = np.diff(validation.intervals[outside])
     return {
@@ -165,7 +165,7 @@ def _describe_outside(validation: Validation) -> dict[str, Any]:
 
 
 def _estimate_confidence(validation: Validation) -> dict[str, list[float]]:
-    """Lower and upper end of each figure, by drawing the rows again with replacement."""
+    """Return lower and upper ends of each figure, from bootstrap samples of the rows."""
     actual, covered = validation.actual, validation.promised.covered
     errors, ridge_errors = (np.abs(predicted - actual) for predicted in (validation.predicted, validation.ridge))
     drawn = [_measure_again(actual[rows], errors[rows], ridge_errors[rows]) for rows in _draw_again(len(actual))]
@@ -178,7 +178,7 @@ def _estimate_confidence(validation: Validation) -> dict[str, list[float]]:
 def _measure_again(
     actual: NDArray[np.float64], errors: NDArray[np.float64], ridge_errors: NDArray[np.float64]
 ) -> dict[str, float]:
-    """The figures of rows that were drawn, all (n,)."""
+    """Return the figures of a bootstrap sample, all (n,)."""
     squared, ridge_squared = (errors**2).mean(), (ridge_errors**2).mean()
     return {
         "rmse": np.sqrt(squared),
@@ -189,14 +189,14 @@ def _measure_again(
 
 
 def _draw_again(count: int) -> Iterator[NDArray[np.intp]]:
-    """Positions of `count` rows, (count,), RESAMPLES times, the same in every run."""
+    """Yield RESAMPLES bootstrap samples as positions of rows, (count,), the same in every run."""
     generator = np.random.default_rng(0)
-    # One after the other: together they would be gigabytes where the rows are many.
+    # One after the other: with many rows, all together would take gigabytes.
     return (generator.integers(0, count, count) for _ in range(RESAMPLES))
 
 
 class _EnsembleRuntime:
-    """An ensemble in the place of the service's two runtimes."""
+    """An ensemble with the interface of the service's runtimes."""
 
     def __init__(self, ensemble: Ensemble) -> None:
         self._ensemble = ensemble
@@ -208,7 +208,7 @@ class _EnsembleRuntime:
 
 
 def _make_predictor(ensemble: Ensemble, training: Rows) -> Predictor:
-    """The service's own predictor, which knows of the ensemble's training rows what a manifest tells of all rows."""
+    """Make the service's predictor, with a manifest of the ensemble's training rows."""
     ends = zip(training.features.min(axis=0).tolist(), training.features.max(axis=0).tolist(), strict=True)
     seen = {name: SeenFeature(*pair, median=None) for name, pair in zip(TABLE.names, ends, strict=True)}
     manifest = Manifest("held-out", seen, outcomes=None, files={}, joint=measure_joint(training))
@@ -218,7 +218,7 @@ def _make_predictor(ensemble: Ensemble, training: Rows) -> Predictor:
 def _shuffle_features(
     ensemble: Ensemble, features: NDArray[np.float64], generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Predictions, (features, PERMUTATIONS, n), with one feature at a time shuffled among the rows."""
+    """Return predictions, (features, PERMUTATIONS, n), with one feature at a time shuffled among the rows."""
     count, width = features.shape
     shuffled = np.tile(features, (width, PERMUTATIONS, 1, 1))
     for feature in range(width):

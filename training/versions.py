@@ -13,7 +13,7 @@ COLUMNS = ("version", "created_at", "rmse", "r2", "coverage", "mean_width", "for
 
 
 def print_versions(console: Console, bucket: str, versions: Sequence[PublishedVersion]) -> None:
-    """Print a table where it fits, lines where the terminal is too narrow, and tab-separated values where none is."""
+    """Print a table, lines on a narrow terminal, or tab-separated values without a terminal."""
     if not console.is_terminal:
         _print_values(versions)
         return
@@ -40,7 +40,7 @@ def _print_values(versions: Sequence[PublishedVersion]) -> None:
 
 def _build_table(bucket: str, versions: Sequence[PublishedVersion]) -> Table:
     table = Table(title=Text(f"Models in {bucket}"))
-    # Whole on a narrow terminal too: it is there to be copied, and begins with the time.
+    # Never truncated, because people copy it, and it begins with the time.
     table.add_column("Version", no_wrap=True)
     for title in ("RMSE", "R²", "Coverage", "Width"):
         table.add_column(title, justify="right", no_wrap=True)
