@@ -17,15 +17,13 @@ TABLE = Table(
 from a model trained on the 442 patients of Efron et al. (2004). Every prediction is recorded before it is sent.
 For study and engineering; not a medical device.""",
     introduction=(
-        "Ten measurements of a patient go in; out comes how far the disease is expected to have progressed a year "
-        "later. The model behind it learned from the 442 patients of one study."
+        "Enter ten measurements of a patient to get the expected progression of the disease one year later. The "
+        "model was trained on the 442 patients of one study."
     ),
-    notice=(
-        "Not medical advice. The model is for study: nobody should be treated, or not treated, because of what it says."
-    ),
+    notice=("Not medical advice. The model is for study. Do not use it for decisions about the treatment of a person."),
     source=(
-        "Efron, Hastie, Johnstone and Tibshirani, “Least Angle Regression”, 2004. The score of progression has no "
-        "unit; the study does not say how it was made."
+        "Efron, Hastie, Johnstone and Tibshirani, “Least Angle Regression”, 2004. The progression score has no unit, "
+        "and the study does not describe how it was measured."
     ),
     case="patient",
     cases="patients",

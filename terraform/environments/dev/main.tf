@@ -61,7 +61,7 @@ module "environment" {
     throttle_burst           = 20
     log_retention_days       = 14
     tracing_enabled          = true
-    # Slow first requests after a quiet night are no reason for an alarm.
+    # Slow first requests after a quiet night should not raise an alarm.
     thresholds = { latency_p99_ms = 10000 }
   }
 }

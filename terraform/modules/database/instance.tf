@@ -1,5 +1,5 @@
 locals {
-  # The roles of the functions that come through the proxy with a password of their own.
+  # The roles of the functions for which the proxy has a separate password.
   role_names      = { for function in ["api", "replay"] : function => "${var.project.prefix}_${function}" }
   master_username = "${var.project.prefix}_owner"
 

@@ -1,7 +1,7 @@
 # Passwords with which the proxy logs in as the functions' roles. The functions themselves have IAM tokens for the proxy
 # and no password. Ephemeral values and write-only arguments keep the passwords out of state and plan.
 
-# Unknown in a first plan and in one that rotates, so that planning does not draw a password in vain.
+# Unknown in the first plan and after an increase of secret_version, so that planning creates no unused password.
 resource "terraform_data" "password_length" {
   input            = 40
   triggers_replace = var.secret_version
@@ -11,7 +11,7 @@ ephemeral "aws_secretsmanager_random_password" "role" {
   for_each = local.role_names
 
   password_length = terraform_data.password_length.output
-  # So that it needs no quoting in SQL, JSON and URLs.
+  # Letters and digits need no quoting in SQL, JSON and URLs.
   exclude_punctuation = true
 }
 
