@@ -26,7 +26,7 @@ UNSUPPORTED_ENCODING = Problem(
 )
 BODY_TOO_LARGE = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large")
 NOT_FOUND = Problem(HTTPStatus.NOT_FOUND, "not-found", "There is nothing at this path")
-METHOD_NOT_ALLOWED = Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "The path takes another method")
+METHOD_NOT_ALLOWED = Problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not allow this method")
 INTERNAL_ERROR = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "The service failed")
 
 

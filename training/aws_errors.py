@@ -33,7 +33,7 @@ REFUSALS = {
     "SlowDown": BUSY,
     "ThrottlingException": BUSY,
     "404": "{service} has no such thing",
-    "RequestTimeTooSkewed": "{service} refuses what this machine signs: its clock is wrong",
+    "RequestTimeTooSkewed": "{service} rejects the signature: the clock of this machine is wrong",
 }
 # The first match is used. botocore's error provides the fields; `host` is the host of the request.
 FAILURES = (
@@ -42,7 +42,7 @@ FAILURES = (
     (boto.ProfileNotFound, "there is no AWS profile {profile}: check AWS_PROFILE"),
     (boto.ConfigParseError, "the AWS settings in {path} can't be read"),
     (boto.NoRegionError, "no AWS region: set AWS_DEFAULT_REGION"),
-    (boto.SSLError, "{service} can't be trusted: the certificate of {host} is not one that this machine accepts"),
+    (boto.SSLError, "{service} can't be trusted: the certificate of {host} is not accepted by this machine"),
     (boto.ProxyConnectionError, "{service} can't be reached: the proxy {host} does not answer"),
     ((boto.ConnectTimeoutError, boto.ReadTimeoutError), "{service} can't be reached: {host} did not answer in time"),
     ((boto.ConnectionError, boto.ConnectionClosedError), "{service} can't be reached: nothing answers at {host}"),

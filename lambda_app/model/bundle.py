@@ -179,7 +179,7 @@ def _read_outcomes(entry: Mapping[str, Any]) -> Outcomes:
     edges = read_numbers(entry["bin_edges"])
     counts = [read_count(count) for count in entry["counts"]]
     if not counts or len(edges) != len(counts) + 1 or sorted(set(edges)) != edges:
-        raise ValueError("the outcomes are no histogram: counts, and one more edge, each above the one before")
+        raise ValueError("the outcomes are not a histogram: counts, and one more edge, in ascending order")
     minimum, maximum, mean = (read_number(entry[name]) for name in ("minimum", "maximum", "mean"))
     return Outcomes(minimum, maximum, mean, edges, counts)
 

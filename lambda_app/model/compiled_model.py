@@ -70,7 +70,7 @@ class CompiledModel:
                 raise LiteRtError("the signatures of the network differ in more than their number of rows")
             [(self.input_width, *self.output_widths)] = shapes
             if len({*self.output_widths}) != outputs:
-                raise LiteRtError("two outputs of the network have the same width, so none can be told from the other")
+                raise LiteRtError("two outputs of the network have the same width, so they cannot be distinguished")
             weakref.finalize(self, created.pop_all().close).atexit = False
 
     def run(self, rows: Sequence[Sequence[float]]) -> list[list[list[float]]]:
@@ -139,5 +139,5 @@ def _open_tensor(layout: litert.Layout, created: ExitStack) -> _Tensor:
     created.callback(litert.destroy_buffer, buffer)
     memory = litert.create(litert.get_memory, buffer).value
     if memory is None:
-        raise LiteRtError("a buffer has no memory")
+        raise LiteRtError("LiteRT has no memory for a buffer")
     return _Tensor(buffer, rows, width, (ctypes.c_float * (rows * width)).from_address(memory))

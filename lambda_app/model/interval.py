@@ -122,8 +122,8 @@ def _read_fold(entry: Mapping[str, Any]) -> Fold:
     if fold.lowest > fold.highest:
         raise ValueError("a fold's range ends before it begins")
     if not fold.scores or min(fold.scores) < 0:
-        raise ValueError("a fold has no score, or a negative one")
+        raise ValueError("a fold has no score, or a negative score")
     # Written this way, NaN after an overflow fails too, because every comparison with it is false.
     if not all(0 < error < math.inf for error in fold.expected_errors):
-        raise ValueError("a fold expects no error somewhere, or less than none, or one without end")
+        raise ValueError("an expected error of a fold is not positive and finite")
     return fold
