@@ -56,8 +56,8 @@ class ExplanationResponse(BaseModel):
     )
     standard_errors: Contributions | None = Field(  # type: ignore[valid-type]
         default=None,
-        description="The standard error of each contribution where they are estimated, which they are for more than "
-        f"{MAX_EXACT_FEATURES} features; absent where they are exact",
+        description="The standard error of each contribution, if contributions are estimated: with more than "
+        f"{MAX_EXACT_FEATURES} features; absent if they are exact",
     )
     model_version: str = Field(description="The version of the model")
     request_id: UUID = Field(description="The id of this request; it has no record")

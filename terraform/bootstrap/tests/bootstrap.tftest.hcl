@@ -1,4 +1,4 @@
-# Plans alone: prevent_destroy would keep an applied test from clearing up.
+# Only plans: prevent_destroy would prevent the cleanup after an apply.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -38,12 +38,12 @@ run "states_and_images" {
       Resource  = ["arn:aws:s3:::sample-states", "arn:aws:s3:::sample-states/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
-    error_message = "Everything without TLS must be refused, and nothing be allowed by the bucket."
+    error_message = "The bucket policy must refuse requests without TLS, and allow nothing."
   }
 
   assert {
     condition     = aws_s3_bucket.state.force_destroy != true
-    error_message = "States must not be destroyed with their bucket."
+    error_message = "The bucket with the states must not be destroyed."
   }
 
   assert {
@@ -51,7 +51,7 @@ run "states_and_images" {
       aws_ecr_repository.this.image_tag_mutability == "IMMUTABLE"
       && one(aws_ecr_repository.this.image_scanning_configuration).scan_on_push
     )
-    error_message = "Tags must not move, and every image be scanned."
+    error_message = "Tags must be immutable, and every image must be scanned."
   }
 
   assert {
@@ -62,7 +62,7 @@ run "states_and_images" {
       ["untagged", "sinceImagePushed", 14, "expire"],
       ["any", "imageCountMoreThan", 100, "expire"],
     ]
-    error_message = "Images without a tag must go after 14 days, and others beyond the newest hundred."
+    error_message = "Untagged images must expire after 14 days, others when there are more than a hundred."
   }
 
   assert {
@@ -76,17 +76,17 @@ run "states_and_images" {
         ArnLike      = { "aws:SourceArn" = "arn:aws:lambda:eu-west-1:123456789012:function:${local.prefix}-*" }
       }
     }]
-    error_message = "Lambda may pull for the project's functions, and nobody else may do anything."
+    error_message = "The repository policy must allow only pulls by Lambda for the project's functions."
   }
 
   assert {
     condition     = output.state_bucket_name == "${local.prefix}-states-123456789012"
-    error_message = "The bucket must be named."
+    error_message = "The output must name the bucket."
   }
 
   assert {
     condition     = keys(output.deploy_role_arns) == ["dev", "staging"]
-    error_message = "Each environment must have its role."
+    error_message = "The output must have a role for each environment."
   }
 }
 

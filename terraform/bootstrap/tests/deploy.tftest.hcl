@@ -1,4 +1,4 @@
-# Who may deploy, and what that allows. Plans alone, as in bootstrap.tftest.hcl.
+# The roles for deployments and their permissions. Only plans, as in bootstrap.tftest.hcl.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -21,7 +21,7 @@ run "each_environment_has_its_role" {
         }
       }]
     }
-    error_message = "A role must be for the repository's jobs in the environment of its name."
+    error_message = "A role must trust only the repository's jobs in the environment of its name."
   }
 
   assert {
@@ -49,7 +49,7 @@ run "each_environment_has_its_role" {
       PassRoles          = ["arn:aws:iam::123456789012:role/${local.prefix}-dev-*"]
       ServiceLinkedRoles = ["arn:aws:iam::123456789012:role/aws-service-role/*"]
     }
-    error_message = "The statements must reach the environment's own state, image and roles."
+    error_message = "The statements must allow the environment's state, image and roles."
   }
 
   assert {
@@ -59,7 +59,7 @@ run "each_environment_has_its_role" {
         if statement.Sid == "Named"
       ]) : strcontains(resource, "${local.prefix}-dev") || can(regex(":(db-proxy|target-group|og:default|event-source-mapping):\\*$", resource))
     ])
-    error_message = "What has a name must have the environment's; only the proxy, the default option groups and event source mappings have none."
+    error_message = "Statements must be limited to names of the environment, except for the proxy, default option groups and event source mappings."
   }
 
   assert {
@@ -71,15 +71,15 @@ run "each_environment_has_its_role" {
     error_message = "No statement may allow everything, all of IAM, or another role."
   }
 
-  # No role may change itself or another environment's: their names begin otherwise.
+  # No role may change itself or the role of another environment, because their names begin differently.
   assert {
     condition     = alltrue([for role in aws_iam_role.deploy : startswith(role.name, "deploy-${local.prefix}-")])
-    error_message = "The roles' own names must lie outside of what they may change."
+    error_message = "The permissions of the roles must not cover the names of the roles."
   }
 
   assert {
     condition     = alltrue([for policy in aws_iam_role_policy.deploy : length(policy.policy) <= 10240])
-    error_message = "IAM takes at most 10,240 characters of a role's own policies."
+    error_message = "IAM allows at most 10,240 characters of inline policies in a role."
   }
 }
 
@@ -100,6 +100,6 @@ run "the_accounts_own_provider_can_be_used" {
       for role in aws_iam_role.deploy :
       jsondecode(role.assume_role_policy).Statement[0].Principal.Federated == var.github_oidc_provider_arn
     ])
-    error_message = "The roles must trust the provider that is there."
+    error_message = "The roles must trust the existing provider."
   }
 }

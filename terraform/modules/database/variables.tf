@@ -52,7 +52,7 @@ variable "instance_class" {
 }
 
 variable "engine_version" {
-  description = "Major version of PostgreSQL, which RDS keeps at its newest minor version, or the full version to begin with."
+  description = "Major version of PostgreSQL (RDS keeps its newest minor version), or the full version to start with."
   type        = string
   default     = "17"
 
@@ -131,7 +131,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "Key for storage, secrets, Performance Insights and logs, whose policy must let CloudWatch Logs use it; null for the keys that AWS manages."
+  description = "Key for storage, secrets, Performance Insights and logs. Its policy must allow CloudWatch Logs to use it. Null for the keys that AWS manages."
   type        = string
   default     = null
 

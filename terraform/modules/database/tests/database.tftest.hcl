@@ -1,5 +1,5 @@
 # No mock_provider: Terraform mocks no ephemeral resources. The real provider plans without AWS, because nothing here
-# exists yet and what AWS would answer is given below.
+# exists yet, and the responses of AWS are given below.
 provider "aws" {
   region                      = "eu-west-1"
   access_key                  = "none"
@@ -52,7 +52,7 @@ run "protected" {
       && aws_db_instance.this.vpc_security_group_ids == toset(["sg-database"])
       && aws_db_subnet_group.this.subnet_ids == toset(["subnet-1", "subnet-2"])
     )
-    error_message = "The instance must be encrypted, private, with IAM tokens and a master password of RDS's own."
+    error_message = "The instance must be encrypted and private, with IAM tokens and a master password managed by RDS."
   }
 
   assert {
@@ -70,7 +70,7 @@ run "protected" {
       && !aws_db_instance.this.delete_automated_backups
       && !aws_db_instance.this.apply_immediately
     )
-    error_message = "Protection, standby, backups and the last snapshot must be as asked for."
+    error_message = "Protection, standby, backups and the final snapshot must follow the variables."
   }
 
   assert {
@@ -105,7 +105,7 @@ run "protected" {
       "/aws/rds/instance/sample-dev/upgrade"    = 30
       "/aws/rds/proxy/sample-dev"               = 30
     }
-    error_message = "Every log must have its group, which ends some day."
+    error_message = "Every log must have a group with a retention."
   }
 
   assert {
@@ -115,7 +115,7 @@ run "protected" {
 
   assert {
     condition     = !aws_db_proxy.this.debug_logging
-    error_message = "The proxy must not log statements unless asked to."
+    error_message = "By default, the proxy must not log statements."
   }
 
   assert {
@@ -169,7 +169,7 @@ run "protected" {
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
     ])
-    error_message = "Each of the three must come by IAM token and with a secret of its own, and nobody else at all."
+    error_message = "The proxy must accept exactly three users, each with an IAM token and a separate secret."
   }
 
   assert {
@@ -191,7 +191,7 @@ run "protected" {
       for statement in jsondecode(aws_iam_role.proxy.assume_role_policy).Statement :
       [statement.Effect, statement.Principal, statement.Action]
     ] == [["Allow", { Service = "rds.amazonaws.com" }, "sts:AssumeRole"]]
-    error_message = "Only RDS may take the proxy's role."
+    error_message = "Only RDS may assume the proxy's role."
   }
 
   assert {
@@ -200,7 +200,7 @@ run "protected" {
       && one(aws_db_proxy_default_target_group.this.connection_pool_config).connection_borrow_timeout == 5
       && aws_db_proxy_target.this.db_instance_identifier == "sample-dev"
     )
-    error_message = "The pool must leave connections to people, and not make a request wait in vain."
+    error_message = "The proxy must leave connections for administrators, and must not make requests wait too long."
   }
 }
 
@@ -221,7 +221,7 @@ run "choices" {
       && aws_db_instance.this.final_snapshot_identifier == null
       && aws_db_instance.this.delete_automated_backups
     )
-    error_message = "Where nothing is to be kept, nothing must stay."
+    error_message = "With skip_final_snapshot, no snapshot and no backup may remain."
   }
 
   assert {
@@ -229,7 +229,7 @@ run "choices" {
       api    = 7
       replay = 7
     }
-    error_message = "Both secrets must be written anew with the version."
+    error_message = "A new version must replace both secrets."
   }
 
   assert {
@@ -254,7 +254,7 @@ run "choices" {
       Resource  = [var.kms_key_arn]
       Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.eu-west-1.amazonaws.com" } }
     }
-    error_message = "The proxy may use the key for secrets alone."
+    error_message = "The proxy may use the key only for secrets."
   }
 }
 

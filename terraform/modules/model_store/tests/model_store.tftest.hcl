@@ -49,12 +49,12 @@ run "bucket" {
       Resource  = ["arn:aws:s3:::sample-dev-models", "arn:aws:s3:::sample-dev-models/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
-    error_message = "Everything without TLS must be refused, and nothing be allowed by the bucket."
+    error_message = "The bucket policy must refuse requests without TLS, and allow nothing."
   }
 
   assert {
     condition     = !aws_s3_bucket.this.force_destroy
-    error_message = "A bucket with models must not be destroyed unless asked for."
+    error_message = "By default, a bucket with models must not be destroyed."
   }
 
   assert {
@@ -68,7 +68,7 @@ run "bucket" {
       old-versions       = ["Enabled", [30], []]
       incomplete-uploads = ["Enabled", [], [7]]
     }
-    error_message = "Old versions must go after their days, and incomplete uploads after seven."
+    error_message = "Old versions must expire after the given days, and incomplete uploads after seven."
   }
 
   assert {
@@ -94,7 +94,7 @@ run "can_be_thrown_away" {
 
   assert {
     condition     = aws_s3_bucket.this.force_destroy
-    error_message = "The bucket must go with its models where that was asked for."
+    error_message = "With force_destroy, the bucket must be destroyed with its models."
   }
 }
 

@@ -24,17 +24,17 @@ run "network" {
     condition = [for zone in var.availability_zones : aws_subnet.private[zone].cidr_block] == [
       "10.20.0.0/22", "10.20.4.0/22",
     ]
-    error_message = "Each zone must get its quarter of the VPC."
+    error_message = "Each zone must get a quarter of the VPC."
   }
 
   assert {
     condition     = output.private_subnet_ids == [for zone in var.availability_zones : aws_subnet.private[zone].id]
-    error_message = "The subnets must be given out in the order of the zones."
+    error_message = "The output must list the subnets in the order of the zones."
   }
 
   assert {
     condition     = alltrue([for subnet in aws_subnet.private : !subnet.map_public_ip_on_launch])
-    error_message = "No subnet may give out public addresses."
+    error_message = "No subnet may assign public addresses."
   }
 
   assert {
@@ -56,7 +56,7 @@ run "network" {
       "${output.function_security_group_id} ${aws_security_group.this["endpoints"].id} tcp 443 443",
       "${output.proxy_security_group_id} ${output.database_security_group_id} tcp 5432 5432",
     ])
-    error_message = "The rules for what may leave must be exactly these three; database and endpoints have none."
+    error_message = "There must be exactly these three egress rules. The database and the endpoints have none."
   }
 
   assert {
@@ -69,7 +69,7 @@ run "network" {
         rule.security_group_id, rule.referenced_security_group_id, rule.ip_protocol, rule.from_port, rule.to_port
       ]
     }
-    error_message = "Each rule for what may leave must have its counterpart at the other end, and no other may exist."
+    error_message = "Each egress rule must have one ingress rule at the other end. No other ingress rule may exist."
   }
 
   assert {
@@ -88,14 +88,14 @@ run "network" {
       && aws_vpc_security_group_egress_rule.functions_to_s3.from_port == 443
       && aws_vpc_security_group_egress_rule.functions_to_s3.to_port == 443
     )
-    error_message = "The functions reach S3's prefix list on port 443."
+    error_message = "The functions must be able to reach S3's prefix list on port 443."
   }
 
   assert {
     condition = length(distinct([
       output.function_security_group_id, output.proxy_security_group_id, output.database_security_group_id, aws_security_group.this["endpoints"].id,
     ])) == 4
-    error_message = "The four groups must be four."
+    error_message = "The four security groups must be different."
   }
 
   assert {
@@ -104,7 +104,7 @@ run "network" {
       && length(aws_default_security_group.this.ingress) == 0
       && length(aws_default_security_group.this.egress) == 0
     )
-    error_message = "The default security group must let nothing in or out."
+    error_message = "The default security group must allow no traffic."
   }
 
   assert {
@@ -123,7 +123,7 @@ run "network" {
       endpoint.security_group_ids == toset([aws_security_group.this["endpoints"].id])
       && endpoint.subnet_ids == toset(output.private_subnet_ids)
     ])
-    error_message = "Interface endpoints must stand in both subnets, in their own group."
+    error_message = "Interface endpoints must be in both subnets and in their security group."
   }
 
   assert {
@@ -143,7 +143,7 @@ run "network" {
         { StringEquals = { "aws:PrincipalAccount" = "123456789012", "aws:ResourceAccount" = "123456789012" } },
       ]]
     ])
-    error_message = "Endpoints must serve this account's principals and resources alone."
+    error_message = "Endpoints must serve only principals and resources of this account."
   }
 }
 

@@ -53,12 +53,12 @@ run "alarms" {
       errors-replay        = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
       errors-migrate       = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
     }
-    error_message = "The alarms are others."
+    error_message = "The set of alarms must be exactly this one."
   }
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn]) && alarm.treat_missing_data == "notBreaching"])
-    error_message = "Every alarm must be told to the topic, when it begins and when it is over."
+    error_message = "Every alarm must notify the topic when it starts and when it ends."
   }
 
   assert {
@@ -71,12 +71,12 @@ run "alarms" {
       errors   = "AWS/ApiGateway 5xx Sum 300 api1 $default"
       requests = "AWS/ApiGateway Count Sum 300 api1 $default"
     } && [for query in aws_cloudwatch_metric_alarm.this["gateway-5xx"].metric_query : query.expression if query.return_data == true] == ["FILL(errors, 0) / requests"]
-    error_message = "The share of 5xx must be of the requests of the stage."
+    error_message = "The share of 5xx must relate to the requests of the stage."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["gateway-5xx"].threshold == 0.01 && aws_cloudwatch_metric_alarm.this["gateway-5xx"].comparison_operator == "GreaterThanThreshold" && aws_cloudwatch_metric_alarm.this["gateway-5xx"].evaluation_periods == 1
-    error_message = "One request of a hundred is the most."
+    error_message = "The default limit must be 1 % of the requests."
   }
 
   assert {
@@ -94,17 +94,17 @@ run "alarms" {
       database-cpu     = tomap({ DBInstanceIdentifier = "sample-test-database" })
       throttles-replay = tomap({ FunctionName = "sample-test-replay" })
     }
-    error_message = "An alarm looks at another thing."
+    error_message = "Each alarm must watch this metric."
   }
 
   assert {
     condition     = aws_sns_topic.alarms.kms_master_key_id == aws_kms_key.alarms.arn && aws_kms_key.alarms.enable_key_rotation && length(aws_sns_topic_subscription.email) == 0
-    error_message = "The topic must be encrypted with a key that rotates, and mails nobody who was not named."
+    error_message = "The topic must be encrypted with a rotating key, and have no subscriber by default."
   }
 
   assert {
     condition     = [for statement in jsondecode(aws_kms_key.alarms.policy).Statement : [statement.Principal, statement.Action]] == [[{ AWS = "arn:aws:iam::123456789012:root" }, "kms:*"], [{ Service = "cloudwatch.amazonaws.com" }, ["kms:Decrypt", "kms:GenerateDataKey*"]]]
-    error_message = "CloudWatch must be able to use the key, and nobody else outside the account."
+    error_message = "Outside the account, only CloudWatch may use the key."
   }
 
   assert {
@@ -112,7 +112,7 @@ run "alarms" {
       ["Allow", { Service = "cloudwatch.amazonaws.com" }, "sns:Publish", aws_sns_topic.alarms.arn, { ArnLike = { "aws:SourceArn" = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:sample-test-*" }, StringEquals = { "aws:SourceAccount" = "123456789012" } }],
       ["Deny", "*", "sns:Publish", aws_sns_topic.alarms.arn, { Bool = { "aws:SecureTransport" = "false" } }],
     ]
-    error_message = "Only the alarms of this environment may publish, and nothing without TLS."
+    error_message = "Only alarms of this environment may publish, and only with TLS."
   }
 
   assert {
@@ -133,12 +133,12 @@ run "alarms" {
       "log 0 42 Initialisation of the api",
       "log 12 42 Model versions that environments loaded",
     ]
-    error_message = "The dashboard has other widgets, or at other places."
+    error_message = "The dashboard must have exactly these widgets at these places."
   }
 
   assert {
     condition     = jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[1].properties.metrics[0] == ["AWS/ApiGateway", "Latency", "ApiId", "api1", "Stage", "$default", { stat = "p50", label = "gateway p50" }] && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[1].properties.metrics) == 6
-    error_message = "Latency must be there by percentiles, of the gateway and of the service."
+    error_message = "The dashboard must show percentiles of the latency of the gateway and the service."
   }
 
   assert {
@@ -155,12 +155,12 @@ run "mail_and_thresholds" {
 
   assert {
     condition     = aws_sns_topic_subscription.email[0].endpoint == "on-call@example.org" && aws_sns_topic_subscription.email[0].protocol == "email"
-    error_message = "The address must be told."
+    error_message = "The topic must have the address as a subscriber."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["latency"].threshold == 1500 && aws_cloudwatch_metric_alarm.this["queue-age"].threshold == 900
-    error_message = "A threshold that is given counts, the others keep their defaults."
+    error_message = "A given threshold must apply, and the others must keep their defaults."
   }
 }
 

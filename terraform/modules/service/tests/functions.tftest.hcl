@@ -9,17 +9,17 @@ run "functions" {
       migrate = ["sample-test-migrate", 900, 1, "lambda_app.handler.migrate"]
       replay  = ["sample-test-replay", 60, 2, "lambda_app.handler.replay"]
     }
-    error_message = "Names, timeouts, reserved concurrency or commands of the functions are others."
+    error_message = "Names, timeouts, reserved concurrency and commands of the functions must be these."
   }
 
   assert {
     condition     = alltrue([for function in aws_lambda_function.this : function.package_type == "Image" && function.publish && function.image_uri == var.image_uri && function.logging_config[0].log_format == "Text" && function.tracing_config[0].mode == "PassThrough"])
-    error_message = "Every function must be the image, published, with logs as text and without tracing."
+    error_message = "Every function must use the image, be published, log as text, and have no tracing."
   }
 
   assert {
     condition     = { for key, function in aws_lambda_function.this : key => function.vpc_config[0].security_group_ids } == { for key in ["api", "migrate", "replay"] : key => toset(["sg-function"]) }
-    error_message = "A function is in the wrong security group."
+    error_message = "Every function must be in the functions' security group."
   }
 
   assert {
@@ -29,12 +29,12 @@ run "functions" {
 
   assert {
     condition     = { for key, group in aws_cloudwatch_log_group.function : key => [group.name, group.retention_in_days] } == { for key in ["api", "migrate", "replay"] : key => ["/aws/lambda/sample-test-${key}", 90] }
-    error_message = "Each function has a log group with a retention."
+    error_message = "Each function must have a log group with a retention."
   }
 
   assert {
     condition     = length(aws_lambda_provisioned_concurrency_config.api) == 0 && length(aws_cloudwatch_event_rule.keep_warm) == 0
-    error_message = "Nothing is kept warm unless it is asked for."
+    error_message = "By default, nothing may be kept warm."
   }
 
   assert {
@@ -54,12 +54,12 @@ run "functions" {
       METRICS_NAMESPACE     = "SampleService"
       LOG_LEVEL             = "INFO"
     })
-    error_message = "The api's environment is another."
+    error_message = "The environment variables of api must be exactly these."
   }
 
   assert {
     condition     = aws_lambda_function.this["replay"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, { DATABASE_USER = "sample_replay" }))
-    error_message = "replay differs from api in its database role alone."
+    error_message = "replay must differ from api only in its database role."
   }
 
   assert {
@@ -67,7 +67,7 @@ run "functions" {
       DATABASE_USER    = "sample_owner"
       ROLE_SECRET_ARNS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay"
     }))
-    error_message = "migrate differs from api in two things: it is the master user, and knows where the roles' passwords are."
+    error_message = "migrate must differ from api in two things: the master user, and the ARNs of the roles' secrets."
   }
 }
 
@@ -81,12 +81,12 @@ run "choices" {
 
   assert {
     condition     = [for config in aws_lambda_provisioned_concurrency_config.api : [config.qualifier, config.provisioned_concurrent_executions]] == [["live", 2]]
-    error_message = "The alias must have the provisioned concurrency that was asked for."
+    error_message = "The alias must have the given provisioned concurrency."
   }
 
   assert {
     condition     = aws_cloudwatch_event_rule.keep_warm[0].schedule_expression == "rate(5 minutes)" && aws_cloudwatch_event_target.keep_warm[0].arn == aws_lambda_alias.live["api"].arn && jsondecode(aws_cloudwatch_event_target.keep_warm[0].input).rawPath == "/health/live"
-    error_message = "The schedule must ask the live alias for /health/live."
+    error_message = "The schedule must send GET /health/live to the alias live."
   }
 
   assert {
@@ -101,7 +101,7 @@ run "choices" {
 
   assert {
     condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables["PAGES"] == "off"])
-    error_message = "PAGES must be what was asked for."
+    error_message = "PAGES must follow the variable."
   }
 }
 

@@ -15,7 +15,7 @@ run "queues" {
 
   assert {
     condition     = jsondecode(aws_sqs_queue.records.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead_letters.arn, maxReceiveCount = 1000 }
-    error_message = "A message may be received 1000 times before it moves."
+    error_message = "A message must move to the dead-letter queue after 1000 receives."
   }
 
   assert {
@@ -25,22 +25,22 @@ run "queues" {
 
   assert {
     condition     = { for key, policy in aws_sqs_queue_policy.tls_only : key => [for statement in jsondecode(policy.policy).Statement : [statement.Effect, statement.Principal, statement.Action, statement.Resource, statement.Condition]] } == { for key, queue in { records = aws_sqs_queue.records, dead_letters = aws_sqs_queue.dead_letters } : key => [["Deny", "*", "sqs:*", queue.arn, { Bool = { "aws:SecureTransport" = "false" } }]] }
-    error_message = "Both queues must refuse everything without TLS, and allow nothing to anybody else."
+    error_message = "The policies of both queues must refuse requests without TLS, and allow nothing."
   }
 
   assert {
     condition     = aws_lambda_event_source_mapping.replay.event_source_arn == aws_sqs_queue.records.arn && aws_lambda_event_source_mapping.replay.function_name == aws_lambda_alias.live["replay"].arn && aws_lambda_event_source_mapping.replay.batch_size == 10 && aws_lambda_event_source_mapping.replay.function_response_types == toset(["ReportBatchItemFailures"]) && aws_lambda_event_source_mapping.replay.scaling_config[0].maximum_concurrency == 2
-    error_message = "The live replay must get batches of ten, two at once, and answer for each message."
+    error_message = "The alias live of replay must get batches of ten, two at once, and report failures for each message."
   }
 
   assert {
     condition     = aws_apigatewayv2_route.default.route_key == "$default" && aws_apigatewayv2_route.default.authorization_type == "AWS_IAM" && aws_apigatewayv2_route.default.authorizer_id == null && length(aws_apigatewayv2_authorizer.jwt) == 0
-    error_message = "Without jwt callers must sign with IAM."
+    error_message = "Without jwt, callers must sign with IAM."
   }
 
   assert {
     condition     = aws_apigatewayv2_integration.this.integration_uri == aws_lambda_alias.live["api"].invoke_arn && aws_apigatewayv2_integration.this.payload_format_version == "2.0" && aws_apigatewayv2_integration.this.timeout_milliseconds == 30000
-    error_message = "The API must invoke the live alias by payload 2.0, and wait longer than the function runs."
+    error_message = "The API must invoke the alias live with payload format 2.0, and wait longer than the function's timeout."
   }
 
   assert {
@@ -50,17 +50,17 @@ run "queues" {
 
   assert {
     condition     = aws_apigatewayv2_stage.default.default_route_settings[0].throttling_rate_limit == 50 && aws_apigatewayv2_stage.default.default_route_settings[0].throttling_burst_limit == 100
-    error_message = "The stage must throttle as asked."
+    error_message = "The stage must have the given throttle."
   }
 
   assert {
     condition     = toset(values(jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format))) == toset(["$context.requestId", "$context.requestTime", "$context.identity.sourceIp", "$context.httpMethod", "$context.path", "$context.status", "$context.responseLength", "$context.responseLatency", "$context.integrationLatency", "$context.integrationStatus", "$context.integrationErrorMessage", "$context.error.message", "$context.authorizer.error"]) && aws_apigatewayv2_stage.default.access_log_settings[0].destination_arn == aws_cloudwatch_log_group.access.arn
-    error_message = "The access log holds these fields and no others."
+    error_message = "The access log must have exactly these fields."
   }
 
   assert {
     condition     = !aws_apigatewayv2_api.this.disable_execute_api_endpoint && output.api_url == "https://api1.execute-api.eu-west-1.amazonaws.com" && output.custom_domain_target == null
-    error_message = "Without a domain of its own the API must answer at API Gateway's name."
+    error_message = "Without a custom domain, the API must use API Gateway's host name."
   }
 }
 
@@ -72,16 +72,16 @@ run "jwt_callers_and_custom_domain" {
 
   assert {
     condition     = aws_apigatewayv2_route.default.authorization_type == "JWT" && aws_apigatewayv2_route.default.authorizer_id == aws_apigatewayv2_authorizer.jwt[0].id
-    error_message = "The route must ask the authorizer."
+    error_message = "The route must use the authorizer."
   }
 
   assert {
     condition     = aws_apigatewayv2_authorizer.jwt[0].jwt_configuration[0].issuer == "https://issuer.example" && aws_apigatewayv2_authorizer.jwt[0].jwt_configuration[0].audience == toset(["sample"])
-    error_message = "The authorizer must take this issuer's tokens for this audience alone."
+    error_message = "The authorizer must accept only this issuer's tokens for this audience."
   }
 
   assert {
     condition     = aws_apigatewayv2_api.this.disable_execute_api_endpoint && output.api_url == "https://api.example.org" && aws_apigatewayv2_domain_name.this[0].domain_name_configuration[0].security_policy == "TLS_1_2" && aws_apigatewayv2_api_mapping.this[0].stage == aws_apigatewayv2_stage.default.id
-    error_message = "The domain must be the only way in."
+    error_message = "The API must be reachable only through the domain."
   }
 }

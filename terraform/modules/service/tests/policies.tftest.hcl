@@ -12,17 +12,17 @@ run "policies" {
       ["AttachToNetwork", "Allow", local.network_actions, ["*"]],
       ["KeepNetworkFromCode", "Deny", local.network_actions, ["*"]],
     ]
-    error_message = "The api's rights are others."
+    error_message = "The permissions of api must be exactly these."
   }
 
   assert {
     condition     = jsondecode(aws_iam_role.function["api"].assume_role_policy).Statement == [{ Effect = "Allow", Action = ["sts:AssumeRole"], Principal = { Service = "lambda.amazonaws.com" } }]
-    error_message = "Only Lambda may take the role."
+    error_message = "Only Lambda may assume the role."
   }
 
   assert {
     condition     = length(aws_iam_role.function) == 3 && { for key, policy in aws_iam_role_policy.function : key => policy.role } == { for key, role in aws_iam_role.function : key => role.id }
-    error_message = "Each function has a role of its own, with its own policy."
+    error_message = "Each function must have a separate role and policy."
   }
 
   assert {
@@ -31,7 +31,7 @@ run "policies" {
       [["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], ["arn:aws:sqs:eu-west-1:123456789012:sample-test-records"]],
       [["sqs:SendMessage"], ["arn:aws:sqs:eu-west-1:123456789012:sample-test-dead-letters"]],
     ]
-    error_message = "replay's own rights are others."
+    error_message = "The additional permissions of replay must be exactly these."
   }
 
   assert {
@@ -42,22 +42,22 @@ run "policies" {
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay",
       ]],
     ]
-    error_message = "migrate's own rights are others."
+    error_message = "The additional permissions of migrate must be exactly these."
   }
 
   assert {
     condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Sid] } == { api = ["ReadModels", "ConnectToDatabase", "QueueRecords", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"], replay = ["ConnectToDatabase", "TakeRecords", "DeadLetterMessages", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"], migrate = ["ConnectToDatabase", "ReadPasswords", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"] }
-    error_message = "A function has more or fewer statements."
+    error_message = "Each function must have this number of statements."
   }
 
   assert {
     condition     = local.network_actions == ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"]
-    error_message = "The network's actions are others."
+    error_message = "The network actions must be exactly these."
   }
 
   assert {
     condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Condition if statement.Sid == "KeepNetworkFromCode"] } == { for key in ["api", "replay", "migrate"] : key => [{ ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:sample-test-${key}"] } }] }
-    error_message = "The Deny must bind the code of its own function, and not Lambda itself."
+    error_message = "The Deny must apply to the code of the function, but not to Lambda itself."
   }
 }
 
@@ -68,6 +68,6 @@ run "tracing" {
 
   assert {
     condition     = alltrue([for policy in aws_iam_role_policy.function : toset(flatten([for statement in jsondecode(policy.policy).Statement : statement.Action if startswith(statement.Sid, "Trace")])) == toset(["xray:PutTelemetryRecords", "xray:PutTraceSegments"])])
-    error_message = "A traced function must be able to write traces, and no more."
+    error_message = "A traced function must get only the permission to write traces."
   }
 }
