@@ -1,4 +1,4 @@
-"""The command line as a person meets it: what it prints, where, and with which exit code."""
+"""The command line: its output and exit codes."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from local.aws_services import AwsServices
 from tests.bundles import copy_bundle
 from training.__main__ import app
 from training.export import write_serving_artifacts
-from training.fit import Ensemble
+from training.fit import Curves, Ensemble
 from training.validate import build_ridge
 
 PROJECT = Path(__file__).parents[2]
@@ -61,7 +61,9 @@ def test_help_names_the_commands_without_loading_tensorflow() -> None:
     assert answer.stderr == ""
 
 
-def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(quick_ensemble: Ensemble, tmp_path: Path) -> None:
+def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(
+    quick: tuple[Ensemble, Curves], tmp_path: Path
+) -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "training", "train", "--seed=1", "--epochs=2", f"--output={tmp_path / 'models'}"],
         cwd=PROJECT,
@@ -86,7 +88,7 @@ def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(quick_ense
     directory = Path(trained.removeprefix("Trained "))
     assert directory.parent == tmp_path / "models"
 
-    write_serving_artifacts(tmp_path, quick_ensemble)
+    write_serving_artifacts(tmp_path, quick[0])
     for name in ("model.tflite", "scaler.json", "interval.json"):
         assert (directory / name).read_bytes() == (tmp_path / name).read_bytes()
 
