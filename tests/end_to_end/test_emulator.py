@@ -10,15 +10,12 @@ from uuid import UUID
 import pytest
 
 from local.emulator import Emulator
-from local.poller import Polled, poll_once
 from tests.bundles import copy_bundle
 from tests.events import NAMES, check_answer, load_event
-from tests.queues import QueuePair, count_messages
 from training.registry import promote_version, publish_bundle, rollback_version
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_sqs import SQSClient
 
 Query = Callable[..., list[Any]]
 
@@ -47,15 +44,6 @@ def test_cold_start_loads_the_model_once_and_warm_calls_store_their_rows(
     rows = query("SELECT request_id, prediction FROM predictions WHERE request_id = ANY(:ids)", ids=ids)
     assert {row[0]: row[1] for row in rows} == {UUID(body["request_id"]): body["prediction"] for body in bodies}
     assert len(rows) == 20
-
-
-def test_tensorflow_runtime_gives_the_same_answer(start_emulator: Callable[..., Emulator]) -> None:
-    ours, theirs = (
-        json.loads(start_emulator(MODEL_RUNTIME=runtime).invoke(load_event("predict"))["body"])
-        for runtime in ("litert", "tensorflow")
-    )
-    assert theirs["prediction"] == pytest.approx(ours["prediction"], abs=1e-3)
-    assert theirs["interval"] == pytest.approx(ours["interval"], abs=1e-3)
 
 
 def test_missing_bundle_does_not_stop_the_environment(start_emulator: Callable[..., Emulator]) -> None:
@@ -98,21 +86,6 @@ def test_wrong_settings_are_told_at_the_first_invocation(start_emulator: Callabl
     assert answer["errorType"] == "SettingsError"
     assert "MODEL_RUNTIME must be one of litert, tensorflow, not 'onnx'" in answer["errorMessage"]
     assert "DATABASE_PORT must be a whole number from 1 to 65535" in answer["errorMessage"]
-
-
-def test_record_goes_by_the_queue_while_the_database_is_away(
-    start_emulator: Callable[..., Emulator], own_queues: QueuePair, sqs: "SQSClient", query: Query
-) -> None:
-    # Nobody can listen there.
-    api = start_emulator(DATABASE_PORT="1", **own_queues.environment)
-    answer = api.invoke(load_event("predict"))
-    assert answer["statusCode"] == 200
-    body = json.loads(answer["body"])
-    replay = start_emulator("replay", **own_queues.environment)
-    assert poll_once(sqs, own_queues.url, lambda event, _: replay.invoke(event)) == Polled(1, 0)
-    rows = query("SELECT prediction FROM predictions WHERE request_id = :id", id=UUID(body["request_id"]))
-    assert rows == [[body["prediction"]]]
-    assert count_messages(sqs, own_queues.url) == count_messages(sqs, own_queues.dead_letter_url) == 0
 
 
 def test_sample_event_of_the_queue_is_stored(start_emulator: Callable[..., Emulator], query: Query) -> None:
