@@ -1,4 +1,4 @@
-"""The joint limit of a training: the quantile that it says, for this table and for tables that make trouble."""
+"""The joint limit of a training, for this table and for degenerate ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the registry tells of its versions: the list, a manifest, and the newest bundle on disk."""
+"""The list of versions, a version's manifest, and the newest bundle on disk."""
 
 import json
 from pathlib import Path
