@@ -19,8 +19,8 @@ NOT_SET = {
 # Lambda gives these to every function itself.
 OF_LAMBDA = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
 
-# The modules whose resources other tests read.
-RENDERED = {"observability", "service"}
+# The module whose resources other tests read.
+RENDERED = {"observability"}
 
 # A resource's values by its address.
 Resources = dict[str, dict[str, Any]]

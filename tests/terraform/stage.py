@@ -58,8 +58,8 @@ class Stage:
     wire: Callable[..., LambdaHandler]
     capsys: pytest.CaptureFixture[str]
 
-    def client(self, role: str, service: str, session: str | None = None) -> Any:
-        return self.account.client(role, service, session)
+    def client(self, role: str, service: str) -> Any:
+        return self.account.client(role, service)
 
     def start(self, function: str, **changed: str) -> LambdaHandler:
         """A new execution environment of the function, with the environment that Terraform gave it."""

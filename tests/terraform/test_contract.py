@@ -1,10 +1,9 @@
-"""Facts on which Terraform and the code must agree: environment variables, metrics, runbooks, the keep-warm request."""
+"""Facts on which Terraform and the code must agree: metrics, runbooks and the request that keeps functions warm."""
 
 import dataclasses
 import json
 import re
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,31 +15,21 @@ from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke
 from tests.terraform.program import SOURCES
 from tests.terraform.rendered import (
-    NOT_SET,
-    OF_LAMBDA,
-    Message,
     Resources,
     list_alarms,
     list_own_alarms,
-    read_resources,
 )
 
 ROOT = Path(__file__).parents[2]
 
 
-# Of a metric of the service: its name, and the names of its dimensions.
+# The name of a metric, and the names of its dimensions.
 Metric = tuple[str, frozenset[str]]
-
-
-@pytest.fixture(scope="session")
-def service(module_tests: dict[str, Future[list[Message]]]) -> Resources:
-    """The resources of the module service."""
-    return read_resources(module_tests["modules/service"].result(), "functions")
 
 
 @pytest.fixture
 def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
-    """Every metric that the code sends to CloudWatch."""
+    """Return every metric that the code sends to CloudWatch."""
     # Powertools keeps a logger, with its stream and level, for each service name of the process.
     telemetry = Telemetry(dataclasses.replace(settings, service_name=f"contract-{uuid4()}"), emit_emf=True)
 
@@ -71,26 +60,6 @@ def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metri
         for metric in directive["Metrics"]
         for dimensions in directive["Dimensions"]
     }
-
-
-@pytest.mark.parametrize("function", ["api", "replay", "migrate"])
-def test_each_function_gets_exactly_the_settings(service: Resources, function: str) -> None:
-    [environment] = service[f'aws_lambda_function.this["{function}"]']["environment"]
-    own = set() if function == "migrate" else {"ROLE_SECRET_ARNS"}
-    fields = {field.name.upper() for field in dataclasses.fields(Settings)}
-    assert set(environment["variables"]) == fields - NOT_SET - own
-    Settings.from_env({**environment["variables"], **OF_LAMBDA})
-
-
-@pytest.mark.parametrize("function", ["api", "replay", "migrate"])
-def test_each_command_is_a_function_of_the_handler(service: Resources, function: str) -> None:
-    import lambda_app.handler
-
-    [config] = service[f'aws_lambda_function.this["{function}"]']["image_config"]
-    [command] = config["command"]
-    module, _, name = command.rpartition(".")
-    assert module == lambda_app.handler.__name__
-    assert name in lambda_app.handler._BUILDERS
 
 
 def test_every_alarm_on_the_service_is_on_a_metric_that_it_emits(
@@ -124,7 +93,7 @@ def test_every_alarm_has_a_section_of_the_operations_manual(observability: Resou
     assert alarms
     for key, alarm in alarms.items():
         [name] = re.findall(r'Runbook: docs/operations\.md, "(.+)"\.$', alarm["alarm_description"])
-        # Whoever was called reads first that this is the place.
+        # The first line of the section names the alarm.
         assert f"`{key}`" in sections.get(name, ""), f"{key}: {name}"
 
 
