@@ -1,4 +1,4 @@
-"""The witness at SQS: it believes SQS's answers alone, and knows a message again."""
+"""The witness at SQS: it believes only SQS's answers, and recognises a message."""
 
 import contextlib
 import json
@@ -53,14 +53,11 @@ def test_what_sqs_accepted_is_known(witness: Witness) -> None:
     assert witness.report() == WitnessReport(SENT, frozenset({"m"}))
 
 
-def test_what_sqs_refused_did_not_happen(witness: Witness) -> None:
+def test_refused_requests_and_messages_without_records_are_told_apart(witness: Witness) -> None:
     note(witness, SEND, ERROR)
     note(witness, RECEIVE, DELIVERY)
     note(witness, DELETE, ERROR)
     assert witness.report() == WitnessReport()
-
-
-def test_a_message_without_records_is_known_as_well(witness: Witness) -> None:
     note(witness, write_request("SendMessage", MessageBody="not JSON"), write_answer(MessageId="m"))
     assert witness.report() == WitnessReport({"m": []})
 
@@ -85,7 +82,7 @@ def test_an_answer_is_heard_though_its_client_was_dropped(witness: Witness) -> N
 
 @contextlib.contextmanager
 def slow_sqs() -> Iterator[tuple[int, threading.Event, threading.Event]]:
-    """Its port; it tells when it was asked for something, and accepts it when it may."""
+    """Serve on a port; set the first event when asked, and answer once the second is set."""
     asked, may_answer = threading.Event(), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
 """The AWS that Terraform is applied to: moto's server, which remembers here what it otherwise forgets.
 
 Each change below gives back what was sent, as AWS does; without it a second plan would want to send it again, or a
-resource would be waited for in vain. That moto still has each gap is tested in test_emulated_aws.py.
+resource would be waited for in vain. After an upgrade of moto, try the tests without each change.
 """
 
 import contextlib

@@ -32,8 +32,10 @@ def refusal_of(call: Callable[[], object]) -> str:
 
 @dataclass
 class RoleCheck(TokenCheck):
-    """RDS Proxy's checks of a token: its signature, whether its role may be that user, and the user's password, which
-    the proxy reads with its own role."""
+    """Checks a token as RDS Proxy does: its signature, the role's right to be that user, and the user's password.
+
+    The proxy reads the password with its own role.
+    """
 
     account: Account = field(kw_only=True)
     role: str = field(kw_only=True)

@@ -1,4 +1,4 @@
-"""The alarms on AWS's metrics: fed as AWS documents the metric, each goes off when it should and not before."""
+"""The alarms on AWS's metrics: each goes off when it should and not before."""
 
 import copy
 import json
@@ -18,7 +18,9 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PERIOD_MINUTES = 5
 GIB = 1024**3
 
-# What a metric has in one minute.
+FUNCTIONS = ("api", "replay", "migrate")
+
+# The values of a metric in one minute.
 Minute = Sequence[float]
 
 
@@ -26,7 +28,7 @@ def repeat(minute: Minute, count: int = PERIOD_MINUTES) -> list[Minute]:
     return [minute] * count
 
 
-# By alarm: metrics by name, minute after minute up to now, with which it goes off, …
+# Metrics by name, minute after minute up to now, with which the alarm goes off.
 FIRING: dict[str, list[dict[str, list[Minute]]]] = {
     "gateway-5xx": [
         # Two of a hundred, whether or not API Gateway sends a zero for the requests that went well.
@@ -46,11 +48,11 @@ FIRING: dict[str, list[dict[str, list[Minute]]]] = {
     "database-cpu": [{"CPUUtilization": repeat([95], 15)}],
     "database-storage": [{"FreeStorageSpace": [[20 * GIB], [5 * GIB], [3.9 * GIB]]}],
     "database-connections": [{"DatabaseConnections": repeat([61], 10)}],
-    **{f"throttles-{name}": [{"Throttles": [[1]]}] for name in ("api", "replay", "migrate")},
-    **{f"errors-{name}": [{"Errors": [[0], [1], [0]]}] for name in ("api", "replay", "migrate")},
+    **{f"throttles-{name}": [{"Throttles": [[1]]}] for name in FUNCTIONS},
+    **{f"errors-{name}": [{"Errors": [[0], [1], [0]]}] for name in FUNCTIONS},
 }
 
-# … and with which it does not.
+# Metrics in the same form with which the alarm stays off.
 QUIET: dict[str, list[dict[str, list[Minute]]]] = {
     "gateway-5xx": [
         {},
@@ -70,8 +72,8 @@ QUIET: dict[str, list[dict[str, list[Minute]]]] = {
     "database-cpu": [{"CPUUtilization": [*repeat([95], 10), *repeat([20])]}],
     "database-storage": [{"FreeStorageSpace": repeat([4.1 * GIB])}],
     "database-connections": [{"DatabaseConnections": [*repeat([61]), *repeat([60])]}],
-    **{f"throttles-{name}": [{}, {"Throttles": repeat([0])}] for name in ("api", "replay", "migrate")},
-    **{f"errors-{name}": [{}, {"Errors": repeat([0] * 20)}] for name in ("api", "replay", "migrate")},
+    **{f"throttles-{name}": [{}] for name in FUNCTIONS},
+    **{f"errors-{name}": [{"Errors": repeat([0] * 20)}] for name in FUNCTIONS},
 }
 
 CASES = [
@@ -83,7 +85,7 @@ CASES = [
 
 
 def list_metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
-    """The metrics that an alarm reads."""
+    """Return the metrics that an alarm reads."""
     return [metric for query in alarm["metric_query"] for metric in query["metric"]] or [alarm]
 
 
@@ -92,7 +94,7 @@ def test_an_alarm_goes_off_in_its_situation(
     key: str, series: dict[str, list[Minute]], state: str, observability: Resources, aws: AwsServices
 ) -> None:
     alarm = copy.deepcopy(list_alarms(observability)[key])
-    # moto has the metrics of the other tests too.
+    # Dimensions of its own keep a test apart from the metrics of others.
     own = {name: f"{value}-{uuid4()}" for name, value in list_metrics(alarm)[0]["dimensions"].items()}
     for metric in list_metrics(alarm):
         metric["dimensions"] = own

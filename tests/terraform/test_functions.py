@@ -20,7 +20,6 @@ from local.ports import find_free_ports
 from tests.events import load_event
 from tests.queues import count_messages
 from tests.terraform.applied import Applied, list_resources
-from tests.terraform.rendered import NOT_SET, OF_LAMBDA
 from training.registry import promote_version, publish_bundle
 
 DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": f"{PREFIX}_owner"}
@@ -29,6 +28,20 @@ FUNCTIONS = tuple(DATABASE_USERS)
 DATABASE = ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_PASSWORD", "DATABASE_TLS")
 # Python does not start without these variables of the machine.
 MACHINE = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+
+# Without a password, connections use IAM tokens. AWS_ENDPOINT_URL is for servers other than AWS. Lambda sets the rest.
+NOT_SET = {
+    "DATABASE_PASSWORD",
+    "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+}
+
+# Lambda gives these to every function itself.
+OF_LAMBDA = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
 
 Start = Callable[..., Emulator]
 Query = Callable[..., list[Any]]
