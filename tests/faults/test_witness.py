@@ -1,17 +1,11 @@
 """The witness at SQS: it believes only SQS's answers, and recognises a message."""
 
-import contextlib
 import json
-import socket
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
 
 import pytest
 
-from local.ports import LOOPBACK
-from tests.faults.sqs_front import ANSWER, ERROR, SqsFront
+from tests.faults.sqs_front import ANSWER, ERROR
 from tests.faults.witness import Witness, WitnessReport
 
 RECORDS = [uuid4(), uuid4()]
@@ -66,39 +60,6 @@ def test_what_it_does_not_know_is_not_passed_over(witness: Witness) -> None:
     note(witness, write_request("GetQueueAttributes"), write_answer())
     with pytest.raises(NotImplementedError, match="what PurgeQueue does"):
         note(witness, write_request("PurgeQueue"), write_answer())
-
-
-def test_an_answer_is_heard_though_its_client_was_dropped(witness: Witness) -> None:
-    with slow_sqs() as (port, asked, may_answer), SqsFront(port, witness) as front:
-        client = socket.create_connection((LOOPBACK, front.port))
-        with client:
-            client.sendall(SEND.replace(b"Host: sqs", b"Content-Length: %d" % len(SEND.partition(b"\r\n\r\n")[2])))
-            assert asked.wait(10)
-            front.mode = "error"
-        may_answer.set()
-        front.settle()
-        assert witness.report() == WitnessReport(SENT)
-
-
-@contextlib.contextmanager
-def slow_sqs() -> Iterator[tuple[int, threading.Event, threading.Event]]:
-    """Serve on a port; set the first event when asked, and answer once the second is set."""
-    asked, may_answer = threading.Event(), threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.set()
-            may_answer.wait(10)
-            self.wfile.write(write_answer(MessageId="m"))
-
-    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port, asked, may_answer
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_a_message_that_comes_after_its_deletion_is_revived(witness: Witness) -> None:

@@ -13,6 +13,7 @@ import pytest
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke
+from tests.terraform.aws_metrics import DOCUMENTED
 from tests.terraform.program import SOURCES
 from tests.terraform.rendered import (
     Resources,
@@ -62,6 +63,12 @@ def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metri
     }
 
 
+def list_rows(observability: Resources) -> list[list[Any]]:
+    """Return the rows of the dashboard: the namespace, the name, name and value of each dimension, and options."""
+    body = json.loads(observability["aws_cloudwatch_dashboard.this"]["dashboard_body"])
+    return [row for widget in body["widgets"] for row in widget["properties"].get("metrics", [])]
+
+
 def test_every_alarm_on_the_service_is_on_a_metric_that_it_emits(
     observability: Resources, emitted: set[Metric]
 ) -> None:
@@ -75,15 +82,22 @@ def test_every_alarm_on_the_service_is_on_a_metric_that_it_emits(
 def test_the_dashboard_shows_every_metric_that_the_service_emits(
     observability: Resources, emitted: set[Metric]
 ) -> None:
-    body = json.loads(observability["aws_cloudwatch_dashboard.this"]["dashboard_body"])
-    rows = [row for widget in body["widgets"] for row in widget["properties"].get("metrics", [])]
-    # A row is the namespace, the name, name and value of each dimension, and options.
     shown = {
         (name, frozenset(dimensions[0:-1:2]))
-        for namespace, name, *dimensions in rows
+        for namespace, name, *dimensions in list_rows(observability)
         if not namespace.startswith("AWS/")
     }
     assert shown == emitted
+
+
+def test_alarms_and_dashboard_name_metrics_that_aws_documents(observability: Resources) -> None:
+    named = [(namespace, name, frozenset(rest[0:-1:2])) for namespace, name, *rest in list_rows(observability)]
+    for alarm in list_alarms(observability).values():
+        for metric in [metric for query in alarm["metric_query"] for metric in query["metric"]] or [alarm]:
+            named.append((metric["namespace"], metric["metric_name"], frozenset(metric["dimensions"])))
+    of_aws = [metric for metric in named if metric[0].startswith("AWS/")]
+    assert of_aws
+    assert [metric for metric in of_aws if metric[1] not in DOCUMENTED.get((metric[0], metric[2]), set())] == []
 
 
 def test_every_alarm_has_a_section_of_the_operations_manual(observability: Resources) -> None:

@@ -54,21 +54,3 @@ def test_every_secret_would_be_found(applied: Applied, secrets: list[str]) -> No
         vpc = list_resources(changed["values"])["module.environment.module.network.aws_vpc.this"]
         vpc["tags"]["Name"] = f"The secret is {secret}."
         assert secret in find_values(json.dumps(changed), secrets)
-
-
-@pytest.mark.parametrize(
-    ("address", "name"),
-    [
-        ("aws_db_instance.this", "password"),
-        ('aws_secretsmanager_secret_version.role["api"]', "secret_string_wo"),
-        ("aws_db_proxy.this", "auth_token"),
-    ],
-)
-@pytest.mark.parametrize(("document", "values"), [("plan", "planned_values"), ("state", "values")])
-def test_every_set_attribute_would_be_found(
-    applied: Applied, document: str, values: str, address: str, name: str
-) -> None:
-    changed = copy.deepcopy(getattr(applied, document))
-    list_resources(changed[values])[f"module.environment.module.database.{address}"][name] = "anything"
-    [found] = find_set_attributes(changed)
-    assert found.endswith(f".values.{name}")

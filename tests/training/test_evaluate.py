@@ -13,11 +13,10 @@ from rich.console import Console
 
 from tests.training.conftest import ignore
 from training import DEFAULT_EPOCHS, DEFAULT_SEED
-from training.baselines import BASELINES, SingleNetwork, build_gaussian_process, choose_baselines
+from training.baselines import BASELINES, build_gaussian_process, choose_baselines
 from training.data import Rows
 from training.evaluate import Comparison, Fold, compare_models, describe_comparison, draw_folds
 from training.fit import Schedule
-from training.progress import show_progress
 from training.report import draw_comparison, print_report, write_report
 from training.validate import build_ridge
 
@@ -108,11 +107,6 @@ def test_baseline_is_far_better_than_the_mean(rows: Rows, name: str) -> None:
     assert (errors**2).mean() < 0.75 * rows.targets[held_out].var()
 
 
-def test_all_nine_baselines_are_there() -> None:
-    assert len(BASELINES) == 9
-    assert BASELINES["single network"] is SingleNetwork
-
-
 def test_report_shows_every_model_best_first(tmp_path: Path) -> None:
     figures = describe_comparison(make_comparison(own=[1, 2, 3, 4, 5], other=[2, 2, 4, 6, 6]))
     write_report(tmp_path, figures)
@@ -135,14 +129,6 @@ def test_report_shows_every_model_best_first(tmp_path: Path) -> None:
     assert list(np.asarray(interval.get_xdata())) == [difference["lower"], difference["upper"]]
     assert list(np.asarray(mean.get_xdata())) == [difference["mean"]]
     assert list(np.asarray(zero.get_xdata())) == [0, 0]
-
-
-def test_progress_says_what_is_being_done_off_a_terminal() -> None:
-    output = io.StringIO()
-    with show_progress(Console(file=output), "Fitting ridge", "fold", 6) as report:
-        for step in range(1, 7):
-            report(step)
-    assert output.getvalue().splitlines() == [f"Fitting ridge: fold {step} of 6" for step in range(1, 7)]
 
 
 def test_baselines_that_cannot_cope_with_the_rows_are_left_out() -> None:

@@ -206,7 +206,14 @@ def test_promote_refuses_a_version_that_is_not_whole(client: "S3Client", bucket:
     assert "models/current.json" not in read_objects(client, bucket)
 
 
-def test_promote_refuses_a_manifest_of_another_version(client: "S3Client", bucket: str, bundle: Path) -> None:
+def test_promote_refuses_a_version_that_the_service_cannot_serve(
+    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
+) -> None:
+    files = json.loads((bundle / "manifest.json").read_bytes())["files"]
+    del files["interval.json"]
+    publish_bundle(client, bucket, copy_bundle(bundle, tmp_path, version="old", files=files))
+    with pytest.raises(RegistryError, match=r"version old has no interval\.json, which the service needs"):
+        promote_version(client, bucket, "old")
     client.upload_file(str(bundle / "manifest.json"), bucket, "models/v9/manifest.json")
     with pytest.raises(RegistryError, match=f"says it is version {bundle.name}"):
         promote_version(client, bucket, "v9")
@@ -218,16 +225,6 @@ def test_damaged_pointer_is_reported_and_kept(client: "S3Client", bucket: str, b
     with pytest.raises(RegistryError, match=r"the registry is damaged: .* is not JSON"):
         promote_version(client, bucket, bundle.name)
     assert read_objects(client, bucket)["models/current.json"] == b"nonsense"
-
-
-def test_promote_refuses_a_version_that_the_service_cannot_serve(
-    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
-) -> None:
-    files = json.loads((bundle / "manifest.json").read_bytes())["files"]
-    del files["interval.json"]
-    publish_bundle(client, bucket, copy_bundle(bundle, tmp_path, version="old", files=files))
-    with pytest.raises(RegistryError, match=r"version old has no interval\.json, which the service needs"):
-        promote_version(client, bucket, "old")
 
 
 def test_forced_manifest_is_the_one_that_the_pointer_vouches_for(
