@@ -88,7 +88,7 @@ class Clone:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServices]:
-    """An account of its own, as empty as AWS gives it."""
+    """Start an empty account."""
     [port] = find_free_ports(1)
     with AwsServices(tmp_path_factory.mktemp("cloud") / "aws.log", port) as cloud:
         yield cloud
@@ -96,7 +96,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServices]:
 
 @pytest.fixture
 def connect_service(cloud: AwsServices) -> Callable[[str], Any]:
-    """A client of a service of the account, whatever the environment says meanwhile."""
+    """Connect to a service of the account, whatever the environment variables are."""
 
     def connect(service: str) -> Any:
         session = boto3.Session(aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET, region_name=REGION)

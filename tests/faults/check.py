@@ -1,4 +1,4 @@
-"""The judgement: whether a 200 always means a record that is in the table, once."""
+"""The verdict: each 200 must mean exactly one record in the table."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,14 +37,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found; the promise holds if nothing is broken."""
+    """The findings. The promise holds if nothing is broken."""
 
     figures: str
     broken: list[str]
 
 
 class _Facts:
-    """The evidence, arranged for the questions below."""
+    """The evidence, indexed for the checks below."""
 
     def __init__(self, evidence: Evidence) -> None:
         self.attempts = evidence.attempts
@@ -96,7 +96,7 @@ def check(evidence: Evidence) -> Verdict:
 
 
 def _charge(lost: set[UUID], witness_report: WitnessReport) -> Iterator[tuple[str, list[UUID]]]:
-    """Each culprit with the records that it lost: a record was with whoever last had to keep it."""
+    """Charge each lost record to the part that last had to keep it."""
     messages = defaultdict(set)
     for message_id, record_ids in witness_report.accepted.items():
         for record_id in record_ids:

@@ -38,7 +38,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Planted:
-    """What the drill itself put into the queue."""
+    """The messages that the drill itself put into the queue."""
 
     storable: frozenset[UUID]
     unstorable: frozenset[str]
@@ -84,7 +84,7 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
 
 
 def inflict(fault: Fault, stage: Stage, traffic: Traffic, dice: random.Random, report: Report) -> None:
-    """One fault, the healing after it, and a rest."""
+    """Inflict one fault, heal it, and rest."""
     before = len(traffic.attempts)
     traffic.fault = fault.name
     try:
@@ -112,7 +112,7 @@ def plant_messages(stage: Stage) -> Planted:
 
 
 def empty_queues(stage: Stage, waiting: int) -> "list[MessageTypeDef]":
-    """Take all that is left, so that whatever SQS still has was deleted before the witness's eyes; the dead letters."""
+    """Empty both queues, so that the witness sees each message deleted; return the dead letters."""
     for environment in stage.replays:
         environment.kill()
     for front in (stage.sqs_front, stage.quiet_front):
@@ -125,7 +125,7 @@ def empty_queues(stage: Stage, waiting: int) -> "list[MessageTypeDef]":
 
 
 def describe_message(body: str) -> str:
-    """The ids of a message's records, or the message itself where it has none."""
+    """Return the ids of a message's records, or the message itself if it has none."""
     try:
         return ", ".join(record["request_id"] for record in json.loads(body)["records"]) or body
     except (KeyError, TypeError, ValueError):
@@ -133,7 +133,7 @@ def describe_message(body: str) -> str:
 
 
 def wait_for_queue(stage: Stage, enough: int, seconds: float) -> int:
-    """Wait until no more messages are in the queue, those received and not deleted included; how many there are."""
+    """Wait until at most `enough` messages are in the queue or in flight; return their number."""
     deadline = time.monotonic() + seconds
     while (waiting := count_messages(stage.sqs, stage.queues.url)) > enough and time.monotonic() < deadline:
         time.sleep(0.2)

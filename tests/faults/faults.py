@@ -1,4 +1,4 @@
-"""What goes wrong in a drill, one thing after the other, while requests go on."""
+"""The faults of a drill, inflicted one after the other while requests go on."""
 
 import random
 import time
@@ -189,7 +189,7 @@ def _kill_environments(stage: Stage, dice: random.Random) -> None:
 
 @contextmanager
 def _frozen(stage: Stage) -> Iterator[None]:
-    """An idle environment stands still, and is used again afterwards."""
+    """Freeze an idle environment, and use it again afterwards."""
     environment = stage.fleet.take()
     try:
         environment.freeze()
@@ -201,7 +201,7 @@ def _frozen(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def _locked_table(stage: Stage) -> Iterator[None]:
-    """Nobody's INSERT gets on, while the superuser's transaction is open."""
+    """Block each INSERT by an open transaction of the superuser."""
     connection = stage.connect()
     try:
         connection.run("BEGIN")

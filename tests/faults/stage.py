@@ -1,4 +1,4 @@
-"""What a drill runs on: database, S3 and SQS with a front before each, the api's environments, the replay functions."""
+"""The parts of a drill: database, S3, SQS and a front before each, the api's environments, the replay functions."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ SHORT_OPEN_SECONDS, OPEN_SECONDS = 0.5, 10.0
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that a fault can be inflicted on."""
+    """The parts on which faults are inflicted."""
 
     postgres: Postgres
     token_check: TokenCheck
@@ -62,7 +62,7 @@ class Stage:
     events: Counter[str] = field(default_factory=Counter)
 
     def connect(self) -> pg8000.native.Connection:
-        """The superuser's connection, past all faults."""
+        """Connect as the superuser, past all faults."""
         login = self.postgres.login
         return pg8000.native.Connection(
             login.user,
@@ -89,7 +89,7 @@ class Stage:
 
 
 def leave_the_developers_environment() -> None:
-    """Forget the AWS settings and proxies of whoever runs this, for this process and those that it starts."""
+    """Remove the user's AWS settings and proxies from this process and its children."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
@@ -102,7 +102,7 @@ def leave_the_developers_environment() -> None:
 
 @contextmanager
 def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator[Stage]:
-    """Start all of it with an empty table; logs go to `directory`. Nothing is left running."""
+    """Start all parts with an empty table and logs in `directory`; stop them at the end."""
     directory.mkdir(parents=True, exist_ok=True)
     database_port, aws_port = find_free_ports(2)
     check = TokenCheck(ACCESS_KEY, SECRET_KEY, REGION, SESSION_TOKEN)
@@ -165,7 +165,7 @@ def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:
 
 
 def _seed(stack: Stack, bundle: Path) -> None:
-    """Bring schema, roles and model in place."""
+    """Create the schema and the roles, and publish the model."""
     os.environ.update(build_service_environment(stack, "migrate"))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         lambda_app.handler.migrate({}, None)

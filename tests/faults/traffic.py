@@ -1,4 +1,4 @@
-"""The clients: who asks for what and when, and what each was told."""
+"""The clients: their requests, the pace, and the answers."""
 
 import json
 import random
@@ -29,7 +29,7 @@ LARGE_BATCH, LARGE_EVERY = 600, 80
 
 @dataclass
 class Operation:
-    """What a client is about. With a key it is over once it was answered and, after that, answered again."""
+    """A client's task. With a key it ends once the same answer came twice."""
 
     asked: Asked
     twins: bool = False
@@ -38,7 +38,7 @@ class Operation:
 
 
 class Traffic:
-    """Sends at least `total` requests, at the pace that is set, as far as the service keeps up, until told to end."""
+    """Sends at least `total` requests at the set pace until told to end."""
 
     def __init__(self, fleet: Fleet, total: int, seed: int) -> None:
         self.attempts: list[Attempt] = []
@@ -59,7 +59,7 @@ class Traffic:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Ask from several threads; leaving the context waits until every key has got its answer, an error does not."""
+        """Ask from several threads. The end of the context waits for each key's answer, unless an error ended it."""
         self._due_at = time.monotonic()
         threads = [threading.Thread(target=self._run, name=f"client {number}") for number in range(CLIENT_COUNT)]
         for thread in threads:
@@ -77,7 +77,7 @@ class Traffic:
             raise self.failures[0]
 
     def set_pace(self, seconds: float) -> None:
-        """Spread what is missing of the total over that time; without an end there is always some traffic."""
+        """Spread the missing requests over that time. Some traffic always goes on."""
         with self._lock:
             missing = max(1, self._total - len(self.attempts))
             self._interval = min(seconds / missing, MAX_INTERVAL_SECONDS)

@@ -40,7 +40,7 @@ class Credentials:
 
     @property
     def environment(self) -> dict[str, str]:
-        """As Lambda gives them to a function's code."""
+        """The variables in which Lambda gives them to a function's code."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,

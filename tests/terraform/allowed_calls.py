@@ -29,20 +29,20 @@ def judge(stage: Stage, well: bool) -> str:
 
 
 def predict(stage: Stage, _: str) -> str:
-    """The model is read from the bucket."""
+    """Read the model from the bucket."""
     answer = invoke(stage.start("api"), load_event("predict"))
     assert answer["statusCode"] in {200, 503}
     return judge(stage, answer["statusCode"] == 200)
 
 
 def record(stage: Stage, _: str) -> str:
-    """The record of an answer goes to the table, and not to the queue."""
+    """Store the record of an answer in the table, and not in the queue."""
     answer = invoke(stage.start("api"), load_event("predict"))
     return judge(stage, answer["headers"]["x-prediction-record"] == "database")
 
 
 def fall_back(stage: Stage, _: str) -> str:
-    """While the database is away, the record goes to the queue."""
+    """Send the record to the queue while the database is away."""
     api = stage.start("api")
     with stage.database_away():
         answer = invoke(api, load_event("predict"))
@@ -63,7 +63,7 @@ def replay_record(stage: Stage, _: str) -> str:
 
 
 def dead_letter_message(stage: Stage, _: str) -> str:
-    """A message that is no record goes to the dead-letter queue."""
+    """Send a message that is no record to the dead-letter queue."""
     event = {"Records": [{"messageId": "message", "body": "no record"}]}
     failures = stage.start("replay")(event, Context())["batchItemFailures"]
     return judge(stage, not failures)

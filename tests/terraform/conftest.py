@@ -57,7 +57,7 @@ def _apply_early(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def terraform_environment() -> dict[str, str]:
-    """The environment variables of Terraform, or a skip without Terraform."""
+    """Return the environment variables of Terraform; skip without Terraform."""
     require_terraform()
     return build_environment()
 
@@ -66,7 +66,7 @@ def terraform_environment() -> dict[str, str]:
 def module_tests(
     terraform_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[list[Message]]]]:
-    """The messages of each directory's own tests, which run side by side."""
+    """Run each directory's own tests side by side, and return their messages."""
     sources = copy_sources(tmp_path_factory.mktemp("modules"))
     pool = ThreadPoolExecutor(SIDE_BY_SIDE)
     # First those that other tests wait for.
@@ -77,13 +77,13 @@ def module_tests(
 
 @pytest.fixture(scope="session")
 def observability(module_tests: dict[str, Future[list[Message]]]) -> Resources:
-    """The resources of the module observability with its defaults."""
+    """Return the resources of the module observability with its defaults."""
     return read_resources(module_tests["modules/observability"].result(), "alarms")
 
 
 @pytest.fixture(scope="session")
 def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an empty emulated AWS."""
+    """Start an empty emulated AWS and return its URL."""
     log_path = tmp_path_factory.mktemp("emulated_aws") / "server.log"
     with serve_aws("tests.terraform.emulated_aws", log_path) as endpoint_url:
         yield endpoint_url
@@ -93,7 +93,7 @@ def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def roots(
     terraform_environment: dict[str, str], emulated_aws: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Root]]:
-    """Each environment's root by name, in an AWS to which terraform/bootstrap is applied."""
+    """Return each environment's root by name, in an AWS with terraform/bootstrap."""
     sources = copy_sources(tmp_path_factory.mktemp("applied"))
     environment = terraform_environment | {
         "AWS_ENDPOINT_URL": emulated_aws,
@@ -131,7 +131,7 @@ def _has_bucket(client: object) -> bool:
 
 @pytest.fixture(scope="session")
 def plans(roots: dict[str, Root]) -> Iterator[dict[str, Future[str]]]:
-    """The first plan of each environment as JSON text, made side by side."""
+    """Plan the environments side by side, and return the plans as JSON text."""
     pool = ThreadPoolExecutor(SIDE_BY_SIDE)
     yield {name: pool.submit(plan_environment, roots[name]) for name in ENVIRONMENTS}
     pool.shutdown(cancel_futures=True)
@@ -146,7 +146,7 @@ def applying(roots: dict[str, Root], plans: dict[str, Future[str]], emulated_aws
 
 @pytest.fixture(scope="session")
 def applied(applying: Future[Applied]) -> Applied:
-    """The environment dev, applied by Terraform to the emulated AWS."""
+    """Return the environment dev once it is applied."""
     return applying.result()
 
 
@@ -165,5 +165,5 @@ def destroying(applied: Applied, listed: set[str]) -> Iterator[Future[dict[str, 
 
 @pytest.fixture(scope="session", params=ENVIRONMENTS)
 def plan(request: pytest.FixtureRequest, plans: dict[str, Future[str]]) -> dict[str, Any]:
-    """The first plan of an environment, with its name."""
+    """Return the first plan of an environment, with its name."""
     return {"environment": request.param, **json.loads(plans[request.param].result())}

@@ -64,7 +64,7 @@ class Stage:
         return self.account.client(role, service)
 
     def start(self, function: str, **changed: str) -> LambdaHandler:
-        """A new execution environment of the function, with the environment that Terraform gave it."""
+        """Start an execution environment of the function, with the variables that Terraform gave it."""
         credentials = self.account.credentials(function)
         self.proxy.token_check = RoleCheck(
             credentials.access_key_id,
