@@ -66,16 +66,13 @@ class _Facts:
 
 def check(evidence: Evidence) -> Verdict:
     """Judge a drill whose faults are over and whose queue was drained."""
-    facts = _Facts(evidence)
+    facts, report = _Facts(evidence), evidence.witness_report
     lost = (facts.answered | evidence.planted) - facts.rows.keys()
     twice = set(_find_twice(facts))
     findings: list[tuple[str, Iterable[Any]]] = [
-        *(
-            (f"answered but not stored, lost by {culprit}", ids)
-            for culprit, ids in _charge(lost, evidence.witness_report)
-        ),
-        ("accepted, but forgotten by the stand-in for SQS", _find_forgotten(evidence.witness_report)),
-        ("deleted, but handed out again by the stand-in for SQS", evidence.witness_report.revived),
+        *((f"answered but not stored, lost by {culprit}", ids) for culprit, ids in _charge(lost, report)),
+        ("accepted, but forgotten by the stand-in for SQS", report.accepted.keys() - report.deleted),
+        ("deleted, but handed out again by the stand-in for SQS", report.revived),
         ("stored twice", twice),
         ("stored but never asked for", facts.rows.keys() - facts.makers.keys() - evidence.planted),
         ("stored without an answer, though the client got no error", _find_hidden(facts)),
@@ -110,10 +107,6 @@ def _charge(lost: set[UUID], witness_report: WitnessReport) -> Iterator[tuple[st
         else:
             culprits["the stand-in for SQS"].append(record_id)
     yield from culprits.items()
-
-
-def _find_forgotten(witness_report: WitnessReport) -> set[str]:
-    return witness_report.accepted.keys() - witness_report.deleted
 
 
 def _find_twice(facts: _Facts) -> Iterator[UUID]:

@@ -1,7 +1,6 @@
 """Execution environments from outside: start, ask, freeze between requests, kill within one."""
 
 import os
-import queue
 import random
 import signal
 import subprocess
@@ -116,19 +115,3 @@ class Environment:
         """End the process in any state."""
         self.connection.close()
         self.kill()
-
-
-class Fleet:
-    """The environments of the api. The one that is idle longest gets the next request."""
-
-    def __init__(self, environments: list[Environment]) -> None:
-        self.all = environments
-        self._idle: queue.Queue[Environment] = queue.Queue()
-        for environment in environments:
-            self._idle.put(environment)
-
-    def take(self) -> Environment:
-        return self._idle.get(timeout=START_SECONDS)
-
-    def give_back(self, environment: Environment) -> None:
-        self._idle.put(environment)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lambda_app.log.database import DATABASE_ERRORS
 from lambda_app.project import API_ROLE
 from tests.faults.check import MAX_SECONDS
+from tests.faults.environment import START_SECONDS
 from tests.faults.stage import Stage
 
 DATABASE, QUEUE, REFUSED, DIED = "database", "queue", "refused", "died"
@@ -190,13 +191,13 @@ def _kill_environments(stage: Stage, dice: random.Random) -> None:
 @contextmanager
 def _frozen(stage: Stage) -> Iterator[None]:
     """Freeze an idle environment, and use it again afterwards."""
-    environment = stage.fleet.take()
+    environment = stage.idle_apis.get(timeout=START_SECONDS)
     try:
         environment.freeze()
         yield
     finally:
         environment.thaw()
-        stage.fleet.give_back(environment)
+        stage.idle_apis.put(environment)
 
 
 @contextmanager

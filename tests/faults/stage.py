@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Queue
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from local.environment import DATABASE_USERS, Function, build_service_environmen
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
-from tests.faults.environment import Environment, Fleet, Plan
+from tests.faults.environment import Environment, Plan
 from tests.faults.sabotage import DROP_A_MESSAGE
 from tests.faults.sqs_front import SqsFront
 from tests.faults.witness import Witness
@@ -57,7 +58,8 @@ class Stage:
     queues: QueuePair
     apis: list[Environment]
     replays: list[Environment]
-    fleet: Fleet
+    # The idle environments of the api. The one that is idle longest gets the next request.
+    idle_apis: Queue[Environment]
     # What happened that no answer shows.
     events: Counter[str] = field(default_factory=Counter)
 
@@ -151,7 +153,10 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
             running.callback(environment.stop)
         for environment in (*apis, *replays):
             environment.wait_until_ready()
-        yield Stage(postgres, check, rds, front, quiet_front, witness, sqs, queues, apis, replays, Fleet(apis))
+        idle_apis: Queue[Environment] = Queue()
+        for environment in apis:
+            idle_apis.put(environment)
+        yield Stage(postgres, check, rds, front, quiet_front, witness, sqs, queues, apis, replays, idle_apis)
 
 
 def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import Queue
 from typing import Any
 from uuid import UUID
 
 from lambda_app.http.middleware import BATCH_PATH
 from problem.table import TABLE
 from tests.events import make_event
-from tests.faults.environment import Environment, Fleet
+from tests.faults.environment import START_SECONDS, Environment
 from tests.faults.ledger import Asked, Attempt, make_attempt
 
 # Fewer than there are environments: one client at a time asks two of them at once.
@@ -40,11 +41,11 @@ class Operation:
 class Traffic:
     """Sends at least `total` requests at the set pace until told to end."""
 
-    def __init__(self, fleet: Fleet, total: int, seed: int) -> None:
+    def __init__(self, environments: Queue[Environment], total: int, seed: int) -> None:
         self.attempts: list[Attempt] = []
         self.events: Counter[str] = Counter({"twins answered alike": 0, "batches of several messages answered": 0})
         self.fault = ""
-        self._fleet = fleet
+        self._environments = environments
         self._total = total
         self._interval = MAX_INTERVAL_SECONDS
         self._random = random.Random(f"{seed} traffic")
@@ -167,11 +168,11 @@ class Traffic:
 
     def _ask(self, asked: Asked, request_id: UUID) -> Attempt:
         event = _make_event(asked)
-        environment = self._fleet.take()
+        environment = self._environments.get(timeout=START_SECONDS)
         try:
             attempt = _measure(environment, event, asked, request_id, self.fault)
         finally:
-            self._fleet.give_back(environment)
+            self._environments.put(environment)
         with self._lock:
             self.attempts.append(attempt)
             several = len(asked.patients) == LARGE_BATCH and attempt.outcome == "queue"

@@ -15,12 +15,11 @@ import joblib
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from lambda_app.model.bundle import parse_manifest, sha256_hex
 from lambda_app.model.interval import parse_calibration
 from lambda_app.model.litert import LiteRtRuntime
-from lambda_app.model.tensorflow import LIBRARIES, FoldAnswers, TensorFlowRuntime
+from lambda_app.model.tensorflow import LIBRARIES
 from problem.table import TABLE
 from tests.trained import find_or_train
 from training.data import Rows, digest_rows
@@ -131,27 +130,8 @@ def test_scaler_json_is_the_pickled_scaler_to_the_last_bit(bundle: Path) -> None
     }
 
 
-def test_both_runtimes_answer_alike_for_any_number_of_rows(bundle: Path, rows: Rows) -> None:
-    served = load_litert(bundle)
-    trained = TensorFlowRuntime({name: (bundle / name).read_bytes() for name in TensorFlowRuntime.FILES})
-    # Up to 32 rows go at once.
-    for count in (1, 7, 32, 33, 442):
-        some = rows.features[:count].tolist()
-        ours, theirs = (np.column_stack(runtime.predict(some)) for runtime in (served, trained))
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
+def test_both_runtimes_answer_alike(bundle: Path, rows: Rows) -> None:
     assert check_parity(bundle, rows.features, TOLERANCE) <= TOLERANCE
-
-
-def test_network_for_any_number_of_rows_is_served_row_by_row(bundle: Path, rows: Rows, tmp_path: Path) -> None:
-    # Older versions have no signature for a number of rows.
-    network = keras.saving.load_model(bundle / "tf_model.h5", compile=False)
-    FoldAnswers(network).network.export(tmp_path, format="tf_saved_model", verbose=False)
-    content = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path)).convert()
-    some = rows.features[:35].tolist()
-    before = LiteRtRuntime({"model.tflite": content, "scaler.json": (bundle / "scaler.json").read_bytes()})
-    now = load_litert(bundle)
-    ours, theirs = (np.column_stack(runtime.predict(some)) for runtime in (now, before))
-    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 def test_parity_refuses_a_scaler_that_is_off_by_a_thousandth(bundle: Path, rows: Rows, tmp_path: Path) -> None:

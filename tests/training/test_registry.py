@@ -19,7 +19,6 @@ from training.registry import (
     promote_version,
     publish_bundle,
     rollback_version,
-    show_version,
 )
 
 if TYPE_CHECKING:
@@ -52,16 +51,6 @@ def test_publish_stores_every_byte_under_the_version(client: "S3Client", bucket:
     assert read_objects(client, bucket) == {
         f"models/{bundle.name}/{path.name}": path.read_bytes() for path in bundle.iterdir()
     }
-
-
-def test_publish_of_the_same_version_again_changes_nothing(client: "S3Client", bucket: str, bundle: Path) -> None:
-    publish_bundle(client, bucket, bundle)
-    before = client.list_objects_v2(Bucket=bucket)["Contents"]
-    assert publish_bundle(client, bucket, bundle) == bundle.name
-    after = client.list_objects_v2(Bucket=bucket)["Contents"]
-    assert [(entry["Key"], entry["LastModified"]) for entry in after] == [
-        (entry["Key"], entry["LastModified"]) for entry in before
-    ]
 
 
 def test_publish_never_overwrites(client: "S3Client", bucket: str, make_version: MakeVersion) -> None:
@@ -238,8 +227,3 @@ def test_forced_manifest_is_the_one_that_the_pointer_vouches_for(
     assert load_predictor(client, bucket, "litert").version == "worse"
     with pytest.raises(RegistryError, match="published already with other contents"):
         publish_bundle(client, bucket, worse, "another reason")
-
-
-def test_reason_is_not_kept_where_none_was_needed(client: "S3Client", bucket: str, bundle: Path) -> None:
-    publish_bundle(client, bucket, bundle, "just in case")
-    assert "forced" not in show_version(client, bucket, bundle.name)
