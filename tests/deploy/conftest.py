@@ -1,4 +1,4 @@
-"""A clone to deploy from, AWS by moto's server, the functions by the real handlers, and who is let in."""
+"""A clone to deploy from, and an AWS account by moto's server."""
 
 import json
 import os
@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 STATE_BUCKET = f"diabetes-states-{ACCOUNT}"
 KEY_ID, SECRET = "AKIDEXAMPLE", "secret-of-the-test"
 
-# What `docker` is here: it writes down what it is told, and a push makes ECR know the image. There is no registry.
+# A stand-in for docker: it logs its arguments, and a push makes ECR know the image. There is no registry.
 DOCKER = """#!{python}
 import hashlib, json, os, sys
 import boto3
@@ -66,7 +66,7 @@ class Clone:
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
     def refuse(self, *arguments: str, **changed: str) -> str:
-        """The one line that a deployment which can't go on ends with."""
+        """Return the error of a deployment that must fail: its last line."""
         done = self.deploy(*arguments, **changed)
         assert done.returncode == 1, done.stdout + done.stderr
         line = done.stderr.splitlines()[-1]
@@ -80,7 +80,7 @@ class Clone:
         return done.stdout.strip()
 
     def read_docker_log(self) -> list[list[str]]:
-        """What docker was told: each command's arguments, with its standard input as the last."""
+        """Return the arguments of each command of docker, with its standard input as the last."""
         log = Path(self.environment["DOCKER_LOG"])
         lines = log.read_text().splitlines() if log.exists() else []
         return [json.loads(line) for line in lines]
@@ -88,7 +88,7 @@ class Clone:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServices]:
-    """An account of its own, as empty as AWS gives it."""
+    """Start an empty account."""
     [port] = find_free_ports(1)
     with AwsServices(tmp_path_factory.mktemp("cloud") / "aws.log", port) as cloud:
         yield cloud
@@ -96,7 +96,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServices]:
 
 @pytest.fixture
 def connect_service(cloud: AwsServices) -> Callable[[str], Any]:
-    """A client of a service of the account, whatever the environment says meanwhile."""
+    """Connect to a service of the account, whatever the environment variables are."""
 
     def connect(service: str) -> Any:
         session = boto3.Session(aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET, region_name=REGION)
@@ -109,7 +109,7 @@ def connect_service(cloud: AwsServices) -> Callable[[str], Any]:
 
 @pytest.fixture
 def bootstrap(connect_service: Callable[[str], Any]) -> Iterator[None]:
-    """What terraform/bootstrap makes of what a deployment uses: the bucket of the states and the repository."""
+    """Make what a deployment needs of terraform/bootstrap: the bucket of the states and the repository."""
     s3, ecr = connect_service("s3"), connect_service("ecr")
     s3.create_bucket(Bucket=STATE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     ecr.create_repository(repositoryName="diabetes", imageTagMutability="IMMUTABLE")
@@ -127,7 +127,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def clone(tmp_path: Path, cloud: AwsServices, certificates: Certificates) -> Clone:
-    """Committed, and told where dev is."""
+    """Return a committed clone with the account of dev."""
     require(shutil.which("git"), "git")
     path = tmp_path / "clone"
     leftovers = shutil.ignore_patterns("__pycache__", ".terraform*", "*.tfstate*", "terraform.tfvars*")
@@ -140,13 +140,9 @@ def clone(tmp_path: Path, cloud: AwsServices, certificates: Certificates) -> Clo
     clone.git("init", "--quiet")
     clone.git("add", ".")
     clone.git("commit", "--quiet", "--message", "first")
-    tell_account(clone, ACCOUNT)
+    variables = path / "terraform" / "environments" / "dev" / "terraform.tfvars.json"
+    variables.write_text(json.dumps({"account_id": ACCOUNT, "region": REGION}))
     return clone
-
-
-def tell_account(clone: Clone, account_id: str, name: str = "dev") -> None:
-    path = clone.path / "terraform" / "environments" / name / "terraform.tfvars.json"
-    path.write_text(json.dumps({"account_id": account_id, "region": REGION}))
 
 
 def _make_environment(directory: Path, endpoint_url: str, ca_path: Path) -> dict[str, str]:

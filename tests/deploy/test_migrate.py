@@ -1,4 +1,4 @@
-"""What a deployer is told of a migration, by the function's answer alone."""
+"""The step `migrate`: it reports the function's answer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,25 +14,31 @@ from local.aws_services import ACCOUNT, REGION, AwsServices
 from tests.standins.functions import Functions
 
 
-def invoke(function: Callable[..., Any], aws: AwsServices, monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
-    with Functions(aws.port, migrate=function) as functions:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", functions.url)
-        session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
-        return migrate(Environment("dev", ACCOUNT, REGION, session), name)
+@pytest.fixture
+def invoke(aws: AwsServices, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Run the step with a function that Lambda knows as `migrate`."""
+
+    def invoke_function(function: Callable[..., Any], name: str = "migrate") -> list[str]:
+        with Functions(aws.port, migrate=function) as functions:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", functions.url)
+            session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
+            return migrate(Environment("dev", ACCOUNT, REGION, session), name)
+
+    return invoke_function
 
 
-def test_the_migrations_that_were_applied_are_named(aws: AwsServices, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert invoke(lambda *_: {"applied": ["0001.sql"]}, aws, monkeypatch, "migrate") == ["0001.sql"]
+def test_applied_migrations_are_returned(invoke: Callable[..., list[str]]) -> None:
+    assert invoke(lambda *_: {"applied": ["0001.sql"]}) == ["0001.sql"]
 
 
-def test_a_reason_of_ours_is_told_whole(aws: AwsServices, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migration_error_is_passed_on(invoke: Callable[..., list[str]]) -> None:
     def fail(*_: Any) -> None:
         raise MigrationError("the database is ahead of this code: it has 0009.sql")
 
     with pytest.raises(DeployError, match="MigrationError: the database is ahead of this code: it has 0009"):
-        invoke(fail, aws, monkeypatch, "migrate")
+        invoke(fail)
 
 
-def test_a_function_that_is_not_there_is_named(aws: AwsServices, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_function_is_named(invoke: Callable[..., list[str]]) -> None:
     with pytest.raises(DeployError, match="there is no function other with an alias live: apply the plan first"):
-        invoke(lambda *_: {"applied": []}, aws, monkeypatch, "other")
+        invoke(lambda *_: {"applied": []}, "other")

@@ -35,7 +35,7 @@ Connect = Callable[[str], Any]
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[AwsServices]:
-    """An account for each test: what one that fails leaves behind is in nobody's way."""
+    """Start an account for each test, so that a test that fails leaves nothing to the next."""
     [port] = find_free_ports(1)
     with AwsServices(tmp_path / "aws.log", port) as cloud:
         yield cloud
@@ -43,7 +43,7 @@ def cloud(tmp_path: Path) -> Iterator[AwsServices]:
 
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    """As RDS gives it: without a table."""
+    """Start a database without tables, as RDS does."""
     [port] = find_free_ports(1)
     with Postgres(tmp_path / "postgres", port) as postgres:
         yield postgres
@@ -93,6 +93,14 @@ def site(clone: Clone, functions: Functions, gateway: Gateway, bundle: Path, boo
 def test_from_nothing_to_a_prediction_to_the_next_release_and_to_nothing(
     site: Clone, gateway: Gateway, connect_service: Connect, bundle: Path
 ) -> None:
+    assert site.refuse("migrate", "--env", "dev") == (
+        "dev is not there, or not whole: run `python -m deploy plan --env dev`, then `apply`"
+    )
+    commit = site.git("rev-parse", "HEAD")
+    assert site.refuse("plan", "--env", "dev") == (
+        f"ECR has no image of this commit ({commit}): run `python -m deploy image --env dev`"
+    )
+
     first = site.deploy("all", "--env", "dev", "--yes")
     assert first.returncode == 0, first.stdout + first.stderr
     image, migrated, model, works = [line for line in first.stdout.splitlines() if _is_ours(line)]
@@ -134,45 +142,39 @@ def test_from_nothing_to_a_prediction_to_the_next_release_and_to_nothing(
     assert site.refuse("apply", "--env", "dev", "--yes") == (
         "nothing is planned: run `python -m deploy plan --env dev` first"
     )
-    for step in ("migrate", "model", "smoke"):
-        done = site.deploy(step, "--env", "dev")
-        assert done.returncode == 0, done.stderr
 
     assert site.refuse("destroy", "--env", "dev") == "nobody is here to be asked: pass --yes (make: YES=1)"
     assert _answer(site, "destroy", "yes")[0] == 1
     gone = site.deploy("destroy", "--env", "dev", "--yes")
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert gone.stdout.splitlines()[-1] == "dev is gone; images and states stay"
-    assert [
-        bucket["Name"] for bucket in connect_service("s3").list_buckets()["Buckets"] if bucket["Name"] == BUCKET
-    ] == []
+    assert BUCKET not in _list_buckets(connect_service)
     assert site.deploy("destroy", "--env", "dev").stdout.splitlines()[-1] == "There is nothing of dev"
 
 
-def test_a_migration_that_fails_stops_the_rest(site: Clone, functions: Functions, connect_service: Connect) -> None:
+def test_a_failed_migration_stops_the_rest_and_protection_stops_destroy(
+    site: Clone, functions: Functions, connect_service: Connect
+) -> None:
+    root = site.path / "terraform" / "environments" / "dev" / "main.tf"
+    protected = re.sub(r"(deletion_protection +)= false", r"\1= true", root.read_text())
+    root.write_text(re.sub(r"(force_destroy +)= true", r"\1= false", protected))
     real = functions.functions["diabetes-dev-migrate"]
 
-    def run_into_a_row(event: dict[str, Any], context: Any) -> None:
-        raise make_row_error()
+    def fail(event: dict[str, Any], context: Any) -> None:
+        # A row that violates a constraint is health data.
+        detail = "Failing row contains (59, 2, 32.1)."
+        raise DatabaseError({"S": "ERROR", "C": "23514", "M": "check constraint is violated", "D": detail})
 
-    functions.functions["diabetes-dev-migrate"] = run_into_a_row
-    line = site.refuse("all", "--env", "dev", "--yes")
-    assert line == (
+    functions.functions["diabetes-dev-migrate"] = fail
+    assert site.refuse("all", "--env", "dev", "--yes") == (
         "migrating failed, and nothing of it was kept: DatabaseError, SQLSTATE 23514. More is in the log group "
         "/aws/lambda/diabetes-dev-migrate; until it succeeds, the API keeps working with what the schema has"
     )
-    # No model was published, and what is there now can be gone on with.
+    # No model was published, and the next try goes on from here.
     assert connect_service("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     functions.functions["diabetes-dev-migrate"] = real
     done = site.deploy("migrate", "--env", "dev")
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_what_is_protected_is_not_destroyed_in_part(site: Clone, connect_service: Connect) -> None:
-    root = site.path / "terraform" / "environments" / "dev" / "main.tf"
-    protected = re.sub(r"(deletion_protection +)= false", r"\1= true", root.read_text())
-    root.write_text(re.sub(r"(force_destroy +)= true", r"\1= false", protected))
-    _apply(site)
 
     assert site.refuse("destroy", "--env", "dev", "--yes") == (
         "nothing was destroyed, because dev is protected: module.environment.aws_rds_global_cluster.this has "
@@ -180,13 +182,6 @@ def test_what_is_protected_is_not_destroyed_in_part(site: Clone, connect_service
         "that off in terraform/environments/dev/main.tf, deploy, and then destroy"
     )
     assert BUCKET in _list_buckets(connect_service)
-
-
-def test_a_step_before_its_turn_is_told_what_comes_first(site: Clone) -> None:
-    for step in ("migrate", "model", "smoke"):
-        assert site.refuse(step, "--env", "dev") == (
-            "dev is not there, or not whole: run `python -m deploy plan --env dev`, then `apply`"
-        )
 
 
 def test_without_bootstrap_there_is_no_state(clone: Clone) -> None:
@@ -217,7 +212,7 @@ def test_ctrl_c_waits_until_terraform_has_written_its_state(site: Clone, connect
 def test_the_workflow_hands_its_plan_from_one_checkout_to_the_next(
     site: Clone, connect_service: Connect, bundle: Path, tmp_path: Path
 ) -> None:
-    """As its two jobs do it, each on a machine of its own, with nothing but the artifact between them."""
+    """Run its two jobs in two clones, with only the artifact between them."""
     plan, apply = JOBS["environment.plan"], JOBS["environment.apply"]
     _run_job(site, plan)
     assert "0 to change, 0 to destroy." in (site.path / "build/plan.md").read_text(encoding="utf-8")
@@ -247,20 +242,6 @@ def _run_job(clone: Clone, job: dict[str, Any]) -> str:
         assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
         shown += done.stdout
     return shown
-
-
-def make_row_error() -> DatabaseError:
-    """As PostgreSQL says that a row is in the way of a constraint; the row is health data."""
-    return DatabaseError(
-        {"S": "ERROR", "C": "23514", "M": "check constraint is violated", "D": "Failing row contains (59, 2, 32.1)."}
-    )
-
-
-def _apply(site: Clone) -> None:
-    site.deploy("image", "--env", "dev")
-    for step in (["plan"], ["apply", "--yes"]):
-        done = site.deploy(*step, "--env", "dev")
-        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _answer(site: Clone, step: str, answer: str) -> tuple[int, str]:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 def start_emulator(
     emulator_path: Path, environment: dict[str, str], tmp_path: Path
 ) -> Iterator[Callable[..., Emulator]]:
-    """Start a function of the handler as Lambda does; what was started is stopped after the test."""
+    """Start a function of the handler as Lambda does, until the test ends."""
     started: list[Emulator] = []
 
     def start(function: Function = "api", **changed: str) -> Emulator:
@@ -48,7 +48,7 @@ def start_emulator(
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Of a module and not of the run: playwright's loop is in the way of whoever starts their own."""
+    """Start Chromium for a module, since playwright's event loop prevents others."""
     path = debian.require_browser()
     with sync_playwright() as playwright:
         arguments = [f"--host-resolver-rules=MAP {OTHER_NAME} {LOOPBACK}"]
@@ -61,14 +61,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page_url(browser: Browser, environment: dict[str, str]) -> Iterator[str]:
-    """The service with all that belongs to it; a test that breaks something serves its own."""
+    """Serve the page with its API. A test that breaks something serves its own."""
     with serve(environment) as url:
         yield url
 
 
 @pytest.fixture
 def visit(browser: Browser, page_url: str) -> Iterator[Callable[..., Visit]]:
-    """Open the page in a window of its own; when the test is over, nothing unseemly may have happened in it."""
+    """Open the page in a window of its own, in which no error may occur until the test ends."""
     visits: list[Visit] = []
 
     def open_visit(url: str = page_url, *, opened: bool = True, **options: Any) -> Visit:
@@ -84,7 +84,7 @@ def visit(browser: Browser, page_url: str) -> Iterator[Callable[..., Visit]]:
 
 @pytest.fixture(scope="session")
 def engine() -> str:
-    """The kind of engine behind Docker's API, by which both SAM and these tests run containers."""
+    """Return the kind of engine behind Docker's API."""
     version = ["docker", "version", "--format", "{{(index .Server.Components 0).Name}}"]
     found = shutil.which("docker") and subprocess.run(version, capture_output=True, text=True, check=False)
     require(found and found.returncode == 0, "a container engine that answers `docker version`")

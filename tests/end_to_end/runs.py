@@ -1,4 +1,4 @@
-"""`make run` in a clone of its own, and what a person then does with what it prints."""
+"""`make run` in a clone of its own, and the commands that it prints."""
 
 import json
 import os
@@ -22,7 +22,7 @@ START_SECONDS = 300
 
 
 class Clone:
-    """A directory that is to a shell what a clone is, but with build/ of its own."""
+    """A directory like a clone of the repository, with build/ of its own."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -34,11 +34,11 @@ class Clone:
 
     @property
     def shell(self) -> dict[str, str]:
-        """The environment of a shell in which nobody has set anything."""
+        """The environment of a shell without further variables."""
         return {"PATH": os.environ["PATH"], "HOME": str(self.directory)}
 
     def do(self, script: str, variables: Mapping[str, str] | None = None) -> str:
-        """What a shell in the clone says to these lines, the last of which must succeed."""
+        """Run the lines in a shell in the clone and return the output; they must succeed."""
         done = subprocess.run(
             ["sh", "-ec", script],
             cwd=self.directory,
@@ -78,13 +78,13 @@ class Run:
         return self.read()
 
     def interrupt(self) -> int:
-        """Press Ctrl-C: a terminal tells all who are in its foreground."""
+        """Press Ctrl-C: a terminal signals the whole foreground group."""
         os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(30)
 
 
 def run_printed_curl(output: str) -> dict[str, Any]:
-    """Do what the output says, once the server listens, and return the answer."""
+    """Run the curl command of the output, once the server listens, and return the answer."""
     require(shutil.which("curl"), "curl")
     [line] = re.findall(r"^  (curl .*)$", output, re.MULTILINE)
     command = [*shlex.split(line), "--noproxy", "*", "--retry", "20", "--retry-connrefused", "--retry-delay", "1"]
@@ -93,7 +93,7 @@ def run_printed_curl(output: str) -> dict[str, Any]:
 
 
 def find_registry_command(output: str) -> str:
-    """The one that the output shows, of two lines."""
+    """Return the command for the registry, of two lines, from the output."""
     [command] = re.findall(r"^  (env -i .*\\\n.*training list.*)$", output, re.MULTILINE)
     return str(command)
 

@@ -1,24 +1,12 @@
 """The handler as Lambda runs it: awslambdaric under the Runtime Interface Emulator, real database, moto."""
 
 import json
-import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-import pytest
-
 from local.emulator import Emulator
-from local.poller import Polled, poll_once
-from tests.bundles import copy_bundle
 from tests.events import NAMES, check_answer, load_event
-from tests.queues import QueuePair, count_messages
-from training.registry import promote_version, publish_bundle, rollback_version
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-    from types_boto3_sqs import SQSClient
 
 Query = Callable[..., list[Any]]
 
@@ -49,49 +37,6 @@ def test_cold_start_loads_the_model_once_and_warm_calls_store_their_rows(
     assert len(rows) == 20
 
 
-def test_tensorflow_runtime_gives_the_same_answer(start_emulator: Callable[..., Emulator]) -> None:
-    ours, theirs = (
-        json.loads(start_emulator(MODEL_RUNTIME=runtime).invoke(load_event("predict"))["body"])
-        for runtime in ("litert", "tensorflow")
-    )
-    assert theirs["prediction"] == pytest.approx(ours["prediction"], abs=1e-3)
-    assert theirs["interval"] == pytest.approx(ours["interval"], abs=1e-3)
-
-
-def test_missing_bundle_does_not_stop_the_environment(start_emulator: Callable[..., Emulator]) -> None:
-    emulator = start_emulator(MODEL_BUCKET="no-such-bucket")
-    answer = emulator.invoke(load_event("predict"))
-    assert answer["statusCode"] == 503
-    assert json.loads(answer["body"])["detail"] == "models/current.json cannot be read from S3: NoSuchBucket"
-    assert emulator.invoke(load_event("docs"))["statusCode"] == 200
-
-
-def test_promoted_version_is_taken_over_by_the_running_environment(
-    start_emulator: Callable[..., Emulator], client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
-) -> None:
-    first, _ = publish_bundle(client, bucket, bundle)
-    second, _ = publish_bundle(client, bucket, copy_bundle(bundle, tmp_path, "20990101T000000Z-00000002"))
-    promote_version(client, bucket, first)
-    emulator = start_emulator(MODEL_BUCKET=bucket, MODEL_REFRESH_SECONDS="1")
-
-    def predict_until(wanted: str) -> None:
-        for _ in range(100):
-            answer = emulator.invoke(load_event("predict"))
-            assert answer["statusCode"] == 200
-            if json.loads(answer["body"])["model_version"] == wanted:
-                return
-            time.sleep(0.05)
-        pytest.fail(f"{wanted} was never served")
-
-    predict_until(first)
-    promote_version(client, bucket, second)
-    predict_until(second)
-    assert rollback_version(client, bucket) == (first, second)
-    predict_until(first)
-    loaded = [line["model_version"] for line in emulator.read_lines() if line.get("message") == "model loaded"]
-    assert loaded == [first, second, first]
-
-
 def test_wrong_settings_are_told_at_the_first_invocation(start_emulator: Callable[..., Emulator]) -> None:
     emulator = start_emulator(MODEL_RUNTIME="onnx", DATABASE_PORT="many")
     answer = emulator.invoke(load_event("predict"))
@@ -100,30 +45,8 @@ def test_wrong_settings_are_told_at_the_first_invocation(start_emulator: Callabl
     assert "DATABASE_PORT must be a whole number from 1 to 65535" in answer["errorMessage"]
 
 
-def test_record_goes_by_the_queue_while_the_database_is_away(
-    start_emulator: Callable[..., Emulator], own_queues: QueuePair, sqs: "SQSClient", query: Query
-) -> None:
-    # Nobody can listen there.
-    api = start_emulator(DATABASE_PORT="1", **own_queues.environment)
-    answer = api.invoke(load_event("predict"))
-    assert answer["statusCode"] == 200
-    body = json.loads(answer["body"])
-    replay = start_emulator("replay", **own_queues.environment)
-    assert poll_once(sqs, own_queues.url, lambda event, _: replay.invoke(event)) == Polled(1, 0)
-    rows = query("SELECT prediction FROM predictions WHERE request_id = :id", id=UUID(body["request_id"]))
-    assert rows == [[body["prediction"]]]
-    assert count_messages(sqs, own_queues.url) == count_messages(sqs, own_queues.dead_letter_url) == 0
-
-
-def test_sample_event_of_the_queue_is_stored(start_emulator: Callable[..., Emulator], query: Query) -> None:
-    event = load_event("replay")
-    assert start_emulator("replay").invoke(event) == load_event("replay.answer")
-    [record] = json.loads(event["Records"][0]["body"])["records"]
-    rows = query("SELECT prediction FROM predictions WHERE request_id = :id", id=UUID(record["request_id"]))
-    assert rows == [[record["prediction"]]]
-
-
-def test_migrate_runs_as_a_function(start_emulator: Callable[..., Emulator]) -> None:
+def test_replay_and_migrate_run_as_functions(start_emulator: Callable[..., Emulator]) -> None:
+    assert start_emulator("replay").invoke(load_event("replay")) == load_event("replay.answer")
     assert start_emulator("migrate").invoke({}) == {"applied": []}
 
 

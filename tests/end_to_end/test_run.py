@@ -1,4 +1,4 @@
-"""`make run` as a person uses it: what it prints is done, Ctrl-C, the next start, the registry."""
+"""`make run`: the commands that it prints, Ctrl-C, the next start, the registry."""
 
 import re
 import socket
@@ -37,7 +37,7 @@ def start(clone: Clone) -> Iterator[Callable[[int], Run]]:
 
 
 def shut_out(output: str, role: str) -> None:
-    """To the function with this role it is as if the database were away; to the others it isn't."""
+    """Shut this role alone out of the database."""
     query(output, f"ALTER ROLE {role} NOLOGIN")
     query(output, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'")
 

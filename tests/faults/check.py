@@ -1,4 +1,4 @@
-"""The judgement: whether a 200 always means a record that is in the table, once."""
+"""The verdict: each 200 must mean exactly one record in the table."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,14 +37,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found; the promise holds if nothing is broken."""
+    """The findings. The promise holds if nothing is broken."""
 
     figures: str
     broken: list[str]
 
 
 class _Facts:
-    """The evidence, arranged for the questions below."""
+    """The evidence, indexed for the checks below."""
 
     def __init__(self, evidence: Evidence) -> None:
         self.attempts = evidence.attempts
@@ -66,16 +66,13 @@ class _Facts:
 
 def check(evidence: Evidence) -> Verdict:
     """Judge a drill whose faults are over and whose queue was drained."""
-    facts = _Facts(evidence)
+    facts, report = _Facts(evidence), evidence.witness_report
     lost = (facts.answered | evidence.planted) - facts.rows.keys()
     twice = set(_find_twice(facts))
     findings: list[tuple[str, Iterable[Any]]] = [
-        *(
-            (f"answered but not stored, lost by {culprit}", ids)
-            for culprit, ids in _charge(lost, evidence.witness_report)
-        ),
-        ("accepted, but forgotten by the stand-in for SQS", _find_forgotten(evidence.witness_report)),
-        ("deleted, but handed out again by the stand-in for SQS", evidence.witness_report.revived),
+        *((f"answered but not stored, lost by {culprit}", ids) for culprit, ids in _charge(lost, report)),
+        ("accepted, but forgotten by the stand-in for SQS", report.accepted.keys() - report.deleted),
+        ("deleted, but handed out again by the stand-in for SQS", report.revived),
         ("stored twice", twice),
         ("stored but never asked for", facts.rows.keys() - facts.makers.keys() - evidence.planted),
         ("stored without an answer, though the client got no error", _find_hidden(facts)),
@@ -96,7 +93,7 @@ def check(evidence: Evidence) -> Verdict:
 
 
 def _charge(lost: set[UUID], witness_report: WitnessReport) -> Iterator[tuple[str, list[UUID]]]:
-    """Each culprit with the records that it lost: a record was with whoever last had to keep it."""
+    """Charge each lost record to the part that last had to keep it."""
     messages = defaultdict(set)
     for message_id, record_ids in witness_report.accepted.items():
         for record_id in record_ids:
@@ -110,10 +107,6 @@ def _charge(lost: set[UUID], witness_report: WitnessReport) -> Iterator[tuple[st
         else:
             culprits["the stand-in for SQS"].append(record_id)
     yield from culprits.items()
-
-
-def _find_forgotten(witness_report: WitnessReport) -> set[str]:
-    return witness_report.accepted.keys() - witness_report.deleted
 
 
 def _find_twice(facts: _Facts) -> Iterator[UUID]:

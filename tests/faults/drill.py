@@ -1,13 +1,11 @@
 """The drill: requests and faults at once, then peace until the queue is drained, then the evidence."""
 
 import contextlib
-import json
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from lambda_app.log.message import encode_messages
@@ -17,11 +15,9 @@ from tests.faults.ledger import read_rows
 from tests.faults.replayers import running_replayers
 from tests.faults.stage import VISIBILITY_SECONDS, Stage
 from tests.faults.traffic import Traffic
+from tests.faults.witness import find_records
 from tests.queues import count_messages, drain_queue
 from tests.records import make_record
-
-if TYPE_CHECKING:
-    from types_boto3_sqs.type_defs import MessageTypeDef
 
 # A fault with the rest after it takes so long on average.
 FAULT_SECONDS = 5.5
@@ -38,7 +34,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Planted:
-    """What the drill itself put into the queue."""
+    """The messages that the drill itself put into the queue."""
 
     storable: frozenset[UUID]
     unstorable: frozenset[str]
@@ -49,7 +45,7 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
     dice = random.Random(f"{seed} faults")
     cycles = max(1, round(requests / REQUESTS_IN_CYCLE))
     schedule = [fault for _ in range(cycles) for fault in dice.sample(faults, len(faults))]
-    traffic = Traffic(stage.fleet, requests, seed)
+    traffic = Traffic(stage.idle_apis, requests, seed)
     events: Counter[str] = Counter()
     with running_replayers(stage.replays, events, seed) as replayers:
         # What nobody could store must neither stop the others nor vanish.
@@ -73,7 +69,8 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
         rows=rows,
         planted=planted.storable,
         unstorable=planted.unstorable,
-        dead_letters=frozenset(describe_message(letter["Body"]) for letter in letters),
+        # The ids of a message's records, or the message itself if it has none.
+        dead_letters=frozenset(", ".join(map(str, find_records(body))) or body for body in letters),
         waiting=waiting,
         witness_report=witness_report,
         shows={fault.name: fault.shows for fault in faults},
@@ -84,7 +81,7 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
 
 
 def inflict(fault: Fault, stage: Stage, traffic: Traffic, dice: random.Random, report: Report) -> None:
-    """One fault, the healing after it, and a rest."""
+    """Inflict one fault, heal it, and rest."""
     before = len(traffic.attempts)
     traffic.fault = fault.name
     try:
@@ -111,8 +108,8 @@ def plant_messages(stage: Stage) -> Planted:
     return Planted(frozenset({good.request_id}), frozenset(unstorable))
 
 
-def empty_queues(stage: Stage, waiting: int) -> "list[MessageTypeDef]":
-    """Take all that is left, so that whatever SQS still has was deleted before the witness's eyes; the dead letters."""
+def empty_queues(stage: Stage, waiting: int) -> list[str]:
+    """Empty both queues, so that the witness sees each message deleted; return the dead letters."""
     for environment in stage.replays:
         environment.kill()
     for front in (stage.sqs_front, stage.quiet_front):
@@ -121,19 +118,11 @@ def empty_queues(stage: Stage, waiting: int) -> "list[MessageTypeDef]":
         # What the replay functions had in their hands comes back first.
         time.sleep(VISIBILITY_SECONDS + 1)
         drain_queue(stage.sqs, stage.queues.url)
-    return drain_queue(stage.sqs, stage.queues.dead_letter_url)
-
-
-def describe_message(body: str) -> str:
-    """The ids of a message's records, or the message itself where it has none."""
-    try:
-        return ", ".join(record["request_id"] for record in json.loads(body)["records"]) or body
-    except (KeyError, TypeError, ValueError):
-        return body
+    return [letter["Body"] for letter in drain_queue(stage.sqs, stage.queues.dead_letter_url)]
 
 
 def wait_for_queue(stage: Stage, enough: int, seconds: float) -> int:
-    """Wait until no more messages are in the queue, those received and not deleted included; how many there are."""
+    """Wait until at most `enough` messages are in the queue or in flight; return their number."""
     deadline = time.monotonic() + seconds
     while (waiting := count_messages(stage.sqs, stage.queues.url)) > enough and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -1,7 +1,6 @@
-"""Execution environments from outside: starting one, asking it, freezing it between requests, killing it within one."""
+"""Execution environments from outside: start, ask, freeze between requests, kill within one."""
 
 import os
-import queue
 import random
 import signal
 import subprocess
@@ -24,7 +23,7 @@ DOOM_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What an environment is made of."""
+    """The settings of an environment."""
 
     function: str
     variables: Mapping[str, str]
@@ -34,7 +33,7 @@ class Plan:
 
 
 class Environment:
-    """One process of tests/faults/function.py, and a new one in its place after its death."""
+    """A process of tests/faults/function.py, replaced when it dies."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -66,7 +65,7 @@ class Environment:
         assert self.connection.recv() == "ready"
 
     def ask(self, event: dict[str, Any], request_id: str) -> dict[str, Any] | None:
-        """The function's response; None when the environment was killed, after which there is another one."""
+        """Return the function's response, or None if the environment was killed and replaced."""
         self.connection.send((event, request_id))
         was_doomed = self._doomed.is_set()
         if was_doomed:
@@ -90,7 +89,7 @@ class Environment:
         return response or None
 
     def doom(self) -> None:
-        """Let it die within one of its next requests, and return when that has happened."""
+        """Kill it within one of its next requests, and return afterwards."""
         self._died.clear()
         self._doomed.set()
         self._died.wait(DOOM_SECONDS)
@@ -113,22 +112,6 @@ class Environment:
         self._process.wait(STOP_SECONDS)
 
     def stop(self) -> None:
-        """End the process, in whatever state it is."""
+        """End the process in any state."""
         self.connection.close()
         self.kill()
-
-
-class Fleet:
-    """The environments of the api; whoever is idle for the longest time gets the next request."""
-
-    def __init__(self, environments: list[Environment]) -> None:
-        self.all = environments
-        self._idle: queue.Queue[Environment] = queue.Queue()
-        for environment in environments:
-            self._idle.put(environment)
-
-    def take(self) -> Environment:
-        return self._idle.get(timeout=START_SECONDS)
-
-    def give_back(self, environment: Environment) -> None:
-        self._idle.put(environment)

@@ -1,4 +1,4 @@
-"""What goes wrong in a drill, one thing after the other, while requests go on."""
+"""The faults of a drill, inflicted one after the other while requests go on."""
 
 import random
 import time
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lambda_app.log.database import DATABASE_ERRORS
 from lambda_app.project import API_ROLE
 from tests.faults.check import MAX_SECONDS
+from tests.faults.environment import START_SECONDS
 from tests.faults.stage import Stage
 
 DATABASE, QUEUE, REFUSED, DIED = "database", "queue", "refused", "died"
@@ -189,19 +190,19 @@ def _kill_environments(stage: Stage, dice: random.Random) -> None:
 
 @contextmanager
 def _frozen(stage: Stage) -> Iterator[None]:
-    """An idle environment stands still, and is used again afterwards."""
-    environment = stage.fleet.take()
+    """Freeze an idle environment, and use it again afterwards."""
+    environment = stage.idle_apis.get(timeout=START_SECONDS)
     try:
         environment.freeze()
         yield
     finally:
         environment.thaw()
-        stage.fleet.give_back(environment)
+        stage.idle_apis.put(environment)
 
 
 @contextmanager
 def _locked_table(stage: Stage) -> Iterator[None]:
-    """Nobody's INSERT gets on, while the superuser's transaction is open."""
+    """Block each INSERT by an open transaction of the superuser."""
     connection = stage.connect()
     try:
         connection.run("BEGIN")

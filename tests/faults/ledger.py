@@ -1,4 +1,4 @@
-"""What was asked, what was answered and what is in the table: the facts by which the drill is judged."""
+"""The requests, the answers and the rows of the table: the facts by which the drill is judged."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from problem.table import TABLE
 
 @dataclass(frozen=True)
 class Asked:
-    """What a client wants to know. With a key it asks again after an error, and once more after the answer."""
+    """A client's question. With a key the client asks again after an error, and once more after the answer."""
 
     patients: Sequence[Mapping[str, float]]
     is_batch: bool = False
@@ -24,7 +24,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """One prediction, as the client was told it or as the table holds it."""
+    """One prediction, as in an answer or in a row."""
 
     request_id: UUID
     prediction: float
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request and what its client got; no status where the connection was cut, as by a dying environment."""
+    """One request and its response. It has no status if the environment died."""
 
     request_id: UUID
     asked: Asked
@@ -74,7 +74,7 @@ class Row:
 
 
 def read_answers(body: Mapping[str, Any]) -> tuple[Answer, ...]:
-    """The predictions in the body of an answer, of which an error must have none."""
+    """Return the predictions in the body of a response. An error has none."""
     items = body.get("predictions", [body] if "prediction" in body else [])
     return tuple(
         Answer(
@@ -110,7 +110,7 @@ def make_attempt(
 
 
 def read_rows(connection: pg8000.native.Connection) -> list[Row]:
-    """The whole table."""
+    """Read the whole table."""
     columns = ["request_id", "prediction", "interval_lower", "interval_upper", "interval_coverage", "model_version"]
     columns += ["created_at", "warnings", "caller", "batch_id", "batch_index", *TABLE.names]
     found = connection.run(f"SELECT {', '.join(columns)} FROM predictions") or []

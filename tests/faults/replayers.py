@@ -15,7 +15,7 @@ LIFE_SECONDS = (3.0, 10.0)
 
 
 class Replayer:
-    """Follows one replay function. `events` counts where it was killed, and what was delivered twice."""
+    """Follows one replay function. `events` counts its deaths by place, and the batches delivered twice."""
 
     def __init__(self, environment: Environment, events: Counter[str], seed: str) -> None:
         self._environment = environment
@@ -37,7 +37,7 @@ class Replayer:
             self._thread.join()
 
     def spare(self) -> None:
-        """Kill it no more."""
+        """Stop killing it."""
         self._merciful.set()
 
     def _follow(self) -> None:
@@ -57,7 +57,7 @@ class Replayer:
                 dies_at, dies_after = self._choose_death()
 
     def _choose_death(self) -> tuple[float, str]:
-        """From when on, and after which word."""
+        """Choose the time from which it may die, and the report after which it does."""
         return time.monotonic() + self._random.uniform(*LIFE_SECONDS), self._random.choice(("received", "stored"))
 
     def _hear(self) -> int:
@@ -82,7 +82,7 @@ class Replayer:
 
 @contextmanager
 def running_replayers(environments: list[Environment], events: Counter[str], seed: int) -> Iterator[list[Replayer]]:
-    """Follow them for as long as the context lasts."""
+    """Follow them until the context ends."""
     for name in ("replay killed while storing", "replay killed before deleting", "batches delivered twice"):
         events[name] += 0
     replayers = [Replayer(one, events, f"{seed} replayer {index}") for index, one in enumerate(environments)]

@@ -1,4 +1,4 @@
-"""What stands between the functions and SQS: an HTTP proxy that forwards requests, or fails as networks and SQS do."""
+"""An HTTP proxy before SQS that forwards requests, or fails as networks and SQS do."""
 
 import asyncio
 import json

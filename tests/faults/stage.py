@@ -1,4 +1,4 @@
-"""What a drill runs on: database, S3 and SQS with a front before each, the api's environments, the replay functions."""
+"""The parts of a drill: database, S3, SQS and a front before each, the api's environments, the replay functions."""
 
 import contextlib
 import os
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Queue
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from local.environment import DATABASE_USERS, Function, build_service_environmen
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
-from tests.faults.environment import Environment, Fleet, Plan
+from tests.faults.environment import Environment, Plan
 from tests.faults.sabotage import DROP_A_MESSAGE
 from tests.faults.sqs_front import SqsFront
 from tests.faults.witness import Witness
@@ -44,7 +45,7 @@ SHORT_OPEN_SECONDS, OPEN_SECONDS = 0.5, 10.0
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that a fault can be inflicted on."""
+    """The parts on which faults are inflicted."""
 
     postgres: Postgres
     token_check: TokenCheck
@@ -57,12 +58,13 @@ class Stage:
     queues: QueuePair
     apis: list[Environment]
     replays: list[Environment]
-    fleet: Fleet
+    # The idle environments of the api. The one that is idle longest gets the next request.
+    idle_apis: Queue[Environment]
     # What happened that no answer shows.
     events: Counter[str] = field(default_factory=Counter)
 
     def connect(self) -> pg8000.native.Connection:
-        """The superuser's connection, past all faults."""
+        """Connect as the superuser, past all faults."""
         login = self.postgres.login
         return pg8000.native.Connection(
             login.user,
@@ -89,7 +91,7 @@ class Stage:
 
 
 def leave_the_developers_environment() -> None:
-    """Forget the AWS settings and proxies of whoever runs this, for this process and those that it starts."""
+    """Remove the user's AWS settings and proxies from this process and its children."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
@@ -102,7 +104,7 @@ def leave_the_developers_environment() -> None:
 
 @contextmanager
 def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator[Stage]:
-    """Start all of it with an empty table; logs go to `directory`. Nothing is left running."""
+    """Start all parts with an empty table and logs in `directory`; stop them at the end."""
     directory.mkdir(parents=True, exist_ok=True)
     database_port, aws_port = find_free_ports(2)
     check = TokenCheck(ACCESS_KEY, SECRET_KEY, REGION, SESSION_TOKEN)
@@ -151,7 +153,10 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
             running.callback(environment.stop)
         for environment in (*apis, *replays):
             environment.wait_until_ready()
-        yield Stage(postgres, check, rds, front, quiet_front, witness, sqs, queues, apis, replays, Fleet(apis))
+        idle_apis: Queue[Environment] = Queue()
+        for environment in apis:
+            idle_apis.put(environment)
+        yield Stage(postgres, check, rds, front, quiet_front, witness, sqs, queues, apis, replays, idle_apis)
 
 
 def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:
@@ -165,7 +170,7 @@ def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:
 
 
 def _seed(stack: Stack, bundle: Path) -> None:
-    """Bring schema, roles and model in place."""
+    """Create the schema and the roles, and publish the model."""
     os.environ.update(build_service_environment(stack, "migrate"))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         lambda_app.handler.migrate({}, None)

@@ -1,7 +1,6 @@
-"""The judgement of the drill: each way to break the promise is found in evidence that shows it."""
+"""The verdict of the drill: each way to break the promise is found in evidence that shows it."""
 
 import dataclasses
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,14 +24,14 @@ def make_answer(request_id: UUID) -> Answer:
 
 
 def make_attempt(asked: Asked = ONE, **changed: Any) -> Attempt:
-    """A request that was answered."""
+    """Return a request that was answered."""
     attempt = Attempt(uuid4(), asked, "a fault", 0.1, 200, "database")
     attempt = dataclasses.replace(attempt, answers=tuple(make_answer(row_id) for row_id in attempt.row_ids))
     return dataclasses.replace(attempt, **changed)
 
 
 def make_rows(attempt: Attempt) -> list[Row]:
-    """What a request leaves in the table."""
+    """Return the rows that a request leaves in the table."""
     batch_id = attempt.request_id if attempt.asked.is_batch else None
     return [
         Row(
@@ -47,7 +46,7 @@ def make_rows(attempt: Attempt) -> list[Row]:
 
 
 def make_evidence(*attempts: Attempt, rows: list[Row] | None = None, **changed: Any) -> Evidence:
-    """Of these requests, each of which left its rows, where no others are told."""
+    """Return the evidence of these requests. Each left its rows, unless others are given."""
     own = [row for attempt in attempts for row in make_rows(attempt)]
     return Evidence(attempts, own if rows is None else rows, **changed)
 
@@ -78,192 +77,83 @@ def test_a_promise_kept_is_told_with_its_figures() -> None:
     )
 
 
-def lose_a_row() -> Evidence:
-    return make_evidence(make_attempt(), rows=[])
+FIRST, ANOTHER, QUEUED, KEY_USED = make_attempt(), make_attempt(), make_attempt(record="queue"), make_attempt(KEYED)
+BATCHED = make_attempt(BATCH)
+[ROW] = make_rows(FIRST)
+BATCH_ROWS = make_rows(BATCHED)
+TWO_MESSAGES = {"first": QUEUED.row_ids, "second": QUEUED.row_ids, "another": [uuid4()]}
+FORGOTTEN = WitnessReport({"kept": [], "a message": [uuid4()]}, frozenset({"kept"}))
 
 
-def lose_a_row_of_a_batch() -> Evidence:
-    attempt = make_attempt(BATCH, record="queue")
-    return make_evidence(attempt, rows=make_rows(attempt)[:1])
+def lose_message(deleted: set[str]) -> Evidence:
+    """Return the evidence of a lost record that SQS accepted in two messages, some of which were deleted."""
+    return make_evidence(QUEUED, rows=[], witness_report=WitnessReport(TWO_MESSAGES, frozenset(deleted)))
 
 
-def lose_a_planted_record() -> Evidence:
-    return make_evidence(planted=frozenset({uuid4()}))
+def change_row(**changed: Any) -> Evidence:
+    return make_evidence(FIRST, rows=[dataclasses.replace(ROW, **changed)])
 
 
-def lose_a_message(*, deleted: bool) -> Evidence:
-    attempt = make_attempt(record="queue")
-    accepted = {"first": [attempt.request_id], "second": [attempt.request_id], "another": [uuid4()]}
-    gone = frozenset({"second", "another"} if deleted else {"another"})
-    return make_evidence(attempt, rows=[], witness_report=WitnessReport(accepted, gone))
+def refuse(**changed: Any) -> Evidence:
+    return make_evidence(make_attempt(**{**REFUSAL, **changed}))
 
 
-def lose_in_the_replayer() -> Evidence:
-    return lose_a_message(deleted=True)
-
-
-def lose_in_the_queue() -> Evidence:
-    return lose_a_message(deleted=False)
-
-
-def forget_a_message() -> Evidence:
-    """One whose record was stored nevertheless, or was never answered for."""
-    return make_evidence(
-        make_attempt(), witness_report=WitnessReport({"kept": [], "a message": [uuid4()]}, frozenset({"kept"}))
-    )
-
-
-def revive_a_message() -> Evidence:
-    return make_evidence(witness_report=WitnessReport(revived=frozenset({"a message"})))
-
-
-def store_a_row_twice() -> Evidence:
-    attempt = make_attempt()
-    return make_evidence(attempt, rows=make_rows(attempt) * 2)
-
-
-def store_a_key_twice() -> Evidence:
-    first = make_attempt(KEYED, **REFUSAL)
-    return make_evidence(first, make_attempt(KEYED))
-
-
-def store_a_place_twice() -> Evidence:
-    attempt = make_attempt(BATCH)
-    rows = make_rows(attempt)
-    return make_evidence(attempt, rows=[rows[0], dataclasses.replace(rows[1], batch_index=0)])
-
-
-def store_a_strange_row() -> Evidence:
-    return make_evidence(make_attempt(), rows=make_rows(make_attempt()))
-
-
-def store_after_a_refused_input() -> Evidence:
-    return make_evidence(make_attempt(status=422, record=None, answers=()))
-
-
-def answer_with_another_prediction() -> Evidence:
-    attempt = make_attempt()
-    other = dataclasses.replace(attempt.answers[0], prediction=151.5)
-    return make_evidence(dataclasses.replace(attempt, answers=(other,)), rows=make_rows(attempt))
-
-
-def store_another_patient() -> Evidence:
-    attempt = make_attempt()
-    [row] = make_rows(attempt)
-    return make_evidence(attempt, rows=[dataclasses.replace(row, patient={**row.patient, "age": 1.0})])
-
-
-def store_another_caller() -> Evidence:
-    attempt = make_attempt()
-    [row] = make_rows(attempt)
-    return make_evidence(attempt, rows=[dataclasses.replace(row, caller="somebody else")])
-
-
-def swap_the_rows_of_a_batch() -> Evidence:
-    attempt = make_attempt(BATCH)
-    return make_evidence(dataclasses.replace(attempt, answers=attempt.answers[::-1]))
-
-
-def answer_with_the_row_of_another() -> Evidence:
-    other = make_attempt()
-    return make_evidence(other, make_attempt(answers=other.answers))
-
-
-def answer_without_a_key_as_before() -> Evidence:
-    return make_evidence(make_attempt(replayed=True, answers=(make_answer(uuid4()),)))
-
-
-def answer_a_key_in_two_ways() -> Evidence:
-    first = make_attempt(KEYED)
-    other = make_attempt(KEYED, replayed=True)
-    return make_evidence(first, other, rows=make_rows(first))
-
-
-def answer_a_key_by_the_queue() -> Evidence:
-    return make_evidence(make_attempt(KEYED, record="queue"))
-
-
-def refuse_without_retry_after() -> Evidence:
-    return make_evidence(make_attempt(**{**REFUSAL, "retry_after": None}))
-
-
-def refuse_with_a_prediction() -> Evidence:
-    return make_evidence(make_attempt(**{**REFUSAL, "answers": (make_answer(uuid4()),)}))
-
-
-def fail() -> Evidence:
-    return make_evidence(make_attempt(**{**REFUSAL, "status": 500}), rows=[])
-
-
-def answer_without_saying_where() -> Evidence:
-    return make_evidence(make_attempt(record=None))
-
-
-def answer_slowly() -> Evidence:
-    return make_evidence(make_attempt(seconds=10.0))
-
-
-def lose_a_dead_letter() -> Evidence:
-    return make_evidence(unstorable=frozenset({"junk"}))
-
-
-def bury_a_good_record() -> Evidence:
-    return make_evidence(dead_letters=frozenset({"an id"}))
-
-
-def leave_a_message() -> Evidence:
-    return make_evidence(waiting=1)
-
-
-def die() -> Evidence:
-    return make_evidence(deaths=1)
-
-
-def miss_a_fault() -> Evidence:
-    return make_evidence(make_attempt(), shows={"a fault": frozenset({"queue"})})
-
-
-def miss_an_event() -> Evidence:
-    return make_evidence(events={"deaths": 0})
+LOST = "answered but not stored, lost by"
+IMPROPER = "neither a proper 200 nor a proper 503"
+UNPROVED = "did not happen, so that nothing is proved"
+# Each finding with the evidence in which it must be found.
+BROKEN = {
+    f"{LOST} the service: ": [
+        make_evidence(FIRST, rows=[]),
+        make_evidence(BATCHED, rows=BATCH_ROWS[:1]),
+        make_evidence(planted=frozenset({uuid4()})),
+    ],
+    f"{LOST} the replayer: ": [lose_message({"second", "another"})],
+    f"{LOST} the stand-in for SQS: ": [lose_message({"another"})],
+    "accepted, but forgotten by the stand-in for SQS: a message": [make_evidence(FIRST, witness_report=FORGOTTEN)],
+    "deleted, but handed out again by the stand-in for SQS: a message": [
+        make_evidence(witness_report=WitnessReport(revived=frozenset({"a message"})))
+    ],
+    "stored twice": [
+        make_evidence(FIRST, rows=[ROW, ROW]),
+        make_evidence(make_attempt(KEYED, **REFUSAL), KEY_USED),
+        make_evidence(BATCHED, rows=[BATCH_ROWS[0], dataclasses.replace(BATCH_ROWS[1], batch_index=0)]),
+    ],
+    "stored but never asked for": [make_evidence(FIRST, rows=make_rows(ANOTHER))],
+    "stored without an answer, though the client got no error": [refuse(status=422)],
+    "stored otherwise than answered": [change_row(answer=dataclasses.replace(ROW.answer, prediction=151.5))],
+    "stored otherwise than asked": [
+        change_row(patient={**ROW.patient, "age": 1.0}),
+        change_row(caller="somebody else"),
+    ],
+    "answered for other rows than its own": [
+        make_evidence(dataclasses.replace(BATCHED, answers=BATCHED.answers[::-1])),
+        make_evidence(FIRST, make_attempt(answers=FIRST.answers)),
+        make_evidence(make_attempt(replayed=True, answers=(make_answer(uuid4()),))),
+    ],
+    "answered twice and differently for one key": [
+        make_evidence(KEY_USED, make_attempt(KEYED, replayed=True), rows=make_rows(KEY_USED))
+    ],
+    IMPROPER: [
+        make_evidence(make_attempt(KEYED, record="queue")),
+        make_evidence(make_attempt(record=None)),
+        refuse(retry_after=None),
+        refuse(answers=(make_answer(uuid4()),)),
+        refuse(status=500),
+    ],
+    "took 10 s or more": [make_evidence(make_attempt(seconds=10.0))],
+    "unstorable, but not in the dead-letter queue: junk": [make_evidence(unstorable=frozenset({"junk"}))],
+    "in the dead-letter queue, but storable: an id": [make_evidence(dead_letters=frozenset({"an id"}))],
+    "still in the queue": [make_evidence(waiting=1)],
+    "ended by itself": [make_evidence(deaths=1)],
+    f"{UNPROVED}: queue during: a fault": [make_evidence(FIRST, shows={"a fault": frozenset({"queue"})})],
+    f"{UNPROVED}: deaths": [make_evidence(events={"deaths": 0})],
+}
 
 
 @pytest.mark.parametrize(
-    ("make", "finding"),
-    [
-        (lose_a_row, "1 answered but not stored, lost by the service: "),
-        (lose_a_row_of_a_batch, "1 answered but not stored, lost by the service: "),
-        (lose_a_planted_record, "1 answered but not stored, lost by the service: "),
-        (lose_in_the_replayer, "1 answered but not stored, lost by the replayer: "),
-        (lose_in_the_queue, "1 answered but not stored, lost by the stand-in for SQS: "),
-        (forget_a_message, "1 accepted, but forgotten by the stand-in for SQS: a message"),
-        (revive_a_message, "1 deleted, but handed out again by the stand-in for SQS: a message"),
-        (store_a_row_twice, "1 stored twice"),
-        (store_a_key_twice, "1 stored twice"),
-        (store_a_place_twice, "1 stored twice"),
-        (store_a_strange_row, "1 stored but never asked for"),
-        (store_after_a_refused_input, "1 stored without an answer, though the client got no error"),
-        (answer_with_another_prediction, "1 stored otherwise than answered"),
-        (store_another_patient, "1 stored otherwise than asked"),
-        (store_another_caller, "1 stored otherwise than asked"),
-        (swap_the_rows_of_a_batch, "1 answered for other rows than its own"),
-        (answer_with_the_row_of_another, "1 answered for other rows than its own"),
-        (answer_without_a_key_as_before, "1 answered for other rows than its own"),
-        (answer_a_key_in_two_ways, "1 answered twice and differently for one key"),
-        (answer_a_key_by_the_queue, "1 neither a proper 200 nor a proper 503"),
-        (refuse_without_retry_after, "1 neither a proper 200 nor a proper 503"),
-        (refuse_with_a_prediction, "1 neither a proper 200 nor a proper 503"),
-        (fail, "1 neither a proper 200 nor a proper 503"),
-        (answer_without_saying_where, "1 neither a proper 200 nor a proper 503"),
-        (answer_slowly, "1 took 10 s or more"),
-        (lose_a_dead_letter, "1 unstorable, but not in the dead-letter queue: junk"),
-        (bury_a_good_record, "1 in the dead-letter queue, but storable: an id"),
-        (leave_a_message, "1 still in the queue"),
-        (die, "1 ended by itself"),
-        (miss_a_fault, "1 did not happen, so that nothing is proved: queue during: a fault"),
-        (miss_an_event, "1 did not happen, so that nothing is proved: deaths"),
-    ],
-    ids=lambda value: value.__name__ if callable(value) else "",
+    ("finding", "evidence"), [(finding, evidence) for finding, cases in BROKEN.items() for evidence in cases]
 )
-def test_a_broken_promise_is_found(make: Callable[[], Evidence], finding: str) -> None:
-    broken = check(make()).broken
-    assert [line for line in broken if line.startswith(finding)], broken
+def test_a_broken_promise_is_found(finding: str, evidence: Evidence) -> None:
+    broken = check(evidence).broken
+    assert [line for line in broken if line.startswith(f"1 {finding}")], broken

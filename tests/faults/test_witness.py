@@ -1,17 +1,11 @@
-"""The witness at SQS: it believes SQS's answers alone, and knows a message again."""
+"""The witness at SQS: it believes only SQS's answers, and recognises a message."""
 
-import contextlib
 import json
-import socket
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
 
 import pytest
 
-from local.ports import LOOPBACK
-from tests.faults.sqs_front import ANSWER, ERROR, SqsFront
+from tests.faults.sqs_front import ANSWER, ERROR
 from tests.faults.witness import Witness, WitnessReport
 
 RECORDS = [uuid4(), uuid4()]
@@ -53,14 +47,11 @@ def test_what_sqs_accepted_is_known(witness: Witness) -> None:
     assert witness.report() == WitnessReport(SENT, frozenset({"m"}))
 
 
-def test_what_sqs_refused_did_not_happen(witness: Witness) -> None:
+def test_refused_requests_and_messages_without_records_are_told_apart(witness: Witness) -> None:
     note(witness, SEND, ERROR)
     note(witness, RECEIVE, DELIVERY)
     note(witness, DELETE, ERROR)
     assert witness.report() == WitnessReport()
-
-
-def test_a_message_without_records_is_known_as_well(witness: Witness) -> None:
     note(witness, write_request("SendMessage", MessageBody="not JSON"), write_answer(MessageId="m"))
     assert witness.report() == WitnessReport({"m": []})
 
@@ -69,39 +60,6 @@ def test_what_it_does_not_know_is_not_passed_over(witness: Witness) -> None:
     note(witness, write_request("GetQueueAttributes"), write_answer())
     with pytest.raises(NotImplementedError, match="what PurgeQueue does"):
         note(witness, write_request("PurgeQueue"), write_answer())
-
-
-def test_an_answer_is_heard_though_its_client_was_dropped(witness: Witness) -> None:
-    with slow_sqs() as (port, asked, may_answer), SqsFront(port, witness) as front:
-        client = socket.create_connection((LOOPBACK, front.port))
-        with client:
-            client.sendall(SEND.replace(b"Host: sqs", b"Content-Length: %d" % len(SEND.partition(b"\r\n\r\n")[2])))
-            assert asked.wait(10)
-            front.mode = "error"
-        may_answer.set()
-        front.settle()
-        assert witness.report() == WitnessReport(SENT)
-
-
-@contextlib.contextmanager
-def slow_sqs() -> Iterator[tuple[int, threading.Event, threading.Event]]:
-    """Its port; it tells when it was asked for something, and accepts it when it may."""
-    asked, may_answer = threading.Event(), threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.set()
-            may_answer.wait(10)
-            self.wfile.write(write_answer(MessageId="m"))
-
-    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port, asked, may_answer
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_a_message_that_comes_after_its_deletion_is_revived(witness: Witness) -> None:

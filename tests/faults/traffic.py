@@ -1,4 +1,4 @@
-"""The clients: who asks for what and when, and what each was told."""
+"""The clients: their requests, the pace, and the answers."""
 
 import json
 import random
@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import Queue
 from typing import Any
 from uuid import UUID
 
 from lambda_app.http.middleware import BATCH_PATH
 from problem.table import TABLE
 from tests.events import make_event
-from tests.faults.environment import Environment, Fleet
+from tests.faults.environment import START_SECONDS, Environment
 from tests.faults.ledger import Asked, Attempt, make_attempt
 
 # Fewer than there are environments: one client at a time asks two of them at once.
@@ -29,7 +30,7 @@ LARGE_BATCH, LARGE_EVERY = 600, 80
 
 @dataclass
 class Operation:
-    """What a client is about. With a key it is over once it was answered and, after that, answered again."""
+    """A client's task. With a key it ends once the same answer came twice."""
 
     asked: Asked
     twins: bool = False
@@ -38,13 +39,13 @@ class Operation:
 
 
 class Traffic:
-    """Sends at least `total` requests, at the pace that is set, as far as the service keeps up, until told to end."""
+    """Sends at least `total` requests at the set pace until told to end."""
 
-    def __init__(self, fleet: Fleet, total: int, seed: int) -> None:
+    def __init__(self, environments: Queue[Environment], total: int, seed: int) -> None:
         self.attempts: list[Attempt] = []
         self.events: Counter[str] = Counter({"twins answered alike": 0, "batches of several messages answered": 0})
         self.fault = ""
-        self._fleet = fleet
+        self._environments = environments
         self._total = total
         self._interval = MAX_INTERVAL_SECONDS
         self._random = random.Random(f"{seed} traffic")
@@ -59,7 +60,7 @@ class Traffic:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Ask from several threads; leaving the context waits until every key has got its answer, an error does not."""
+        """Ask from several threads. The end of the context waits for each key's answer, unless an error ended it."""
         self._due_at = time.monotonic()
         threads = [threading.Thread(target=self._run, name=f"client {number}") for number in range(CLIENT_COUNT)]
         for thread in threads:
@@ -77,7 +78,7 @@ class Traffic:
             raise self.failures[0]
 
     def set_pace(self, seconds: float) -> None:
-        """Spread what is missing of the total over that time; without an end there is always some traffic."""
+        """Spread the missing requests over that time. Some traffic always goes on."""
         with self._lock:
             missing = max(1, self._total - len(self.attempts))
             self._interval = min(seconds / missing, MAX_INTERVAL_SECONDS)
@@ -167,11 +168,11 @@ class Traffic:
 
     def _ask(self, asked: Asked, request_id: UUID) -> Attempt:
         event = _make_event(asked)
-        environment = self._fleet.take()
+        environment = self._environments.get(timeout=START_SECONDS)
         try:
             attempt = _measure(environment, event, asked, request_id, self.fault)
         finally:
-            self._fleet.give_back(environment)
+            self._environments.put(environment)
         with self._lock:
             self.attempts.append(attempt)
             several = len(asked.patients) == LARGE_BATCH and attempt.outcome == "queue"

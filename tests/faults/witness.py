@@ -35,11 +35,11 @@ class Witness:
         self._moments = itertools.count()
 
     def note_moment(self) -> int:
-        """The moment that a request begins at: what is known by now came before it."""
+        """Return the moment at which a request begins."""
         return next(self._moments)
 
     def note_answer(self, began_at: int, request: bytes, answer: bytes) -> None:
-        """Remember what the request has done, if SQS accepted it."""
+        """Remember the effect of the request, if SQS accepted it."""
         action = _find_action(request)
         if not action or not answer.startswith(b"HTTP/1.1 200 "):
             return
@@ -62,7 +62,7 @@ class Witness:
 
 
 def find_records(body: str) -> list[UUID]:
-    """The ids of the records in a message; none where it is no message of the service."""
+    """Return the ids of the records in a message, or none for a message of another kind."""
     try:
         return [UUID(record["request_id"]) for record in json.loads(body)["records"]]
     except (KeyError, TypeError, ValueError):
@@ -70,7 +70,7 @@ def find_records(body: str) -> list[UUID]:
 
 
 def _find_action(request: bytes) -> str:
-    """The action of SQS that a request asks for; empty for a request of another kind."""
+    """Return the SQS action of a request, or an empty text for a request of another kind."""
     for line in request.partition(b"\r\n\r\n")[0].split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"x-amz-target":

@@ -1,13 +1,13 @@
-"""An account of its own with the roles, policies and stores of an applied environment, where IAM is enforced.
+"""A copy of an applied environment's roles, policies and stores, in an account where IAM is enforced.
 
-It is a copy, so that policies can be broken in it, and so that the account that Terraform works in stays as it is.
+Tests change policies in the copy, so the account that Terraform works in stays as it is.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
 import boto3
@@ -16,13 +16,20 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from lambda_app.project import API_ROLE, REPLAY_ROLE
 from local.aws_services import ACCOUNT, REGION
 from local.cluster import PASSWORD
-from tests.terraform.policies import Document, Permission, build_policy, split_statement
 
-FUNCTIONS = ("api", "replay", "migrate")
+Document = dict[str, Any]
+ROLES = ("api", "replay", "migrate", "proxy")
 ADMIN = "admin"
-# Names what Lambda, and not the function's code, does by the function's role.
-LAMBDA = "lambda"
+# The name of a bucket, a queue and a secret that no role may reach.
 ELSEWHERE = "elsewhere"
+
+
+class Permission(NamedTuple):
+    """The smallest part of a policy: one action on one resource."""
+
+    sid: str
+    action: str
+    resource: str
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Credentials:
 
     @property
     def environment(self) -> dict[str, str]:
-        """As Lambda gives them to a function's code."""
+        """The variables in which Lambda gives them to a function's code."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
@@ -42,9 +49,9 @@ class Credentials:
 
 
 class Account:
-    """The copy, made by an administrator of moto's server at `endpoint_url`; from then on IAM is enforced.
+    """Copies the environment to moto's server at `endpoint_url`, and then enforces IAM there.
 
-    `resources` are an applied environment's, each one's values by its address.
+    `resources` are the applied environment's: the values of each by its address.
     """
 
     def __init__(self, endpoint_url: str, resources: Mapping[str, Document]) -> None:
@@ -52,22 +59,19 @@ class Account:
         self.client = cache(self._make_client)
         self._resources = resources
         self._credentials = {ADMIN: Credentials("local", "local")}
-        # What the copy calls otherwise: the end of a secret's ARN is random.
+        # The ARNs that differ in the copy: the end of a secret's ARN is random.
         self._renamed: dict[str, str] = {}
         self._copy_stores()
-        self._statements = {role: self._copy_role(role) for role in (*FUNCTIONS, "proxy")}
-        self._copy_functions()
-        self._make_surroundings()
+        self._statements = {role: self._copy_role(role) for role in ROLES}
         self._credentials[ADMIN] = self._make_admin()
         self.client.cache_clear()
         self._enforce()
 
-    def credentials(self, role: str, session: str | None = None) -> Credentials:
-        """Those of the code that has the role, or of another session with it."""
-        return self._credentials[ADMIN if role == ADMIN else f"{role}/{session or role}"]
+    def credentials(self, role: str) -> Credentials:
+        return self._credentials[role]
 
     def variables(self, function: str) -> dict[str, str]:
-        """The function's environment, at the copy."""
+        """Return the environment variables of the function, with the addresses of the copy."""
         [environment] = self._resources[f'module.environment.module.service.aws_lambda_function.this["{function}"]'][
             "environment"
         ]
@@ -104,20 +108,11 @@ class Account:
         return policy.is_action_permitted("rds-db:connect", arn) is PermissionResult.PERMITTED
 
     def secret_arns(self) -> dict[str, str]:
-        """By the user of the database whose password it holds."""
+        """Return the ARN of each secret by the database user whose password it holds."""
         return dict(self._secret_arns)
 
-    def log_group(self, function: str) -> str:
-        name: str = self._resources[
-            f'module.environment.module.service.aws_cloudwatch_log_group.function["{function}"]'
-        ]["name"]
-        return name
-
-    def role_arn(self, role: str) -> str:
-        return f"arn:aws:iam::{ACCOUNT}:role/{self._name(role)}"
-
-    def _make_client(self, role: str, service: str, session: str | None = None) -> Any:
-        credentials = self.credentials(role, session)
+    def _make_client(self, role: str, service: str) -> Any:
+        credentials = self.credentials(role)
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint_url,
@@ -128,10 +123,11 @@ class Account:
         )
 
     def _copy_stores(self) -> None:
-        s3, sqs, logs, secrets = (self.client(ADMIN, name) for name in ("s3", "sqs", "logs", "secretsmanager"))
+        s3, sqs, secrets = (self.client(ADMIN, name) for name in ("s3", "sqs", "secretsmanager"))
         bucket = self._resources["module.environment.module.model_store.aws_s3_bucket.this"]["bucket"]
         policy = self._resources["module.environment.module.model_store.aws_s3_bucket_policy.this"]["policy"]
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for name in (bucket, ELSEWHERE):
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_policy(Bucket=bucket, Policy=policy)
         for queue in ("records", "dead_letters"):
             policy = self._resources[f'module.environment.module.service.aws_sqs_queue_policy.tls_only["{queue}"]'][
@@ -139,8 +135,8 @@ class Account:
             ]
             name = self._resources[f"module.environment.module.service.aws_sqs_queue.{queue}"]["name"]
             sqs.create_queue(QueueName=name, Attributes={"Policy": policy})
-        for function in FUNCTIONS:
-            logs.create_log_group(logGroupName=self.log_group(function))
+        sqs.create_queue(QueueName=ELSEWHERE)
+        secrets.create_secret(Name=ELSEWHERE, SecretString="{}")
         instance = self._resources["module.environment.module.database.aws_db_instance.this"]
         arns = {instance["username"]: instance["master_user_secret"][0]["secret_arn"]}
         for function, user in (("api", API_ROLE), ("replay", REPLAY_ROLE)):
@@ -160,36 +156,12 @@ class Account:
         statements: list[Document] = json.loads(self._rename(text))["Statement"]
         self.client(ADMIN, "iam").create_role(RoleName=self._name(role), AssumeRolePolicyDocument=trust)
         self._put_policy(role, statements)
-        # Before IAM is enforced: moto knows no services, which alone may assume these roles.
-        for session in (self._name(role), LAMBDA):
-            answer = self.client(ADMIN, "sts").assume_role(RoleArn=self.role_arn(role), RoleSessionName=session)
-            given = answer["Credentials"]
-            self._credentials[f"{role}/{role if session != LAMBDA else LAMBDA}"] = Credentials(
-                given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
-            )
+        # Before IAM is enforced: only services may assume these roles, and moto knows no services.
+        role_arn = f"arn:aws:iam::{ACCOUNT}:role/{self._name(role)}"
+        answer = self.client(ADMIN, "sts").assume_role(RoleArn=role_arn, RoleSessionName=role)
+        given = answer["Credentials"]
+        self._credentials[role] = Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
         return statements
-
-    def _copy_functions(self) -> None:
-        for function in FUNCTIONS:
-            values = self._resources[f'module.environment.module.service.aws_lambda_function.this["{function}"]']
-            self.client(ADMIN, "lambda").create_function(
-                FunctionName=values["function_name"],
-                Role=values["role"],
-                PackageType="Image",
-                Code={"ImageUri": values["image_uri"]},
-            )
-
-    def _make_surroundings(self) -> None:
-        """Add resources that the roles must not reach."""
-        self.client(ADMIN, "s3").create_bucket(
-            Bucket=ELSEWHERE, CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
-        self.client(ADMIN, "sqs").create_queue(QueueName=ELSEWHERE)
-        self.client(ADMIN, "secretsmanager").create_secret(Name=ELSEWHERE, SecretString="{}")
-        trust = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}]}
-        self.client(ADMIN, "iam").create_role(
-            RoleName=ELSEWHERE, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", **trust})
-        )
 
     def _make_admin(self) -> Credentials:
         iam = self.client(ADMIN, "iam")
@@ -219,3 +191,21 @@ class Account:
         for old, new in self._renamed.items():
             text = text.replace(old, new)
         return text
+
+
+def split_statement(statement: Document) -> list[tuple[Permission, Document]]:
+    """Split a statement into permissions. Each has a statement of its own, without the name, which must be unique."""
+    rest = {name: value for name, value in statement.items() if name != "Sid"}
+    return [
+        (Permission(statement["Sid"], action, resource), {**rest, "Action": [action], "Resource": [resource]})
+        for action in _as_list(statement["Action"])
+        for resource in _as_list(statement["Resource"])
+    ]
+
+
+def build_policy(statements: list[Document]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

@@ -12,16 +12,7 @@ from lambda_app.project import API_ROLE, PREFIX, REPLAY_ROLE
 from local.poller import Polled, poll_once
 from tests.events import Context, invoke, load_event
 from tests.records import make_record
-from tests.terraform.account import ADMIN, LAMBDA
-from tests.terraform.lambda_calls import (
-    NETWORK_ACTIONS,
-    connect_queue,
-    make_log_stream,
-    send_trace,
-    send_trace_counts,
-    use_network,
-    write_log,
-)
+from tests.terraform.account import ADMIN
 from tests.terraform.stage import Stage, refusal_of
 
 OWNER = f"{PREFIX}_owner"
@@ -38,20 +29,20 @@ def judge(stage: Stage, well: bool) -> str:
 
 
 def predict(stage: Stage, _: str) -> str:
-    """The model is read from the bucket."""
+    """Read the model from the bucket."""
     answer = invoke(stage.start("api"), load_event("predict"))
     assert answer["statusCode"] in {200, 503}
     return judge(stage, answer["statusCode"] == 200)
 
 
 def record(stage: Stage, _: str) -> str:
-    """The record of an answer goes to the table, and not to the queue."""
+    """Store the record of an answer in the table, and not in the queue."""
     answer = invoke(stage.start("api"), load_event("predict"))
     return judge(stage, answer["headers"]["x-prediction-record"] == "database")
 
 
 def fall_back(stage: Stage, _: str) -> str:
-    """While the database is away, the record goes to the queue."""
+    """Send the record to the queue while the database is away."""
     api = stage.start("api")
     with stage.database_away():
         answer = invoke(api, load_event("predict"))
@@ -72,27 +63,34 @@ def replay_record(stage: Stage, _: str) -> str:
 
 
 def dead_letter_message(stage: Stage, _: str) -> str:
-    """A message that is no record goes to the dead-letter queue."""
+    """Send a message that is no record to the dead-letter queue."""
     event = {"Records": [{"messageId": "message", "body": "no record"}]}
     failures = stage.start("replay")(event, Context())["batchItemFailures"]
     return judge(stage, not failures)
 
 
+def connect_queue(stage: Stage, _: str) -> str:
+    """Ask for the queue's attributes, as Lambda does when the function is connected to it."""
+    url = stage.account.variables("replay")["QUEUE_URL"]
+    sqs = stage.client("replay", "sqs")
+    return refusal_of(lambda: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"]))
+
+
 def take_message(stage: Stage, _: str) -> str:
-    """As Lambda does by the function's role: it receives, invokes and deletes."""
+    """Receive, invoke and delete, as Lambda does with the function's role."""
     replay = stage.start("replay")
     url = stage.account.variables("replay")["QUEUE_URL"]
     [body] = encode_messages([make_record()])
     stage.client(ADMIN, "sqs").send_message(QueueUrl=url, MessageBody=body)
     polled: list[Polled] = []
-    client = stage.client("replay", "sqs", LAMBDA)
+    client = stage.client("replay", "sqs")
     refusal = refusal_of(lambda: polled.append(poll_once(client, url, replay)))
     assert refusal or (polled[0].received > 0 and polled[0].failed == 0)
     return refusal
 
 
 def migrate(stage: Stage, _: str) -> str:
-    """By the proxy to the database, where the roles get the passwords that their secrets hold."""
+    """Connect through the proxy and give the roles the passwords in their secrets."""
     handler = stage.start("migrate")
     with stage.superuser() as connection:
         connection.run(f"ALTER ROLE {API_ROLE} PASSWORD NULL")
@@ -111,7 +109,7 @@ def migrate(stage: Stage, _: str) -> str:
 
 
 def log_in_to_database(stage: Stage, _: str) -> str:
-    """Everybody who comes through the proxy."""
+    """Log in through the proxy as each function."""
     return record(stage, "api") or replay_record(stage, "replay") or migrate(stage, "migrate")
 
 
@@ -119,7 +117,7 @@ def log_in_to_database(stage: Stage, _: str) -> str:
 #
 # Only RDS Proxy enforces rds-db:connect. The stand-in for the proxy checks the function's token and lets moto evaluate
 # the role's present policy.
-_OWN: dict[tuple[str, str, str], AllowedCall] = {
+ALLOWED_CALLS: dict[tuple[str, str, str], AllowedCall] = {
     ("api", "ReadModels", "s3:GetObject"): predict,
     ("api", "ConnectToDatabase", "rds-db:connect"): record,
     ("api", "QueueRecords", "sqs:GetQueueAttributes"): ask_health,
@@ -132,19 +130,4 @@ _OWN: dict[tuple[str, str, str], AllowedCall] = {
     ("migrate", "ConnectToDatabase", "rds-db:connect"): migrate,
     ("migrate", "ReadPasswords", "secretsmanager:GetSecretValue"): migrate,
     ("proxy", "ReadSecrets", "secretsmanager:GetSecretValue"): log_in_to_database,
-}
-# Calls that Lambda makes with the role of every function.
-_BY_LAMBDA: dict[tuple[str, str], AllowedCall] = {
-    ("TraceTelemetryRecords", "xray:PutTelemetryRecords"): send_trace_counts,
-    ("TraceTraceSegments", "xray:PutTraceSegments"): send_trace,
-    ("WriteLogs", "logs:CreateLogStream"): make_log_stream,
-    ("WriteLogs", "logs:PutLogEvents"): write_log,
-    **{("AttachToNetwork", f"ec2:{action}"): use_network(action, LAMBDA) for action in NETWORK_ACTIONS},
-}
-ALLOWED_CALLS = _OWN | {(function, *key): call for function in DATABASE_USERS for key, call in _BY_LAMBDA.items()}
-# Calls that a Deny refuses to the function's code.
-DENIED_TO_CODE = {
-    (function, "KeepNetworkFromCode", f"ec2:{action}"): use_network(action, None)
-    for function in DATABASE_USERS
-    for action in NETWORK_ACTIONS
 }

@@ -61,7 +61,7 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def connect(endpoint_url: str, service: str) -> Any:
-    """A client of the emulated AWS."""
+    """Connect to the emulated AWS."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=endpoint_url,
@@ -95,7 +95,7 @@ def list_inputs() -> list[str]:
 
 
 def list_resources(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Every managed resource's values by its address, from `values` of a state or `planned_values` of a plan."""
+    """Return each managed resource's values by address, from `values` of a state or `planned_values` of a plan."""
     modules = [values["root_module"]]
     # Grows while it is walked.
     for module in modules:

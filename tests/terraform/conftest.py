@@ -1,16 +1,29 @@
-"""Terraform's module tests, the environments' plans, and an environment applied to an emulated AWS, each made once."""
+"""Terraform's module tests, the environments' plans, and an environment applied to an emulated AWS, each made once.
 
+Applying and destroying take minutes of waiting, so both go on in the background while other tests run.
+"""
+
+import contextlib
 import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from local.aws_services import ACCOUNT, REGION
-from tests.terraform.applied import STATE_BUCKET, Applied, apply_environment, connect, plan_environment
+from tests.terraform.applied import (
+    STATE_BUCKET,
+    Applied,
+    apply_environment,
+    connect,
+    list_inputs,
+    plan_environment,
+)
+from tests.terraform.listing import find_listed
 from tests.terraform.program import MODULES, Root, build_environment, copy_sources, require_terraform
 from tests.terraform.rendered import RENDERED, Message, Resources, read_resources, run_tests
 from tests.terraform.server import serve_aws
@@ -21,13 +34,30 @@ SIDE_BY_SIDE = 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Destroy the environment after all tests that read it."""
-    items.sort(key=lambda item: item.path.name == "test_destroyed.py")
+    """Run the tests of this folder in the order in which the environment is applied, read and destroyed."""
+    places = [index for index, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    for index, item in zip(places, sorted((items[index] for index in places), key=_rank), strict=True):
+        items[index] = item
+
+
+def _rank(item: pytest.Item) -> int:
+    if item.path.name == "test_destroyed.py":
+        return 3
+    names: list[str] = getattr(item, "fixturenames", [])
+    return 2 if "destroying" in names else 1 if "applied" in names else 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apply_early(request: pytest.FixtureRequest) -> None:
+    """Begin to apply the environment before the first test of this folder, if a later one needs it."""
+    if any("applied" in getattr(item, "fixturenames", []) for item in request.session.items):
+        with contextlib.suppress(pytest.skip.Exception):
+            request.getfixturevalue("applying")
 
 
 @pytest.fixture(scope="session")
 def terraform_environment() -> dict[str, str]:
-    """The environment variables of Terraform, or a skip without Terraform."""
+    """Return the environment variables of Terraform; skip without Terraform."""
     require_terraform()
     return build_environment()
 
@@ -36,7 +66,7 @@ def terraform_environment() -> dict[str, str]:
 def module_tests(
     terraform_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[list[Message]]]]:
-    """The messages of each directory's own tests, which run side by side."""
+    """Run each directory's own tests side by side, and return their messages."""
     sources = copy_sources(tmp_path_factory.mktemp("modules"))
     pool = ThreadPoolExecutor(SIDE_BY_SIDE)
     # First those that other tests wait for.
@@ -47,13 +77,13 @@ def module_tests(
 
 @pytest.fixture(scope="session")
 def observability(module_tests: dict[str, Future[list[Message]]]) -> Resources:
-    """The resources of the module observability with its defaults."""
+    """Return the resources of the module observability with its defaults."""
     return read_resources(module_tests["modules/observability"].result(), "alarms")
 
 
 @pytest.fixture(scope="session")
 def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an empty emulated AWS."""
+    """Start an empty emulated AWS and return its URL."""
     log_path = tmp_path_factory.mktemp("emulated_aws") / "server.log"
     with serve_aws("tests.terraform.emulated_aws", log_path) as endpoint_url:
         yield endpoint_url
@@ -63,7 +93,7 @@ def emulated_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def roots(
     terraform_environment: dict[str, str], emulated_aws: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Root]]:
-    """Each environment's root by name, in an AWS to which terraform/bootstrap is applied."""
+    """Return each environment's root by name, in an AWS with terraform/bootstrap."""
     sources = copy_sources(tmp_path_factory.mktemp("applied"))
     environment = terraform_environment | {
         "AWS_ENDPOINT_URL": emulated_aws,
@@ -101,19 +131,39 @@ def _has_bucket(client: object) -> bool:
 
 @pytest.fixture(scope="session")
 def plans(roots: dict[str, Root]) -> Iterator[dict[str, Future[str]]]:
-    """The first plan of each environment as JSON text, made side by side."""
+    """Plan the environments side by side, and return the plans as JSON text."""
     pool = ThreadPoolExecutor(SIDE_BY_SIDE)
     yield {name: pool.submit(plan_environment, roots[name]) for name in ENVIRONMENTS}
     pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="session")
-def applied(roots: dict[str, Root], plans: dict[str, Future[str]], emulated_aws: str) -> Applied:
-    """The environment dev, applied by Terraform to the emulated AWS."""
-    return apply_environment(roots["dev"], emulated_aws, plans["dev"].result())
+def applying(roots: dict[str, Root], plans: dict[str, Future[str]], emulated_aws: str) -> Iterator[Future[Applied]]:
+    """Apply the environment dev to the emulated AWS in the background."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(lambda: apply_environment(roots["dev"], emulated_aws, plans["dev"].result()))
+
+
+@pytest.fixture(scope="session")
+def applied(applying: Future[Applied]) -> Applied:
+    """Return the environment dev once it is applied."""
+    return applying.result()
+
+
+@pytest.fixture(scope="session")
+def listed(applied: Applied) -> set[str]:
+    """Return the lists of AWS that name a part of the environment, before it is destroyed."""
+    return find_listed(applied)
+
+
+@pytest.fixture(scope="session")
+def destroying(applied: Applied, listed: set[str]) -> Iterator[Future[dict[str, int]]]:
+    """Destroy the environment in the background. Tests that use this fixture run after all that read it."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(applied.root.change, "destroy", *list_inputs())
 
 
 @pytest.fixture(scope="session", params=ENVIRONMENTS)
 def plan(request: pytest.FixtureRequest, plans: dict[str, Future[str]]) -> dict[str, Any]:
-    """The first plan of an environment, with its name."""
+    """Return the first plan of an environment, with its name."""
     return {"environment": request.param, **json.loads(plans[request.param].result())}

@@ -1,7 +1,7 @@
-"""The AWS that Terraform is applied to: moto's server, which remembers here what it otherwise forgets.
+"""The AWS to which Terraform is applied: moto's server, with attributes that moto forgets.
 
 Each change below gives back what was sent, as AWS does; without it a second plan would want to send it again, or a
-resource would be waited for in vain. That moto still has each gap is tested in test_emulated_aws.py.
+resource would be waited for in vain. After an upgrade of moto, try the tests without each change.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ def replace(changed: type, **attributes: object) -> None:
 
 
 def remember_rule_descriptions() -> None:
-    """Of a rule about a group or a prefix list; moto keeps only those about addresses."""
+    """Keep a rule's description about a group or a prefix list. moto keeps only those about addresses."""
     make = SecurityGroupRule.__init__
 
     def make_described(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -38,7 +38,7 @@ def remember_rule_descriptions() -> None:
 
 
 def tell_who_set_parameters() -> None:
-    """Terraform asks for those of Source=user; moto gives none a source."""
+    """Give parameters the source `user`, for which Terraform asks. moto gives none."""
     update = DBParameterGroup.update_parameters
 
     def update_as_user(self: Any, parameters: Any) -> None:
@@ -59,7 +59,7 @@ def remember_performance_insights() -> None:
 
 
 def remember_logging_config() -> None:
-    """Of a function: the log group that it writes to."""
+    """Keep the log group of a function."""
     make, configure = LambdaFunction.__init__, LambdaFunction.get_configuration
 
     def make_with_logging(self: Any, account_id: str, spec: dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -73,7 +73,7 @@ def remember_logging_config() -> None:
 
 
 def keep_aliases_of_event_sources() -> None:
-    """A mapping to an alias stays one; moto puts the alias's present version in its place."""
+    """Keep a mapping to an alias. moto replaces the alias by its present version."""
     make = EventSourceMapping.__init__
 
     def make_as_asked(self: Any, spec: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ def remember_queue_policies() -> None:
 
 
 def take_connections_for_tls() -> None:
-    """The loopback stands for TLS. moto knows no aws:SecureTransport, and denies everything to everybody."""
+    """Take each connection for TLS. moto knows no aws:SecureTransport, and would deny each request."""
     decide = IAMPolicyStatement.is_action_permitted
 
     def decide_over_tls(self: Any, *args: Any, **kwargs: Any) -> PermissionResult:
@@ -118,7 +118,7 @@ def take_connections_for_tls() -> None:
 
 
 def serve_ec2_in_turn() -> None:
-    """Terraform asks for ten things at once, and moto's EC2, which is not made for threads, has lost rules over it."""
+    """Serve one request to EC2 at a time. Terraform sends ten at once, and moto has lost rules over it."""
     serve, turn = DomainDispatcherApplication.__call__, threading.Lock()
 
     def serve_in_turn(self: Any, environ: dict[str, Any], start_response: Any) -> Any:
@@ -130,7 +130,7 @@ def serve_ec2_in_turn() -> None:
 
 
 def leave_messages_in_queues() -> None:
-    """A message wakes no function: moto would want Docker, and the tests run the functions themselves."""
+    """Invoke no function for a message: moto needs Docker for it, and the tests run the functions themselves."""
     replace(LambdaBackend, send_sqs_batch=lambda *_: False)
 
 

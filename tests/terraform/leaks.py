@@ -1,4 +1,4 @@
-"""Secrets in what Terraform writes: their values anywhere, and attributes that are there to hold one."""
+"""Search for secrets in Terraform's output: their values, and set attributes with the name of a secret."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def read_secrets(applied: Applied) -> list[str]:
 
 
 def find_values(text: str, secrets: list[str]) -> list[str]:
-    """Those secrets that stand in the text, as they are or quoted as JSON quotes them."""
+    """Return the secrets that are in the text, plain or quoted as in JSON."""
     return [secret for secret in secrets if secret in text or json.dumps(secret)[1:-1] in text]
 
 

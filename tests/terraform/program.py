@@ -62,7 +62,7 @@ def copy_sources(directory: Path) -> Path:
 
 
 def require_terraform() -> None:
-    """Terraform is there, new enough, and gets its provider."""
+    """Skip without a Terraform that is new enough and gets its provider."""
     require(_find_version() >= MINIMUM, "Terraform >= 1.11")
     fault = _find_fault_of_provider()
     require(not fault, f"Terraform's provider for AWS ({fault})")
@@ -108,7 +108,7 @@ def _find_version() -> tuple[int, int]:
 
 @cache
 def _find_fault_of_provider() -> str:
-    """Terraform's own word for why it cannot get the provider, in a line; "" where it can."""
+    """Return Terraform's error, in a line, if it cannot get the provider, or an empty text."""
     with TemporaryDirectory() as directory:
         shutil.copy(SOURCES / "modules" / "network" / "versions.tf", directory)
         command = ["terraform", "init", "-input=false", "-no-color"]

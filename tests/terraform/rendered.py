@@ -5,22 +5,8 @@ from typing import Any
 
 from tests.terraform.program import Root
 
-# Without a password, connections use IAM tokens. AWS_ENDPOINT_URL is for servers other than AWS. Lambda sets the rest.
-NOT_SET = {
-    "DATABASE_PASSWORD",
-    "AWS_ENDPOINT_URL",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_REGION",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-}
-
-# Lambda gives these to every function itself.
-OF_LAMBDA = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
-
-# The modules whose resources other tests read.
-RENDERED = {"observability", "service"}
+# The module whose resources other tests read.
+RENDERED = {"observability"}
 
 # A resource's values by its address.
 Resources = dict[str, dict[str, Any]]

@@ -1,4 +1,4 @@
-"""A server that stands for AWS, as a child process."""
+"""A stand-in for AWS as a child process."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ from local.process import start_process, stop_process
 
 @contextmanager
 def serve_aws(module: str, log_path: Path) -> Iterator[str]:
-    """The address of a server, started by running the module, until the context ends."""
+    """Start a server by running the module, and return its address; stop it at the end."""
     [port] = find_free_ports(1)
     command = [sys.executable, "-m", module, LOOPBACK, str(port)]
     process = start_process(command, log_path, directory=REPOSITORY)

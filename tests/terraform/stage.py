@@ -32,8 +32,10 @@ def refusal_of(call: Callable[[], object]) -> str:
 
 @dataclass
 class RoleCheck(TokenCheck):
-    """RDS Proxy's checks of a token: its signature, whether its role may be that user, and the user's password, which
-    the proxy reads with its own role."""
+    """Checks a token as RDS Proxy does: its signature, the role's right to be that user, and the user's password.
+
+    The proxy reads the password with its own role.
+    """
 
     account: Account = field(kw_only=True)
     role: str = field(kw_only=True)
@@ -58,11 +60,11 @@ class Stage:
     wire: Callable[..., LambdaHandler]
     capsys: pytest.CaptureFixture[str]
 
-    def client(self, role: str, service: str, session: str | None = None) -> Any:
-        return self.account.client(role, service, session)
+    def client(self, role: str, service: str) -> Any:
+        return self.account.client(role, service)
 
     def start(self, function: str, **changed: str) -> LambdaHandler:
-        """A new execution environment of the function, with the environment that Terraform gave it."""
+        """Start an execution environment of the function, with the variables that Terraform gave it."""
         credentials = self.account.credentials(function)
         self.proxy.token_check = RoleCheck(
             credentials.access_key_id,

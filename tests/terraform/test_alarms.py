@@ -1,4 +1,4 @@
-"""The alarms on the service's own metrics: the real functions meet a fault, and what they print sets the alarm off."""
+"""The alarms on the service's own metrics: each fault in the real functions sets off its alarms and no other."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ NO_QUEUE = {"QUEUE_URL": "http://127.0.0.1:1/1/records"}
 
 @dataclass
 class Scene:
-    """The tools with which a fault is made."""
+    """The functions and the means to break them."""
 
     wire: Callable[..., LambdaHandler]
     registry: Registry
@@ -97,7 +97,7 @@ def get_a_corrupt_successor(scene: Scene) -> None:
     scene.predict(1, api)
 
 
-# The alarms that go off, and no other.
+# The alarms that each fault sets off.
 FAULTS: dict[Callable[[Scene], None], set[str]] = {
     be_well: set(),
     meet_bad_requests: set(),
@@ -127,13 +127,13 @@ def scene(
 
 @pytest.fixture
 def service_name() -> str:
-    """Powertools keeps a logger, with its stream, for each name of the process, and moto the metrics of other tests."""
+    """Return a name for this test alone, since Powertools keeps loggers and moto keeps metrics by it."""
     return f"alarms-{uuid4()}"
 
 
 @pytest.fixture
 def alarms(observability: Resources, service_name: str) -> dict[str, dict[str, Any]]:
-    """The alarms on the service's own metrics, moved from the made-up names of the module's tests to the service's."""
+    """Return the alarms on the service's own metrics, with the names of this test's service."""
     return {
         key: alarm | {"namespace": METRICS_NAMESPACE, "dimensions": alarm["dimensions"] | {"service": service_name}}
         for key, alarm in list_own_alarms(observability).items()

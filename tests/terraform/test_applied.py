@@ -1,4 +1,4 @@
-"""The environment dev, made for real by the AWS provider in an emulated AWS: what was made, and what it runs."""
+"""The environment dev, made by the AWS provider in an emulated AWS, is complete and stable."""
 
 from tests.terraform.applied import Applied, list_resources
 

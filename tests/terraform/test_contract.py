@@ -1,10 +1,9 @@
-"""Facts on which Terraform and the code must agree: environment variables, metrics, runbooks, the keep-warm request."""
+"""Facts on which Terraform and the code must agree: metrics, runbooks and the request that keeps functions warm."""
 
 import dataclasses
 import json
 import re
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,33 +13,24 @@ import pytest
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke
+from tests.terraform.aws_metrics import DOCUMENTED
 from tests.terraform.program import SOURCES
 from tests.terraform.rendered import (
-    NOT_SET,
-    OF_LAMBDA,
-    Message,
     Resources,
     list_alarms,
     list_own_alarms,
-    read_resources,
 )
 
 ROOT = Path(__file__).parents[2]
 
 
-# Of a metric of the service: its name, and the names of its dimensions.
+# The name of a metric, and the names of its dimensions.
 Metric = tuple[str, frozenset[str]]
-
-
-@pytest.fixture(scope="session")
-def service(module_tests: dict[str, Future[list[Message]]]) -> Resources:
-    """The resources of the module service."""
-    return read_resources(module_tests["modules/service"].result(), "functions")
 
 
 @pytest.fixture
 def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metric]:
-    """Every metric that the code sends to CloudWatch."""
+    """Return every metric that the code sends to CloudWatch."""
     # Powertools keeps a logger, with its stream and level, for each service name of the process.
     telemetry = Telemetry(dataclasses.replace(settings, service_name=f"contract-{uuid4()}"), emit_emf=True)
 
@@ -73,24 +63,10 @@ def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metri
     }
 
 
-@pytest.mark.parametrize("function", ["api", "replay", "migrate"])
-def test_each_function_gets_exactly_the_settings(service: Resources, function: str) -> None:
-    [environment] = service[f'aws_lambda_function.this["{function}"]']["environment"]
-    own = set() if function == "migrate" else {"ROLE_SECRET_ARNS"}
-    fields = {field.name.upper() for field in dataclasses.fields(Settings)}
-    assert set(environment["variables"]) == fields - NOT_SET - own
-    Settings.from_env({**environment["variables"], **OF_LAMBDA})
-
-
-@pytest.mark.parametrize("function", ["api", "replay", "migrate"])
-def test_each_command_is_a_function_of_the_handler(service: Resources, function: str) -> None:
-    import lambda_app.handler
-
-    [config] = service[f'aws_lambda_function.this["{function}"]']["image_config"]
-    [command] = config["command"]
-    module, _, name = command.rpartition(".")
-    assert module == lambda_app.handler.__name__
-    assert name in lambda_app.handler._BUILDERS
+def list_rows(observability: Resources) -> list[list[Any]]:
+    """Return the rows of the dashboard: the namespace, the name, name and value of each dimension, and options."""
+    body = json.loads(observability["aws_cloudwatch_dashboard.this"]["dashboard_body"])
+    return [row for widget in body["widgets"] for row in widget["properties"].get("metrics", [])]
 
 
 def test_every_alarm_on_the_service_is_on_a_metric_that_it_emits(
@@ -106,15 +82,22 @@ def test_every_alarm_on_the_service_is_on_a_metric_that_it_emits(
 def test_the_dashboard_shows_every_metric_that_the_service_emits(
     observability: Resources, emitted: set[Metric]
 ) -> None:
-    body = json.loads(observability["aws_cloudwatch_dashboard.this"]["dashboard_body"])
-    rows = [row for widget in body["widgets"] for row in widget["properties"].get("metrics", [])]
-    # A row is the namespace, the name, name and value of each dimension, and options.
     shown = {
         (name, frozenset(dimensions[0:-1:2]))
-        for namespace, name, *dimensions in rows
+        for namespace, name, *dimensions in list_rows(observability)
         if not namespace.startswith("AWS/")
     }
     assert shown == emitted
+
+
+def test_alarms_and_dashboard_name_metrics_that_aws_documents(observability: Resources) -> None:
+    named = [(namespace, name, frozenset(rest[0:-1:2])) for namespace, name, *rest in list_rows(observability)]
+    for alarm in list_alarms(observability).values():
+        for metric in [metric for query in alarm["metric_query"] for metric in query["metric"]] or [alarm]:
+            named.append((metric["namespace"], metric["metric_name"], frozenset(metric["dimensions"])))
+    of_aws = [metric for metric in named if metric[0].startswith("AWS/")]
+    assert of_aws
+    assert [metric for metric in of_aws if metric[1] not in DOCUMENTED.get((metric[0], metric[2]), set())] == []
 
 
 def test_every_alarm_has_a_section_of_the_operations_manual(observability: Resources) -> None:
@@ -124,7 +107,7 @@ def test_every_alarm_has_a_section_of_the_operations_manual(observability: Resou
     assert alarms
     for key, alarm in alarms.items():
         [name] = re.findall(r'Runbook: docs/operations\.md, "(.+)"\.$', alarm["alarm_description"])
-        # Whoever was called reads first that this is the place.
+        # The first line of the section names the alarm.
         assert f"`{key}`" in sections.get(name, ""), f"{key}: {name}"
 
 

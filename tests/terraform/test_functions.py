@@ -1,4 +1,4 @@
-"""The functions as the environment dev configures them, read back from where Terraform deployed them, and run so."""
+"""The functions of the environment dev, run with the command and the variables that Terraform deployed."""
 
 import dataclasses
 import json
@@ -17,25 +17,38 @@ from local.aws_services import REGION, REPOSITORY
 from local.emulator import Emulator
 from local.poller import Polled, poll_once
 from local.ports import find_free_ports
-from tests.events import NAMES, check_answer, load_event
+from tests.events import load_event
 from tests.queues import count_messages
 from tests.terraform.applied import Applied, list_resources
-from tests.terraform.rendered import NOT_SET, OF_LAMBDA
 from training.registry import promote_version, publish_bundle
 
 DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": f"{PREFIX}_owner"}
 FUNCTIONS = tuple(DATABASE_USERS)
 # The database of these tests is another one, without a proxy that takes tokens and without TLS.
 DATABASE = ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_PASSWORD", "DATABASE_TLS")
-# What the function takes from the machine: without these not even Python starts.
+# Python does not start without these variables of the machine.
 MACHINE = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+
+# Without a password, connections use IAM tokens. AWS_ENDPOINT_URL is for servers other than AWS. Lambda sets the rest.
+NOT_SET = {
+    "DATABASE_PASSWORD",
+    "AWS_ENDPOINT_URL",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+}
+
+# Lambda gives these to every function itself.
+OF_LAMBDA = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
 
 Start = Callable[..., Emulator]
 Query = Callable[..., list[Any]]
 
 
 def read_configuration(applied: Applied, function: str) -> dict[str, Any]:
-    """Of the version that is live."""
+    """Return the configuration of the version that is live."""
     name = applied.outputs["function_names"][function]
     configuration: dict[str, Any] = applied.client("lambda").get_function_configuration(
         FunctionName=name, Qualifier="live"
@@ -45,7 +58,7 @@ def read_configuration(applied: Applied, function: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def published(applied: Applied, bundle: Path) -> str:
-    """The version of the model in the bucket that Terraform made."""
+    """Publish the model to the bucket that Terraform made, and return its version."""
     client, bucket = applied.client("s3"), applied.outputs["model_bucket_name"]
     version, _ = publish_bundle(client, bucket, bundle)
     promote_version(client, bucket, version)
@@ -56,13 +69,13 @@ def published(applied: Applied, bundle: Path) -> str:
 def start(
     applied: Applied, published: str, emulator_path: Path, environment: dict[str, str], tmp_path: Path
 ) -> Iterator[Start]:
-    """Start a function by its deployed command with its deployed environment; only the database is another."""
+    """Start a function by its deployed command with its deployed variables. Only the database is another."""
     started: list[Emulator] = []
 
     def start_function(function: str, **changed: str) -> Emulator:
         configuration = read_configuration(applied, function)
         machine = {name: os.environ[name] for name in MACHINE if name in os.environ}
-        # What Lambda itself sets, and the way to AWS.
+        # Lambda itself sets most of these; the rest lead to the emulated AWS.
         platform = {
             "AWS_LAMBDA_FUNCTION_NAME": configuration["FunctionName"],
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(configuration["Timeout"]),
@@ -109,30 +122,6 @@ def test_deployed_environment_names_what_was_made(applied: Applied, function: st
     # Terraform sets every setting, so that none rests on a default.
     unset = {field.name.upper() for field in dataclasses.fields(Settings)} - set(variables)
     assert unset - {"ROLE_SECRET_ARNS"} == NOT_SET
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_deployed_configuration_is_complete(applied: Applied, function: str) -> None:
-    configuration = read_configuration(applied, function)
-    timeouts = {"api": 29, "replay": 60, "migrate": 900}
-    assert configuration["PackageType"] == "Image"
-    assert configuration["ImageConfigResponse"]["ImageConfig"]["Command"] == [f"lambda_app.handler.{function}"]
-    assert configuration["Timeout"] == timeouts[function]
-    assert configuration["Role"].endswith(f":role/{configuration['FunctionName']}")
-    group = configuration["LoggingConfig"]["LogGroup"]
-    logs = applied.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    assert [(found["logGroupName"], found["retentionInDays"]) for found in logs] == [(group, 14)]
-    ec2, network = applied.client("ec2"), configuration["VpcConfig"]
-    subnets = ec2.describe_subnets(SubnetIds=network["SubnetIds"])["Subnets"]
-    assert len({subnet["AvailabilityZone"] for subnet in subnets}) == 2
-    [security_group] = ec2.describe_security_groups(GroupIds=network["SecurityGroupIds"])["SecurityGroups"]
-    assert {subnet["VpcId"] for subnet in subnets} == {security_group["VpcId"]}
-
-
-def test_every_event_gets_its_answer(start: Start) -> None:
-    api = start("api")
-    for name in NAMES:
-        check_answer(name, api.invoke(load_event(name)))
 
 
 def test_prediction_is_stored_and_measured_where_the_alarms_look(

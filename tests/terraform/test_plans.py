@@ -1,4 +1,4 @@
-"""The plans of the environments: what the AWS provider would create, and what protects the data."""
+"""The plans of the environments: they only create, hold no secret, and protect the data."""
 
 from typing import Any
 
@@ -32,19 +32,6 @@ def test_plan_only_creates_and_holds_no_secret(plan: dict[str, Any]) -> None:
     actions = [change["change"]["actions"] for change in plan["resource_changes"] if change["mode"] == "managed"]
     assert actions == [["create"]] * len(actions)
     assert list(find_set_attributes(plan)) == []
-
-
-def test_everything_is_encrypted_and_nothing_is_public(planned: Planned) -> None:
-    instance = planned["module.database.aws_db_instance.this"]
-    assert instance["storage_encrypted"]
-    assert not instance["publicly_accessible"]
-    assert planned["module.database.aws_db_proxy.this"]["require_tls"]
-    access = planned["module.model_store.aws_s3_bucket_public_access_block.this"]
-    assert {name: value for name, value in access.items() if not value} == {}
-    queues = [planned[f"module.service.aws_sqs_queue.{name}"] for name in ("records", "dead_letters")]
-    assert [queue["sqs_managed_sse_enabled"] for queue in queues] == [True, True]
-    [versioning] = planned["module.model_store.aws_s3_bucket_versioning.this"]["versioning_configuration"]
-    assert versioning["status"] == "Enabled"
 
 
 def test_data_is_protected_as_the_environment_needs(plan: dict[str, Any], planned: Planned) -> None:

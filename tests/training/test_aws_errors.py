@@ -1,4 +1,4 @@
-"""What boto3 says of a failure, told without its words."""
+"""Errors of boto3 in plain words."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The bundle on disk: whole, true to the training, and refused when its two forms differ."""
+"""The bundle on disk: its files, its manifest, and the parity check of its two forms."""
 
 import copy
 import dataclasses
@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version as distribution_version
 from pathlib import Path
 
@@ -15,15 +15,13 @@ import joblib
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from lambda_app.model.bundle import parse_manifest, sha256_hex
 from lambda_app.model.interval import parse_calibration
 from lambda_app.model.litert import LiteRtRuntime
-from lambda_app.model.tensorflow import LIBRARIES, FoldAnswers, TensorFlowRuntime
+from lambda_app.model.tensorflow import LIBRARIES
 from problem.table import TABLE
 from tests.trained import find_or_train
-from tests.training.conftest import QuickFit
 from training.data import Rows, digest_rows
 from training.errors import ParityError
 from training.export import export_bundle
@@ -59,7 +57,7 @@ def test_bundle_holds_every_file_and_nothing_else(bundle: Path) -> None:
         assert "model_weights" in file
 
 
-def test_manifest_tells_the_whole_story(bundle: Path, rows: Rows) -> None:
+def test_manifest_is_complete(bundle: Path, rows: Rows) -> None:
     content = (bundle / "manifest.json").read_bytes()
     manifest = json.loads(content)
     assert parse_manifest(content).version == bundle.name
@@ -70,8 +68,6 @@ def test_manifest_tells_the_whole_story(bundle: Path, rows: Rows) -> None:
     served = b"".join((bundle / name).read_bytes() for name in ("model.tflite", "scaler.json", "interval.json"))
     created_at = datetime.fromisoformat(manifest["created_at"])
     assert created_at.utcoffset() == timedelta(0)
-    # However long the tests before this one took.
-    assert created_at <= datetime.now(UTC)
     assert manifest["version"] == f"{created_at:%Y%m%dT%H%M%SZ}-{sha256_hex(served)[:8]}"
     assert manifest["commit"] is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", manifest["commit"])
     assert manifest["data_sha256"] == digest_rows(rows)
@@ -116,14 +112,6 @@ def test_trained_model_passes_its_gates(bundle: Path) -> None:
     assert held_out["outside"]["mean_width"] > 200
 
 
-def test_served_model_fits_the_patients_it_learned_from(bundle: Path, rows: Rows) -> None:
-    predicted, fold_means = load_litert(bundle).predict(rows.features.tolist())
-    r2 = 1 - ((predicted - rows.targets) ** 2).mean() / rows.targets.var()
-    # Better than on those that it has not seen (0.51), and far from learning them by heart.
-    assert 0.5 < r2 < 0.65
-    np.testing.assert_allclose(predicted, np.mean(fold_means, axis=1), rtol=1e-5)
-
-
 def test_interval_json_is_the_calibration_of_the_members(bundle: Path, rows: Rows) -> None:
     calibration = parse_calibration((bundle / "interval.json").read_bytes())
     assert sum(len(fold.scores) for fold in calibration.folds) == len(rows)
@@ -142,27 +130,8 @@ def test_scaler_json_is_the_pickled_scaler_to_the_last_bit(bundle: Path) -> None
     }
 
 
-def test_both_runtimes_answer_alike_for_any_number_of_rows(bundle: Path, rows: Rows) -> None:
-    served = load_litert(bundle)
-    trained = TensorFlowRuntime({name: (bundle / name).read_bytes() for name in TensorFlowRuntime.FILES})
-    # Alone, fewer than go at once, just so many, and more: parts of each size.
-    for count in (1, 7, 32, 33, 442):
-        some = rows.features[:count].tolist()
-        ours, theirs = (np.column_stack(runtime.predict(some)) for runtime in (served, trained))
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
+def test_both_runtimes_answer_alike(bundle: Path, rows: Rows) -> None:
     assert check_parity(bundle, rows.features, TOLERANCE) <= TOLERANCE
-
-
-def test_network_for_any_number_of_rows_is_served_row_by_row(bundle: Path, rows: Rows, tmp_path: Path) -> None:
-    # As versions were published before there were signatures for a number of rows.
-    network = keras.saving.load_model(bundle / "tf_model.h5", compile=False)
-    FoldAnswers(network).network.export(tmp_path, format="tf_saved_model", verbose=False)
-    content = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path)).convert()
-    some = rows.features[:35].tolist()
-    before = LiteRtRuntime({"model.tflite": content, "scaler.json": (bundle / "scaler.json").read_bytes()})
-    now = load_litert(bundle)
-    ours, theirs = (np.column_stack(runtime.predict(some)) for runtime in (now, before))
-    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 def test_parity_refuses_a_scaler_that_is_off_by_a_thousandth(bundle: Path, rows: Rows, tmp_path: Path) -> None:
@@ -176,7 +145,7 @@ def test_parity_refuses_a_scaler_that_is_off_by_a_thousandth(bundle: Path, rows:
 
 
 def test_export_leaves_nothing_when_the_two_forms_differ(quick_run: TrainingRun, tmp_path: Path) -> None:
-    # The pickled scaler then no longer takes away the mean that scaler.json still has.
+    # The pickled scaler then keeps the mean, which scaler.json subtracts.
     scaler = copy.deepcopy(quick_run.ensemble.scaler)
     scaler.with_mean = False
     ensemble = dataclasses.replace(quick_run.ensemble, scaler=scaler)
@@ -185,9 +154,8 @@ def test_export_leaves_nothing_when_the_two_forms_differ(quick_run: TrainingRun,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parity_refuses_a_model_that_answers_nan(quick_fit: QuickFit, bundle: Path, rows: Rows, tmp_path: Path) -> None:
-    # NaN in both forms: their difference is no number either.
-    network = quick_fit(1)[0].network
+def test_parity_refuses_a_model_that_answers_nan(bundle: Path, rows: Rows, tmp_path: Path) -> None:
+    network = keras.saving.load_model(bundle / "tf_model.h5", compile=False)
     network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])
     network.save(tmp_path / "tf_model.h5")
     for name in ("scaler.pkl", "scaler.json", "model.tflite"):

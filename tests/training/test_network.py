@@ -1,4 +1,4 @@
-"""The network: members that see nothing of each other, the layers that each has, an input map that loses nothing."""
+"""The network: members independent of each other, and an input map that loses nothing."""
 
 import keras
 import numpy as np
@@ -9,7 +9,6 @@ from lambda_app.model.tensorflow import FoldAnswers
 from problem.inputs import RATIO_SHARE, find_input_map
 from training.data import Rows
 from training.network import (
-    DROPOUT,
     FOLDS,
     HIDDEN_UNITS,
     MEMBERS,
@@ -30,19 +29,6 @@ def members() -> keras.Model:
         [generator.uniform(0.5, 1.5, weights.shape).astype(np.float32) for weights in network.get_weights()]
     )
     return network
-
-
-def test_each_member_has_the_layers_that_were_promised() -> None:
-    layers = build_members(MEMBERS).layers
-    hidden = [layer for layer in layers if layer.name.startswith("hidden")]
-    assert [layer.kernel.shape for layer in hidden] == [(MEMBERS, 10, HIDDEN_UNITS[0]), (MEMBERS, *HIDDEN_UNITS)]
-    assert all(layer.activation is keras.activations.relu for layer in hidden)
-    normalisations = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert [layer.gamma.shape for layer in normalisations] == [(MEMBERS * units,) for units in HIDDEN_UNITS]
-    assert all(layer.gamma_regularizer.l2 > 0 for layer in normalisations)
-    dropouts = [layer for layer in layers if isinstance(layer, keras.layers.Dropout)]
-    assert [layer.rate for layer in dropouts] == [DROPOUT] * 2
-    assert next(layer for layer in layers if layer.name == "nonlinear").kernel_regularizer.l2 > 0
 
 
 def test_a_member_sees_nothing_of_the_others(members: keras.Model) -> None:
@@ -95,12 +81,3 @@ def test_lipid_fractions_put_standardised_vldl_in_the_place_of_total_cholesterol
     others = [position for position in range(10) if position not in {4, 7}]
     np.testing.assert_array_equal(answered[:, others], scaled[:, others])
     np.testing.assert_allclose(answered @ np.linalg.inv(fractions), scaled, atol=1e-9)
-
-
-def test_the_data_says_total_cholesterol_and_s4_twice(rows: Rows) -> None:
-    # Why the total can be exchanged: it is the sum of its fractions, VLDL being a fifth of the triglycerides.
-    total, ldl, hdl = rows.features[:, 4:7].T
-    triglycerides = np.exp(rows.features[:, 8])
-    assert np.corrcoef(total - ldl - hdl, triglycerides / 5)[0, 1] > 0.99999
-    # And why s4 may step back: it is a quotient of the others, now and then rounded to whole numbers.
-    assert np.abs(rows.features[:, 7] - total / hdl).max() < 0.65

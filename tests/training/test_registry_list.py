@@ -1,4 +1,4 @@
-"""What the registry tells of its versions: the list, a manifest, and the newest bundle on disk."""
+"""The list of versions, a version's manifest, and the newest bundle on disk."""
 
 import json
 from pathlib import Path
@@ -52,20 +52,7 @@ def test_list_is_newest_first_and_marks_the_current(
     ]
 
 
-def test_list_shows_a_version_from_before_there_were_intervals(
-    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
-) -> None:
-    held_out = {"rows": 89, "rmse": 59.8, "mae": 48.0, "r2": 0.4}
-    old = copy_bundle(bundle, tmp_path, version="old", metrics={"held_out": held_out}, interval={})
-    publish_bundle(client, bucket, old, "kept for comparison")
-    [entry] = list_versions(client, bucket)
-    assert (entry.rmse, entry.r2, entry.coverage, entry.mean_width) == (59.8, 0.4, None, None)
-    assert entry.forced == "kept for comparison"
-
-
-def test_list_names_a_manifest_whose_figures_are_none(
-    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
-) -> None:
+def test_list_names_a_manifest_without_figures(client: "S3Client", bucket: str, bundle: Path, tmp_path: Path) -> None:
     odd = copy_bundle(bundle, tmp_path, version="odd", metrics={"held_out": {"rmse": "good"}})
     publish_bundle(client, bucket, odd, "to see")
     with pytest.raises(RegistryError, match=r"models/odd/manifest\.json is damaged"):
@@ -80,7 +67,4 @@ def test_newest_bundle_is_the_last_whole_one(tmp_path: Path) -> None:
         (tmp_path / name / "manifest.json").touch()
         (tmp_path / name / "interval.json").touch()
     (tmp_path / "20260103T000000Z-00000000").mkdir()
-    # From before there were intervals.
-    (tmp_path / "20260104T000000Z-00000000").mkdir()
-    (tmp_path / "20260104T000000Z-00000000" / "manifest.json").touch()
     assert find_newest_bundle(tmp_path) == tmp_path / "20260102T000000Z-00000000"

@@ -1,9 +1,8 @@
-"""The command line as a person meets it: what it prints, where, and with which exit code."""
+"""The command line: its output and exit codes."""
 
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from local.aws_services import AwsServices
 from tests.bundles import copy_bundle
 from training.__main__ import app
 from training.export import write_serving_artifacts
-from training.fit import Ensemble
+from training.fit import Curves, Ensemble
 from training.validate import build_ridge
 
 PROJECT = Path(__file__).parents[2]
@@ -61,7 +60,9 @@ def test_help_names_the_commands_without_loading_tensorflow() -> None:
     assert answer.stderr == ""
 
 
-def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(quick_ensemble: Ensemble, tmp_path: Path) -> None:
+def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(
+    quick: tuple[Ensemble, Curves], tmp_path: Path
+) -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "training", "train", "--seed=1", "--epochs=2", f"--output={tmp_path / 'models'}"],
         cwd=PROJECT,
@@ -86,7 +87,7 @@ def test_train_in_a_process_of_its_own_is_clean_and_repeats_the_model(quick_ense
     directory = Path(trained.removeprefix("Trained "))
     assert directory.parent == tmp_path / "models"
 
-    write_serving_artifacts(tmp_path, quick_ensemble)
+    write_serving_artifacts(tmp_path, quick[0])
     for name in ("model.tflite", "scaler.json", "interval.json"):
         assert (directory / name).read_bytes() == (tmp_path / name).read_bytes()
 
@@ -171,39 +172,19 @@ def test_rollback_says_what_it_replaced_and_what_another_would_do(
     assert run("rollback").stdout == "v2 is current again, in place of v1. Another rollback would bring v1 back\n"
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ("nonsense", "manifest.json is not JSON"),
-        ("[]", "manifest.json is not a JSON object"),
-        ("{}", "manifest.json lacks features"),
-        ('{"features": [], "files": {}, "version": "../x"}', "manifest.json has a value of the wrong kind"),
-        ('{"features": [1], "files": {}, "version": "v"}', "manifest.json has a value of the wrong kind"),
-    ],
-)
-def test_damaged_manifest_is_told_without_words_of_python(
-    run: Callable[..., Result], bucket: str, tmp_path: Path, content: str, reason: str
-) -> None:
-    (tmp_path / "manifest.json").write_text(content)
-    result = run("publish", str(tmp_path), "--bucket", bucket)
-    assert_refused(result, f"{tmp_path} is damaged: {reason}\n")
-
-
-def test_manifest_that_names_a_file_elsewhere_is_refused(
-    run: Callable[..., Result], bucket: str, bundle: Path, tmp_path: Path
-) -> None:
+def test_damaged_bundle_is_named(run: Callable[..., Result], bucket: str, bundle: Path, tmp_path: Path) -> None:
     files = {"../manifest.json": {"size": 1, "sha256": "0" * 64}}
     odd = copy_bundle(bundle, tmp_path, version="odd", files=files)
     assert_refused(run("publish", str(odd), "--bucket", bucket), "names ../manifest.json, which lies elsewhere")
+    (odd / "manifest.json").write_text("nonsense")
+    assert_refused(run("publish", str(odd), "--bucket", bucket), f"{odd} is damaged: manifest.json is not JSON\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["--seed", "abc"], "'--seed': 'abc' is not a whole number from 0 to 4,294,967,295"),
-        (["--seed", "-1"], "'--seed': '-1' is not a whole number from 0 to 4,294,967,295"),
         (["--epochs", "0"], "'--epochs': '0' is not a whole number from 1 to 100,000"),
-        (["--epochs", "9" * 30], f"'--epochs': '{'9' * 30}' is not a whole number from 1 to 100,000"),
         (["--schedule", "x"], "'--schedule': 'x' is not one of cosine, plateau"),
     ],
 )
@@ -216,21 +197,12 @@ def test_wrong_value_of_an_option_is_told_in_one_line(
 
 
 def test_full_disk_behind_the_output_is_one_line(bucket: str, aws: AwsServices) -> None:
+    keys = {"AWS_ENDPOINT_URL": aws.endpoint_url, "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}
+    command = [sys.executable, "-m", "training", "list", "--bucket", bucket]
+    environment = os.environ | keys | {"PYTHONUNBUFFERED": ""}
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "training", "list", "--bucket", bucket],
-            cwd=PROJECT,
-            env=os.environ
-            | {
-                "AWS_ENDPOINT_URL": aws.endpoint_url,
-                "AWS_ACCESS_KEY_ID": "t",
-                "AWS_SECRET_ACCESS_KEY": "t",
-                "PYTHONUNBUFFERED": "",
-            },
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
+            command, cwd=PROJECT, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (1, "Error: No space left on device\n")
 
@@ -255,40 +227,23 @@ def test_publish_of_a_model_that_fails_a_gate_needs_a_reason(
     assert run("promote", "worse").exit_code == 0
 
 
-@pytest.mark.parametrize("command", [["publish", "."], ["promote", "v1"], ["list"]])
-def test_missing_bucket_is_asked_for(run: Callable[..., Result], command: list[str]) -> None:
-    assert_refused(run(*command), "pass --bucket or set MODEL_BUCKET")
-
-
-def test_publish_before_training_says_what_to_do(run: Callable[..., Result], bucket: str) -> None:
-    assert_refused(run("publish", "--bucket", bucket), "no trained model under build/models")
-    assert_refused(run("publish", "elsewhere", "--bucket", bucket), "elsewhere is not a trained model")
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["list"], "pass --bucket or set MODEL_BUCKET"),
+        (["publish", "--bucket", "any"], "no trained model under build/models"),
+        (["publish", "elsewhere", "--bucket", "any"], "elsewhere is not a trained model"),
+        (["list", "--bucket", "not a name"], "'not a name' is not the name of a bucket\n"),
+        (["promote", "v1", "--bucket", "nowhere"], "there is no bucket nowhere"),
+    ],
+)
+def test_wrong_arguments_are_refused(run: Callable[..., Result], arguments: list[str], reason: str) -> None:
+    assert_refused(run(*arguments), reason)
 
 
 def test_unknown_version_is_named(run: Callable[..., Result], bucket: str) -> None:
-    assert_refused(
-        run("promote", "v9", "--bucket", bucket),
-        f"there is no version 'v9' in bucket {bucket}: `list` shows those that there are",
-    )
-
-
-def test_lack_of_credentials_is_explained(
-    run: Callable[..., Result], bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    assert_refused(run("list", "--bucket", bucket), "no AWS credentials")
-
-
-def test_endpoint_that_refuses_is_named(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        assert_refused(
-            run("list", "--bucket", "models"),
-            f"S3 can't be reached: nothing answers at {url.removeprefix('http://')}\n",
-        )
+    reason = f"there is no version 'v9' in bucket {bucket}: `list` shows those that there are"
+    assert_refused(run("promote", "v9", "--bucket", bucket), reason)
 
 
 @pytest.mark.parametrize(
@@ -296,21 +251,23 @@ def test_endpoint_that_refuses_is_named(run: Callable[..., Result], monkeypatch:
     [
         ("AWS_PROFILE", "nobody", "there is no AWS profile nobody: check AWS_PROFILE\n"),
         ("AWS_ENDPOINT_URL", "localhost", "AWS_ENDPOINT_URL is no URL: it must begin with http:// or https://\n"),
-        ("MODEL_BUCKET", "not a name", "'not a name' is not the name of a bucket\n"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "S3 can't be reached: nothing answers at 127.0.0.1:9\n"),
         ("AWS_SECRET_ACCESS_KEY", "", "the AWS credentials are incomplete: AWS_SECRET_ACCESS_KEY is missing\n"),
     ],
 )
-def test_setting_that_boto3_refuses_is_named(
+def test_wrong_setting_is_named(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
 ) -> None:
-    monkeypatch.setenv("MODEL_BUCKET", "models")
     monkeypatch.setenv(name, value)
-    assert_refused(run("list"), reason)
+    assert_refused(run("list", "--bucket", "models"), reason)
+
+
+def test_missing_credentials_are_explained(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert_refused(run("list", "--bucket", "models"), "no AWS credentials")
 
 
 def test_output_that_cannot_be_written_is_refused_in_one_line(run: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    result = run("train", "--epochs", "1", "--output", str(tmp_path / "file" / "models"))
-    assert result.exit_code == 1
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
+    assert_refused(run("train", "--epochs", "1", "--output", str(tmp_path / "file" / "models")), "")

@@ -5,23 +5,14 @@ import pytest
 from sklearn.linear_model import RidgeCV
 
 from problem.table import TABLE
-from tests.training.conftest import ignore
 from training.data import Rows, hold_out
-from training.fit import Schedule
 from training.validate import (
     Validation,
     build_ridge,
     describe_intervals,
     describe_validation,
     score,
-    validate_training,
 )
-
-
-@pytest.fixture(scope="module")
-def validation(rows: Rows) -> Validation:
-    """Of a training of a moment."""
-    return validate_training(rows, 1, epochs=15, schedule=Schedule.COSINE, report_epoch=ignore)
 
 
 def test_every_patient_is_held_out_once_the_same_way_each_time(rows: Rows) -> None:
@@ -75,14 +66,14 @@ def test_figures_are_those_of_the_predictions() -> None:
     assert figures["confidence"]["rmse"] == pytest.approx([10, 10])
     assert figures["confidence"]["rmse_less_ridge"] == pytest.approx([-10, -10])
     lower, upper = figures["confidence"]["coverage"]
-    # What the binomial distribution says of 90 patients and 90 %.
+    # By the binomial distribution for 90 patients and 90 %.
     assert lower == pytest.approx(0.838, abs=0.03)
     assert upper == pytest.approx(0.962, abs=0.03)
 
 
 def test_coverage_is_of_those_to_whom_it_is_promised_and_errors_are_of_all() -> None:
     actual = np.linspace(100, 199, 100)
-    # Nobody who is outside has an interval that holds, and all of the others do.
+    # No interval of those outside holds, and all of the others do.
     outside = np.arange(100) < 10
     predicted = np.where(outside, actual + 100, actual)
     intervals = np.column_stack([predicted - np.where(outside, 50, 5), predicted + np.where(outside, 50, 5)])
@@ -106,7 +97,7 @@ def test_held_out_patients_are_judged_as_the_service_would(validation: Validatio
     assert widths[validation.outside].mean() > 1.1 * widths[~validation.outside].mean()
     promised = validation.promised
     assert len(promised.actual) == len(rows) - validation.outside.sum()
-    # Of a training of a moment; that of a whole one is under a gate.
+    # A whole training must pass a gate; this one has 15 epochs.
     assert promised.covered.mean() == pytest.approx(0.9, abs=0.05)
     assert validation.covered[validation.outside].mean() > 0.8
 
