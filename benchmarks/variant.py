@@ -24,13 +24,13 @@ class Variant:
     has_batches: bool = False
 
 
-# What the functions without the service's code know of the table: the stage writes it.
+VARIANTS_CODE = ROOT / "benchmarks" / "variants"
+# The stage writes the features for the functions that have none of the service's code.
 FEATURES = ROOT / "build" / "bench" / "features.json"
+REQUEST_MODEL = [VARIANTS_CODE / "request_model.py", FEATURES]
 SERVICE_CODE = [ROOT / "problem", ROOT / "lambda_app"]
 
-HELLO_WORLD = Variant(
-    "bare", "bench-bare", [ROOT / "benchmarks" / "variants" / "hello_world.py", FEATURES], "hello_world.handler"
-)
+HELLO_WORLD = Variant("bare", "bench-bare", [VARIANTS_CODE / "hello_world.py", *REQUEST_MODEL], "hello_world.handler")
 SERVICE = Variant(
     "service",
     "lambda-litert",
@@ -51,6 +51,6 @@ SERVICE_TENSORFLOW = Variant(
     is_service=True,
 )
 USUAL_WAY = Variant(
-    "known", "bench-known", [ROOT / "benchmarks" / "variants" / "usual_way.py", FEATURES], "usual_way.handler", "known"
+    "known", "bench-known", [VARIANTS_CODE / "usual_way.py", *REQUEST_MODEL], "usual_way.handler", "known"
 )
 VARIANTS = (HELLO_WORLD, SERVICE, SERVICE_TENSORFLOW, USUAL_WAY)

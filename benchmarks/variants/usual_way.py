@@ -3,12 +3,10 @@
 With what costs nothing to do well: all is loaded and connected once per execution environment, outside the handler.
 """
 
-import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Annotated, Any
 from uuid import uuid4
 
 import boto3
@@ -18,7 +16,8 @@ import pg8000.native
 import tensorflow as tf
 from fastapi import FastAPI
 from mangum import Mangum
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel
+from request_model import Case, names  # type: ignore[import-not-found] # the benchmark copies it beside this file
 
 # Serving reads what it needs before the first request, while Lambda lends it a whole processor.
 directory = Path(mkdtemp())
@@ -36,25 +35,6 @@ connection = pg8000.native.Connection(
 )
 
 
-def make_field(feature: dict[str, Any]) -> Any:
-    def require_choice(value: float) -> float:
-        if value not in feature["choices"]:
-            raise ValueError(f"must be one of {feature['choices']}")
-        return value
-
-    check = AfterValidator(require_choice) if feature["choices"] else Field(**feature["limits"])
-    return Annotated[float, check], ...
-
-
-# The benchmark writes the names and limits of the service's features beside this file.
-features = json.loads(Path(__file__).with_name("features.json").read_bytes())
-Case = create_model(
-    "Case",
-    __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
-    **{feature["name"]: make_field(feature) for feature in features},
-)
-
-names = [feature["name"] for feature in features]
 INSERT = (
     f"INSERT INTO known_predictions (request_id, created_at, {', '.join(names)}, prediction)"  # noqa: S608 # the names of the table's features
     f" VALUES (:request_id, :timestamp, {', '.join(f':{name}' for name in names)}, :prediction)"
@@ -73,8 +53,8 @@ app = FastAPI()
 
 
 @app.post("/predict")
-async def predict(case: Case) -> Prediction:  # type: ignore[valid-type] # it is made above
-    values = case.model_dump()  # type: ignore[attr-defined]
+async def predict(case: Case) -> Prediction:
+    values = case.model_dump()
     rows = scaler.transform(np.array([list(values.values())]))
     prediction = float(model.predict(rows, verbose=0)[0, 0])
     answer = Prediction(request_id=str(uuid4()), timestamp=datetime.now(UTC), prediction=prediction)

@@ -21,7 +21,7 @@ from benchmarks.measure import BATCH_SIZES, Counts, Samples, measure, start_unca
 from benchmarks.packages import has_packages
 from benchmarks.page_cache import can_empty_page_cache
 from benchmarks.stage import load_event, running_stage, write_features
-from benchmarks.variant import HELLO_WORLD, SERVICE, USUAL_WAY, VARIANTS, Variant
+from benchmarks.variant import HELLO_WORLD, REQUEST_MODEL, SERVICE, VARIANTS, Variant
 from lambda_app.settings import Settings
 from lambda_app.table import Kind, integer
 from problem.table import TABLE
@@ -121,7 +121,7 @@ def test_request_model_has_the_limits_of_the_service(tmp_path: Path, monkeypatch
     table = dataclasses.replace(TABLE, features=(*TABLE.features, whole))
     monkeypatch.setattr("benchmarks.stage.TABLE", table)
     write_features(tmp_path / "features.json")
-    model = runpy.run_path(str(shutil.copy(HELLO_WORLD.code[0], tmp_path)))["Case"]
+    model = runpy.run_path(str(shutil.copy(REQUEST_MODEL[0], tmp_path)))["Case"]
     assert tuple(model.model_fields) == table.names
     for feature in table.features:
         for bound in (feature.minimum, feature.maximum):
