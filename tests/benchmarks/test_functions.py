@@ -110,12 +110,6 @@ def test_function_sees_its_own_packages_alone_with_accepted_bytecode(sites: dict
     assert [Path(found[name]).read_bytes()[4] for name in own] == [1] * len(own)
 
 
-def test_variants_have_the_same_request_model() -> None:
-    texts = [variant.code[0].read_text(encoding="utf-8") for variant in (HELLO_WORLD, USUAL_WAY)]
-    [model] = {text.partition("\ndef make_field(")[2].partition("\n)\n")[0] for text in texts}
-    assert "create_model" in model
-
-
 def test_request_model_has_the_limits_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = integer("rooms", "Rooms", "", 1, 9, example=3)
     table = dataclasses.replace(TABLE, features=(*TABLE.features, whole))
