@@ -12,7 +12,6 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.scaling_servers import Servers, Spent, measure_spent
-from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.store import insert_predictions
 from lambda_app.project import API_ROLE
@@ -20,6 +19,7 @@ from local import debian
 from local.cluster import PASSWORD
 from local.ports import LOOPBACK
 from local.postgres import DATABASE
+from local.records import make_record
 
 # As API Gateway names a caller, and as training names a version.
 CALLER = "arn:aws:sts::123456789012:assumed-role/clinic/integration"
@@ -75,17 +75,10 @@ def make_records(count: int, *, as_batch: bool) -> list[PredictionRecord]:
     batch_id = uuid4() if as_batch else None
     created_at = datetime.now(UTC)
     return [
-        PredictionRecord(
-            request_id=uuid4(),
+        make_record(
             created_at=created_at,
-            features={name: float(value) for name, value in EXAMPLE_REQUEST.items()},
-            prediction=151.0,
-            interval_lower=60.5,
-            interval_upper=241.25,
-            interval_coverage=0.9,
-            model_version=MODEL_VERSION,
-            latency_ms=1.5,
             caller=CALLER,
+            model_version=MODEL_VERSION,
             batch_id=batch_id,
             batch_index=index if as_batch else None,
         )

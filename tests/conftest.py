@@ -43,8 +43,12 @@ if TYPE_CHECKING:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# Tests that share plans, an applied environment or images, by the begin of their paths. They take longest.
-TOGETHER = ("tests/terraform/", "tests/end_to_end/test_compose.py", "tests/end_to_end/test_image.py")
+# The group of tests that share plans, an applied environment or images, by the start of their path. They take longest.
+GROUPS = {
+    "tests/terraform/": "terraform",
+    "tests/end_to_end/test_compose.py": "containers",
+    "tests/end_to_end/test_image.py": "containers",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +69,7 @@ def bundle() -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
+    items.sort(key=lambda item: not item.nodeid.startswith(tuple(GROUPS)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> "Scheduler":
@@ -73,11 +77,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> "Schedu
 
 
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Gives whole files to a worker, and a folder whose files share something expensive to one worker."""
+    """Gives each file, and each group of files, to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "containers" if path.startswith(TOGETHER[1:]) else TOGETHER[0] if path.startswith(TOGETHER[0]) else path
+        return next((group for start, group in GROUPS.items() if path.startswith(start)), path)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from lambda_app.log.message import encode_messages
+from local.records import make_record
 from tests.faults.check import Evidence
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.ledger import read_rows
@@ -17,7 +18,6 @@ from tests.faults.stage import VISIBILITY_SECONDS, Stage
 from tests.faults.traffic import Traffic
 from tests.faults.witness import find_records
 from tests.queues import count_messages, drain_queue
-from tests.records import make_record
 
 # A fault with the rest after it takes so long on average.
 FAULT_SECONDS = 5.5

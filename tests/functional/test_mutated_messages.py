@@ -16,9 +16,9 @@ from lambda_app.log.message import MessageError, decode_message, encode_messages
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.store import find_request
 from lambda_app.telemetry import LambdaHandler
+from local.records import make_record
 from tests.functional.test_replay import find_failures, make_event
 from tests.queues import QueuePair, drain_queue
-from tests.records import make_record
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

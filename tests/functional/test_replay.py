@@ -16,10 +16,10 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.poller import poll_once
 from local.postgres import Postgres
+from local.records import make_record
 from tests.conftest import connect_database
 from tests.events import Context
 from tests.queues import QueuePair, count_messages, drain_queue
-from tests.records import make_record
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

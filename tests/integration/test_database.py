@@ -14,7 +14,8 @@ from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.log.store import insert_predictions, ping
 from lambda_app.settings import Settings
 from local.postgres import Postgres
-from tests.records import insert, make_record
+from local.records import make_record
+from tests.records import insert
 
 
 def read_backend(connection: pg8000.native.Connection) -> int:

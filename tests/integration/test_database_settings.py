@@ -20,11 +20,12 @@ from lambda_app.project import API_ROLE, REPLAY_ROLE
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.postgres import USER, Postgres
+from local.records import make_record
 from problem.table import TABLE
 from tests.conftest import connect_database
 from tests.functional.test_replay import find_failures, make_event
 from tests.queues import QueuePair, count_messages
-from tests.records import insert, make_record
+from tests.records import insert
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

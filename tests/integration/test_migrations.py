@@ -19,9 +19,10 @@ from lambda_app.settings import Settings
 from lambda_app.table import Kind
 from local.ports import find_free_ports
 from local.postgres import Postgres
+from local.records import make_record
 from problem.table import TABLE
 from tests.conftest import connect_database
-from tests.records import insert, make_record
+from tests.records import insert
 
 # Within the months that a migration of today makes.
 NEXT_YEAR = datetime(datetime.now(UTC).year + 1, 1, 1, tzinfo=UTC)

@@ -23,9 +23,10 @@ from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REGION
 from local.certificates import Certificates
 from local.postgres import USER
+from local.records import make_record
 from tests.events import Context, invoke, load_event, make_event
 from tests.queues import QueuePair
-from tests.records import insert, make_record
+from tests.records import insert
 from tests.standins.iam import TokenCheck
 from tests.standins.pinning import PARSE, QUERY, SYNC, find_offences
 from tests.standins.rds_proxy import RdsProxy

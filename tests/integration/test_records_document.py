@@ -15,7 +15,8 @@ from lambda_app.log.database import Database
 from lambda_app.project import READER_ROLE
 from lambda_app.settings import Settings
 from local.postgres import Postgres
-from tests.records import insert, make_record
+from local.records import make_record
+from tests.records import insert
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
 COUNTS, WARNINGS, WIDTHS = re.findall(r"^```sql\n(.+?);\n```$", DOCUMENT, re.MULTILINE | re.DOTALL)

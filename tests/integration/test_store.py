@@ -15,7 +15,8 @@ from lambda_app.log.breaker import CLOSED
 from lambda_app.log.database import Database, is_permanent_error
 from lambda_app.log.store import insert_predictions
 from lambda_app.settings import Settings
-from tests.records import insert, make_record
+from local.records import make_record
+from tests.records import insert
 
 WARNINGS = [{"field": "bmi", "message": 'is "outside", \\ {NULL} ü'}]
 ALONE = "SELECT to_jsonb(p) - ARRAY['request_id', 'batch_id', 'recorded_at'] FROM predictions p WHERE request_id = :id"

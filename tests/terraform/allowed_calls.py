@@ -10,8 +10,8 @@ import pg8000.native
 from lambda_app.log.message import encode_messages
 from lambda_app.project import API_ROLE, PREFIX, REPLAY_ROLE
 from local.poller import Polled, poll_once
+from local.records import make_record
 from tests.events import Context, invoke, load_event
-from tests.records import make_record
 from tests.terraform.account import ADMIN
 from tests.terraform.stage import Stage, refusal_of
 

@@ -13,10 +13,10 @@ from lambda_app.log.message import encode_messages
 from lambda_app.project import METRICS_NAMESPACE
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import AwsServices
+from local.records import make_record
 from tests.bundles import Registry
 from tests.events import Context, invoke, load_event
 from tests.queues import QueuePair
-from tests.records import make_record
 from tests.standins.cloudwatch import CloudWatch
 from tests.terraform.rendered import Resources, list_own_alarms
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from lambda_app.log.message import MAX_MESSAGE_BYTES, MessageError, decode_message, encode_messages
 from lambda_app.log.record import PredictionRecord
+from local.records import make_record
 from problem.table import TABLE
-from tests.records import make_record
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 records = st.builds(
