@@ -10,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from lambda_app.startup import import_fastapi, running_ahead, without_garbage_collection
+from lambda_app.startup import import_fastapi, import_scramp, running_ahead, without_garbage_collection
 
 with without_garbage_collection():
+    import_scramp()
     from lambda_app.aws.client import AwsClient
     from lambda_app.aws.signature import Identity
     from lambda_app.errors import ModelUnavailableError

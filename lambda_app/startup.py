@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 
@@ -43,6 +44,37 @@ def import_fastapi() -> None:
         import fastapi  # noqa: F401, PLC0415
     finally:
         del BaseModel.model_config["defer_build"]
+
+
+class _Certificate:
+    """Takes the place of asn1crypto's class of this name in scramp, and imports it when it is needed."""
+
+    @staticmethod
+    def load(content: bytes, **options: Any) -> Any:
+        from asn1crypto.x509 import Certificate  # noqa: PLC0415
+
+        return Certificate.load(content, **options)
+
+
+def import_scramp() -> None:
+    """Import scramp, pg8000's login with a password, without asn1crypto, instead of with it.
+
+    scramp's client needs asn1crypto only for a login over TLS, to read the server's certificate. The service logs in to
+    RDS Proxy with a token.
+    """
+    # pem is for scramp's server.
+    substitutes = {
+        "asn1crypto": SimpleNamespace(pem=None),
+        "asn1crypto.x509": SimpleNamespace(Certificate=_Certificate),
+    }
+    if sys.modules.keys() & substitutes.keys():
+        return
+    sys.modules.update(substitutes)  # type: ignore[arg-type]
+    try:
+        import scramp  # noqa: F401, PLC0415
+    finally:
+        for name in substitutes:
+            del sys.modules[name]
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """The price of a start, held without a clock: what a function imports until its first answer."""
 
+import hashlib
 import json
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from lambda_app.telemetry import LambdaHandler
+from local.certificates import make_certificates
 from tests.events import Context, make_event
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +34,7 @@ HEAVY = {
     "h5py",
     "prometheus_client",
     "pydantic.v1.main",
+    "asn1crypto.x509",
     "aws_lambda_powertools.utilities.batch",
 }
 
@@ -86,6 +90,16 @@ print(json.dumps({
 """
 
 
+BINDING_SCRIPT = """
+import ssl, sys
+sys.path.insert(0, sys.argv[1])
+import lambda_app.handler
+from scramp.core import CBindData
+content = ssl.PEM_cert_to_DER_cert(open(sys.argv[2]).read())
+print(CBindData.from_der(content).data.hex())
+"""
+
+
 @pytest.fixture(scope="module")
 def loaded(environment: dict[str, str]) -> dict[str, Any]:
     """What a fresh process has loaded when it has answered its first request."""
@@ -136,3 +150,12 @@ def test_models_of_requests_are_built_at_the_start_and_those_of_the_document_on_
 def test_garbage_is_collected_once_the_function_is_wired(wired: dict[str, Any]) -> None:
     assert wired["collects"]
     assert wired["frozen"] == 0
+
+
+def test_login_is_still_bound_to_the_certificate_of_the_server(environment: dict[str, str], tmp_path: Path) -> None:
+    certificate = make_certificates(tmp_path).ca_path
+    command = [sys.executable, "-c", BINDING_SCRIPT, str(ROOT), str(certificate)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    content = ssl.PEM_cert_to_DER_cert(certificate.read_text())
+    # By RFC 5929, the hash of the certificate's signature, which is SHA-256 here.
+    assert done.stdout.strip() == hashlib.sha256(content).hexdigest()
