@@ -20,8 +20,9 @@ DEADLINE_SECONDS = 5.0
 # The longest wait of the request that tries the database after a failure.
 PROBE_SECONDS = 2.0
 
-# RDS Proxy closes a client's connection after 30 idle minutes (its default), and after 24 hours in any case.
-MAX_IDLE_SECONDS = 20 * 60
+# The network between forgets an idle connection after 350 seconds without telling either end. RDS Proxy closes one after
+# 30 idle minutes (its default), and after 24 hours in any case.
+MAX_IDLE_SECONDS = 5 * 60
 MAX_AGE_SECONDS = 12 * 60 * 60
 
 # A statement can raise these: pg8000's errors, OSError for timeouts, resets and failed TLS, ScramException for a failed

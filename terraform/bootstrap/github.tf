@@ -7,6 +7,15 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 locals {
+  # GitHub names the repository by owner and name. For repositories that were created, renamed or moved after June 2026
+  # it adds their ids, so that a new owner of a name gets no access.
+  github_names = concat([var.github_repository], var.github_ids == null ? [] : [
+    format(
+      "%s@%d/%s@%d",
+      split("/", var.github_repository)[0], var.github_ids.owner, split("/", var.github_repository)[1], var.github_ids.repository,
+    )
+  ])
+
   oidc_provider_arn = var.github_oidc_provider_arn == null ? one(aws_iam_openid_connect_provider.github[*].arn) : var.github_oidc_provider_arn
 }
 
@@ -29,7 +38,7 @@ resource "aws_iam_role" "deploy" {
         # StringEquals, because a pattern could match a branch or a repository that somebody else names.
         StringEquals = {
           "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-          "token.actions.githubusercontent.com:sub" = "repo:${var.github_repository}:environment:${each.key}"
+          "token.actions.githubusercontent.com:sub" = [for name in local.github_names : "repo:${name}:environment:${each.key}"]
         }
       }
     }]

@@ -35,7 +35,8 @@ resource "aws_ecr_lifecycle_policy" "this" {
   })
 }
 
-# Lambda pulls the image itself. It would add this policy on its own if deployments could change the policy.
+# Lambda pulls the image itself. It would add this policy on its own if deployments could change the policy. The ARN holds
+# the account. Lambda sends no other condition key when it pulls an image again.
 resource "aws_ecr_repository_policy" "this" {
   repository = aws_ecr_repository.this.name
 
@@ -47,8 +48,7 @@ resource "aws_ecr_repository_policy" "this" {
       Principal = { Service = "lambda.amazonaws.com" }
       Action    = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
       Condition = {
-        StringEquals = { "aws:SourceAccount" = var.account_id }
-        ArnLike      = { "aws:SourceArn" = "${local.arn}:lambda:${local.arn_tail}:function:${local.prefix}-*" }
+        ArnLike = { "aws:SourceArn" = "${local.arn}:lambda:${local.arn_tail}:function:${local.prefix}-*" }
       }
     }]
   })

@@ -39,6 +39,20 @@ variable "github_repository" {
   }
 }
 
+variable "github_ids" {
+  description = "Ids of the repository's owner and of the repository, as `gh api repos/OWNER/NAME --jq '{owner: .owner.id, repository: .id}'` prints them. Repositories that were created, renamed or moved after June 2026 need them. Null for an older repository."
+  type = object({
+    owner      = number
+    repository = number
+  })
+  default = null
+
+  validation {
+    condition     = var.github_ids == null || try(alltrue([for id in values(var.github_ids) : id >= 1 && floor(id) == id]), false)
+    error_message = "github_ids must have two whole numbers, owner and repository, or be null."
+  }
+}
+
 variable "github_oidc_provider_arn" {
   description = "ARN of the account's OIDC provider for GitHub. Null to create it."
   type        = string

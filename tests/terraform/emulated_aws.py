@@ -15,6 +15,7 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.rds.models import DBInstance, DBParameterGroup
+from moto.rds.responses import RDSResponse
 from moto.sqs.models import Queue
 
 from local.moto_server import serve
@@ -37,14 +38,45 @@ def remember_rule_descriptions() -> None:
     replace(SecurityGroupRule, __init__=make_described, description=property(lambda self: self.text))
 
 
-def tell_who_set_parameters() -> None:
-    """Give parameters the source `user`, for which Terraform asks. moto gives none."""
-    update = DBParameterGroup.update_parameters
+# What postgres17 has without a parameter group: PostgreSQL's defaults, and RDS's own.
+PARAMETER_DEFAULTS = {
+    "log_connections": ("0", "engine-default"),
+    "log_disconnections": ("0", "engine-default"),
+    "log_error_verbosity": ("default", "engine-default"),
+    "log_lock_waits": ("0", "engine-default"),
+    "log_min_duration_statement": ("-1", "engine-default"),
+    "log_min_error_statement": ("error", "engine-default"),
+    "log_parameter_max_length": ("-1", "engine-default"),
+    "log_parameter_max_length_on_error": ("0", "engine-default"),
+    "log_statement": ("none", "engine-default"),
+    "password_encryption": ("scram-sha-256", "system"),
+    "pg_stat_statements.track_utility": ("1", "engine-default"),
+    "rds.force_ssl": ("1", "system"),
+}
 
-    def update_as_user(self: Any, parameters: Any) -> None:
-        update(self, [{**parameter, "Source": "user"} for parameter in parameters])
 
-    replace(DBParameterGroup, update_parameters=update_as_user)
+def tell_defaults_from_changed_parameters() -> None:
+    """Report a parameter as RDS does: one that equals the family's default is not the user's, and pending-reboot.
+
+    moto reports what was sent, without a source, and ignores the filter by source.
+    """
+    update, describe = DBParameterGroup.update_parameters, RDSResponse.describe_db_parameters
+
+    def update_with_source(self: Any, parameters: Any) -> None:
+        for parameter in parameters:
+            value, source = PARAMETER_DEFAULTS[parameter["ParameterName"]]
+            of_default = {"Source": source, "ApplyMethod": "pending-reboot"}
+            update(self, [parameter | (of_default if parameter["ParameterValue"] == value else {"Source": "user"})])
+
+    def describe_by_source(self: Any) -> Any:
+        answer = describe(self)
+        if source := self.params.get("Source"):
+            found = answer.result["Parameters"]
+            answer.result["Parameters"] = [parameter for parameter in found if parameter["Source"] == source]
+        return answer
+
+    replace(DBParameterGroup, update_parameters=update_with_source)
+    replace(RDSResponse, describe_db_parameters=describe_by_source)
 
 
 def remember_performance_insights() -> None:
@@ -136,7 +168,7 @@ def leave_messages_in_queues() -> None:
 
 CHANGES = (
     remember_rule_descriptions,
-    tell_who_set_parameters,
+    tell_defaults_from_changed_parameters,
     remember_performance_insights,
     remember_logging_config,
     keep_aliases_of_event_sources,

@@ -24,7 +24,7 @@ from tests.terraform.stage import Stage, refusal_of
 from training.provide import serve_bundle
 
 # The statements of which Lambda itself makes use, and not the functions' code.
-USED_BY_LAMBDA = {"WriteLogs", "TraceTelemetryRecords", "TraceTraceSegments", "AttachToNetwork", "KeepNetworkFromCode"}
+USED_BY_LAMBDA = {"WriteLogs", "TraceTelemetryRecords", "TraceTraceSegments"}
 
 
 @pytest.fixture(scope="module")

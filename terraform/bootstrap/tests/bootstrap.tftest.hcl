@@ -72,8 +72,7 @@ run "states_and_images" {
       Principal = { Service = "lambda.amazonaws.com" }
       Action    = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
       Condition = {
-        StringEquals = { "aws:SourceAccount" = "123456789012" }
-        ArnLike      = { "aws:SourceArn" = "arn:aws:lambda:eu-west-1:123456789012:function:${local.prefix}-*" }
+        ArnLike = { "aws:SourceArn" = "arn:aws:lambda:eu-west-1:123456789012:function:${local.prefix}-*" }
       }
     }]
     error_message = "The repository policy must allow only pulls by Lambda for the project's functions."
@@ -97,6 +96,7 @@ run "rejects_invalid_values" {
     var.region,
     var.images_kept,
     var.github_repository,
+    var.github_ids,
     var.github_oidc_provider_arn,
     var.environments,
   ]
@@ -106,6 +106,7 @@ run "rejects_invalid_values" {
     region                   = "eu-west-1a"
     images_kept              = 1
     github_repository        = "owner/*"
+    github_ids               = { owner = 1.5, repository = 0 }
     github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
     environments             = []
   }

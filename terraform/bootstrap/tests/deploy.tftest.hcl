@@ -16,7 +16,7 @@ run "each_environment_has_its_role" {
         Condition = {
           StringEquals = {
             "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
-            "token.actions.githubusercontent.com:sub" = "repo:owner/sample-service:environment:${environment}"
+            "token.actions.githubusercontent.com:sub" = ["repo:owner/sample-service:environment:${environment}"]
           }
         }
       }]
@@ -80,6 +80,27 @@ run "each_environment_has_its_role" {
   assert {
     condition     = alltrue([for policy in aws_iam_role_policy.deploy : length(policy.policy) <= 10240])
     error_message = "IAM allows at most 10,240 characters of inline policies in a role."
+  }
+}
+
+run "a_repository_with_ids_has_both_subjects" {
+  command = plan
+
+  variables {
+    github_ids = { owner = 12345678, repository = 1234567890 }
+  }
+
+  assert {
+    condition = {
+      for environment, role in aws_iam_role.deploy : environment =>
+      jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]
+      } == {
+      for environment in ["dev", "staging"] : environment => [
+        "repo:owner/sample-service:environment:${environment}",
+        "repo:owner@12345678/sample-service@1234567890:environment:${environment}",
+      ]
+    }
+    error_message = "A role must trust the repository's subject with and without ids, and no other."
   }
 }
 

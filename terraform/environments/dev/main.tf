@@ -56,7 +56,6 @@ module "environment" {
     noncurrent_version_days  = 7
     force_destroy            = true
     memory_mb                = 1024
-    api_reserved_concurrency = 10
     throttle_rate            = 10
     throttle_burst           = 20
     log_retention_days       = 14

@@ -5,22 +5,26 @@ locals {
 
   # Neither feature values nor the passwords that ALTER ROLE sets may reach a log. The log keeps lines about
   # connections, locks and errors. Performance Insights and pg_stat_statements show slow statements.
-  parameters = {
-    "rds.force_ssl"                     = "1"
-    "password_encryption"               = "scram-sha-256"
-    "log_connections"                   = "1"
-    "log_disconnections"                = "1"
-    "log_lock_waits"                    = "1"
-    "log_statement"                     = "none"
-    "log_min_duration_statement"        = "-1"
-    "log_parameter_max_length"          = "0"
-    "log_parameter_max_length_on_error" = "0"
+  changed_parameters = {
+    "log_connections"          = "1"
+    "log_disconnections"       = "1"
+    "log_lock_waits"           = "1"
+    "log_parameter_max_length" = "0"
     # Omit DETAIL lines, which quote a refused row,
     "log_error_verbosity" = "terse"
     # and STATEMENT lines.
     "log_min_error_statement" = "panic"
     # pg_stat_statements removes constants from queries but not from utility statements such as ALTER ROLE.
     "pg_stat_statements.track_utility" = "0"
+  }
+  # These are PostgreSQL's or RDS's defaults, written down because the data relies on them. RDS reports a default as
+  # pending-reboot, so with another apply_method each plan would show a difference.
+  default_parameters = {
+    "rds.force_ssl"                     = "1"
+    "password_encryption"               = "scram-sha-256"
+    "log_statement"                     = "none"
+    "log_min_duration_statement"        = "-1"
+    "log_parameter_max_length_on_error" = "0"
   }
 }
 
@@ -37,11 +41,12 @@ resource "aws_db_parameter_group" "this" {
   family      = "postgres${split(".", var.engine_version)[0]}"
 
   dynamic "parameter" {
-    for_each = local.parameters
+    for_each = merge(local.changed_parameters, local.default_parameters)
 
     content {
-      name  = parameter.key
-      value = parameter.value
+      name         = parameter.key
+      value        = parameter.value
+      apply_method = contains(keys(local.default_parameters), parameter.key) ? "pending-reboot" : "immediate"
     }
   }
 
@@ -96,12 +101,13 @@ resource "aws_db_instance" "this" {
   parameter_group_name   = aws_db_parameter_group.this.name
   ca_cert_identifier     = "rds-ca-rsa2048-g1"
 
-  backup_retention_period   = var.backup_retention_days
-  backup_window             = "02:00-03:00"
-  copy_tags_to_snapshot     = true
-  deletion_protection       = var.deletion_protection
-  skip_final_snapshot       = var.skip_final_snapshot
-  final_snapshot_identifier = var.skip_final_snapshot ? null : "${var.name}-final"
+  backup_retention_period = var.backup_retention_days
+  backup_window           = "02:00-03:00"
+  copy_tags_to_snapshot   = true
+  deletion_protection     = var.deletion_protection
+  skip_final_snapshot     = var.skip_final_snapshot
+  # A name for each instance, because the snapshot of an earlier one may still exist.
+  final_snapshot_identifier = "${var.name}-final-${formatdate("YYYYMMDDhhmmss", plantimestamp())}"
   # Keep the automated backups together with the final snapshot.
   delete_automated_backups = var.skip_final_snapshot
 
@@ -114,4 +120,8 @@ resource "aws_db_instance" "this" {
   enabled_cloudwatch_logs_exports = keys(aws_cloudwatch_log_group.instance)
   performance_insights_enabled    = var.performance_insights_enabled
   performance_insights_kms_key_id = var.performance_insights_enabled ? var.kms_key_arn : null
+
+  lifecycle {
+    ignore_changes = [final_snapshot_identifier]
+  }
 }

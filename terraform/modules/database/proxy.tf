@@ -63,7 +63,7 @@ resource "aws_db_proxy" "this" {
   vpc_subnet_ids         = var.subnet_ids
   vpc_security_group_ids = [var.proxy_security_group_id]
   require_tls            = true
-  # Longer than the 20 minutes after which the functions close an idle connection themselves.
+  # Longer than the 5 minutes after which the functions close an idle connection themselves.
   idle_client_timeout = 1800
   # Logs the reason of each pin. The proxy turns it off after a day.
   debug_logging = var.proxy_debug_logging

@@ -11,7 +11,9 @@ module "network" {
 
   name               = local.name
   vpc_cidr           = var.settings.vpc_cidr
-  availability_zones = [for letter in var.settings.zone_letters : "${var.region}${letter}"]
+  availability_zones = var.settings.availability_zones
+  # The functions need the network, but their roles' policies do not, so this is no cycle.
+  network_policy_ids = module.service.network_policy_ids
 }
 
 module "database" {

@@ -58,8 +58,9 @@ variable "settings" {
   type = object({
     # Private IPv4 range of the VPC. Environments must not overlap if their VPCs are ever to be peered.
     vpc_cidr = string
-    # Letters of the two availability zones. Accounts and regions differ: Tokyo, for example, has no zone b.
-    zone_letters = optional(list(string), ["a", "b"])
+    # Names of the two availability zones. By default the first two that offer RDS Proxy. An environment that must keep
+    # its zones names them: a zone that AWS adds or closes could otherwise move its subnets.
+    availability_zones = optional(list(string))
 
     # RDS instance class, such as db.t4g.micro.
     instance_class = string
@@ -84,8 +85,9 @@ variable "settings" {
 
     # Memory of each function. Lambda gives a full CPU from 1769 MB.
     memory_mb = optional(number, 1769)
-    # Maximum number of requests served at the same time.
-    api_reserved_concurrency = number
+    # Maximum number of requests served at the same time, which Lambda reserves. Null reserves nothing, for accounts with
+    # a small quota: AWS keeps 100 executions of it unreserved, and a new account may have 10 in all.
+    api_reserved_concurrency = optional(number)
     # Maximum number of queue batches stored at the same time.
     replay_concurrency = optional(number, 2)
     # Execution environments of api that Lambda keeps initialised.

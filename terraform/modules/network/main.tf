@@ -5,6 +5,23 @@ data "aws_region" "current" {}
 
 data "aws_caller_identity" "current" {}
 
+data "aws_availability_zones" "with_proxy" {
+  state = "available"
+  # These have no RDS Proxy. It would leave out their subnets without an error. An id means the same zone in every account.
+  exclude_zone_ids = ["use1-az3", "use1-az6"]
+
+  # Without local zones and wavelength zones.
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+locals {
+  # The provider sorts the names.
+  zones = var.availability_zones == null ? slice(data.aws_availability_zones.with_proxy.names, 0, 2) : var.availability_zones
+}
+
 resource "aws_vpc" "this" {
   #checkov:skip=CKV2_AWS_11:No traffic can leave the VPC, and the proxy and PostgreSQL log connections.
   cidr_block = var.vpc_cidr
@@ -17,7 +34,7 @@ resource "aws_vpc" "this" {
 }
 
 resource "aws_subnet" "private" {
-  for_each = { for index, zone in var.availability_zones : zone => index }
+  for_each = { for index, zone in local.zones : zone => index }
 
   vpc_id            = aws_vpc.this.id
   availability_zone = each.key
@@ -26,6 +43,8 @@ resource "aws_subnet" "private" {
   map_public_ip_on_launch = false
 
   tags = { Name = "${var.name}-private-${each.key}" }
+
+  depends_on = [var.network_policy_ids]
 }
 
 # Routes to the VPC itself and to the gateway endpoint of S3. No default route.

@@ -4,8 +4,8 @@ output "vpc_id" {
 }
 
 output "private_subnet_ids" {
-  description = "Ids of the two private subnets, in the order of availability_zones."
-  value       = [for zone in var.availability_zones : aws_subnet.private[zone].id]
+  description = "Ids of the two private subnets, in the order of the zones."
+  value       = [for zone in local.zones : aws_subnet.private[zone].id]
 }
 
 output "function_security_group_id" {

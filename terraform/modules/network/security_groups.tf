@@ -24,6 +24,8 @@ resource "aws_security_group" "this" {
   vpc_id      = aws_vpc.this.id
 
   tags = { Name = "${var.name}-${each.key}" }
+
+  depends_on = [var.network_policy_ids]
 }
 
 resource "aws_vpc_security_group_egress_rule" "this" {

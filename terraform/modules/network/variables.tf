@@ -29,13 +29,19 @@ variable "vpc_cidr" {
 }
 
 variable "availability_zones" {
-  description = "Availability zones of the two subnets. RDS and its proxy need two."
+  description = "Availability zones of the two subnets, because RDS and its proxy need two. Null for the first two of the region that offer RDS Proxy."
   type        = list(string)
+  default     = null
 
   validation {
-    condition     = length(var.availability_zones) == 2 && length(distinct(var.availability_zones)) == 2
-    error_message = "availability_zones must be exactly two different zones."
+    condition     = var.availability_zones == null || try(length(var.availability_zones) == 2 && length(distinct(var.availability_zones)) == 2, false)
+    error_message = "availability_zones must be exactly two different zones, or null."
   }
+}
+
+variable "network_policy_ids" {
+  description = "Policies that must outlive the functions' network interfaces, and so the subnets and security groups."
+  type        = list(string)
 }
 
 variable "interface_endpoints" {

@@ -44,7 +44,8 @@ locals {
     { title = "Waiting time of the oldest message, s", stat = "Maximum", metrics = [
       ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_name, {}],
     ] },
-    { title = "Connections of the proxy", stat = "Maximum", metrics = [
+    # Each host of the proxy sends its own numbers every minute.
+    { title = "Connections of the proxy", stat = "Sum", period = 60, metrics = [
       ["AWS/RDS", "ClientConnections", "ProxyName", var.proxy_name, {}],
       ["AWS/RDS", "DatabaseConnections", "ProxyName", var.proxy_name, {}],
       ["AWS/RDS", "DatabaseConnectionsCurrentlySessionPinned", "ProxyName", var.proxy_name, {}],
@@ -88,7 +89,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           title   = graph.title
           stat    = graph.stat
           metrics = graph.metrics
-          period  = 300
+          period  = try(graph.period, 300)
           region  = data.aws_region.current.name
           view    = "timeSeries"
         }

@@ -39,7 +39,8 @@ resource "aws_apigatewayv2_route" "default" {
 resource "aws_cloudwatch_log_group" "access" {
   #checkov:skip=CKV_AWS_158:The lines contain no bodies and no headers. CloudWatch encrypts them with its own key.
   #checkov:skip=CKV_AWS_338:The caller sets the retention. The audit record is in the table, not in the logs.
-  # Log delivery to groups with this prefix needs no resource policy. An account can have only a few of those.
+  # API Gateway adds the group to a resource policy of CloudWatch Logs, whose length is limited. One entry covers all groups
+  # with this prefix.
   name              = "/aws/vendedlogs/apigateway/${var.name}"
   retention_in_days = var.log_retention_days
 }
@@ -62,6 +63,7 @@ resource "aws_apigatewayv2_stage" "default" {
       requestId          = "$context.requestId"
       time               = "$context.requestTime"
       sourceIp           = "$context.identity.sourceIp"
+      userArn            = "$context.identity.userArn"
       method             = "$context.httpMethod"
       path               = "$context.path"
       status             = "$context.status"

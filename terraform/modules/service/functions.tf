@@ -6,17 +6,21 @@ locals {
   # API Gateway gives up after 30 seconds. Separate from local.functions, so that the queues do not depend on the database.
   timeouts = { api = 29, replay = 60, migrate = 900 }
 
+  # Reservations need a quota of more than 100, which new accounts do not have. So either all functions reserve or none.
+  # Without them, the event source still limits replay, and a lock in the database migrate.
+  reserves = var.api_reserved_concurrency != null
+
   functions = {
     api = {
       reserved_concurrency = var.api_reserved_concurrency
     }
     replay = {
-      reserved_concurrency = var.replay_concurrency
+      reserved_concurrency = local.reserves ? var.replay_concurrency : null
     }
     # migrate uses the proxy too, although it pins a connection there. So no function holds the master user's password,
     # and Python trusts the proxy's certificate without the CA bundle of RDS.
     migrate = {
-      reserved_concurrency = 1
+      reserved_concurrency = local.reserves ? 1 : null
     }
   }
 
@@ -92,7 +96,7 @@ resource "aws_lambda_function" "this" {
   }
 
   # Lambda checks the role's permissions for network interfaces when it creates the function.
-  depends_on = [aws_iam_role_policy.function]
+  depends_on = [aws_iam_role_policy.function, aws_iam_role_policy.network]
 }
 
 resource "aws_lambda_alias" "live" {

@@ -101,6 +101,36 @@ resource "aws_iam_role" "function" {
   })
 }
 
+# Lambda uses the function's role to attach it to the network, and needs it until it has removed the interfaces, which takes
+# up to half an hour after the function is gone. So the network depends on this policy and is destroyed before it.
+resource "aws_iam_role_policy" "network" {
+  for_each = local.timeouts
+
+  name = "network"
+  role = aws_iam_role.function[each.key].id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        # Lambda requires these permissions on all resources for a function in a VPC.
+        Sid      = "AttachToNetwork"
+        Effect   = "Allow"
+        Action   = local.network_actions
+        Resource = ["*"]
+      },
+      {
+        # The function's code never needs these permissions.
+        Sid       = "KeepNetworkFromCode"
+        Effect    = "Deny"
+        Action    = local.network_actions
+        Resource  = ["*"]
+        Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [local.function_arns[each.key]] } }
+      },
+    ]
+  })
+}
+
 resource "aws_iam_role_policy" "function" {
   for_each = local.functions
 
@@ -115,21 +145,6 @@ resource "aws_iam_role_policy" "function" {
         Effect   = "Allow"
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
-      },
-      {
-        # Lambda requires these permissions on all resources for a function in a VPC.
-        Sid      = "AttachToNetwork"
-        Effect   = "Allow"
-        Action   = local.network_actions
-        Resource = ["*"]
-      },
-      {
-        # Lambda uses the function's role to attach it to the network. The function's code never needs these permissions.
-        Sid       = "KeepNetworkFromCode"
-        Effect    = "Deny"
-        Action    = local.network_actions
-        Resource  = ["*"]
-        Condition = { ArnEquals = { "lambda:SourceFunctionArn" = [local.function_arns[each.key]] } }
       },
     ])
   })

@@ -31,6 +31,11 @@ output "function_arns" {
   value       = { for key, function in aws_lambda_function.this : key => function.arn }
 }
 
+output "network_policy_ids" {
+  description = "Ids of the policies that Lambda needs until the functions' network interfaces are gone."
+  value       = [for policy in aws_iam_role_policy.network : policy.id]
+}
+
 output "service_name" {
   description = "SERVICE_NAME of the functions, the dimension service of their metrics."
   value       = var.name

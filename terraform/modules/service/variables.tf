@@ -126,12 +126,13 @@ variable "memory_mb" {
 }
 
 variable "api_reserved_concurrency" {
-  description = "Maximum number of requests served at the same time. Reservations reduce the account's quota, of which 100 must stay unreserved."
+  description = "Maximum number of requests served at the same time, which Lambda reserves for api. Reservations reduce the account's quota, of which 100 must stay unreserved. Null to reserve nothing."
   type        = number
+  default     = null
 
   validation {
-    condition     = var.api_reserved_concurrency >= 1 && var.api_reserved_concurrency <= 1000 && floor(var.api_reserved_concurrency) == var.api_reserved_concurrency
-    error_message = "api_reserved_concurrency must be a whole number from 1 to 1000."
+    condition     = var.api_reserved_concurrency == null || try(var.api_reserved_concurrency >= 1 && var.api_reserved_concurrency <= 1000 && floor(var.api_reserved_concurrency) == var.api_reserved_concurrency, false)
+    error_message = "api_reserved_concurrency must be a whole number from 1 to 1000, or null."
   }
 }
 
@@ -151,7 +152,7 @@ variable "provisioned_concurrency" {
   type        = number
 
   validation {
-    condition     = var.provisioned_concurrency >= 0 && var.provisioned_concurrency <= var.api_reserved_concurrency && floor(var.provisioned_concurrency) == var.provisioned_concurrency
+    condition     = var.provisioned_concurrency >= 0 && floor(var.provisioned_concurrency) == var.provisioned_concurrency && (var.api_reserved_concurrency == null || try(var.provisioned_concurrency <= var.api_reserved_concurrency, false))
     error_message = "provisioned_concurrency must be a whole number from 0 to api_reserved_concurrency."
   }
 }

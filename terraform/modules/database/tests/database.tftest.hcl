@@ -66,7 +66,7 @@ run "protected" {
       && aws_db_instance.this.multi_az
       && aws_db_instance.this.backup_retention_period == 14
       && !aws_db_instance.this.skip_final_snapshot
-      && aws_db_instance.this.final_snapshot_identifier == "sample-dev-final"
+      && can(regex("^sample-dev-final-[0-9]{14}$", aws_db_instance.this.final_snapshot_identifier))
       && !aws_db_instance.this.delete_automated_backups
       && !aws_db_instance.this.apply_immediately
     )
@@ -94,6 +94,13 @@ run "protected" {
       "pg_stat_statements.track_utility"  = "0"
     }
     error_message = "The parameters must require TLS and keep values out of the logs."
+  }
+
+  assert {
+    condition = toset([for parameter in aws_db_parameter_group.this.parameter : parameter.name if parameter.apply_method == "pending-reboot"]) == toset([
+      "rds.force_ssl", "password_encryption", "log_statement", "log_min_duration_statement", "log_parameter_max_length_on_error",
+    ])
+    error_message = "Defaults must be written as RDS reports them. Each other parameter must apply at once."
   }
 
   assert {
@@ -218,7 +225,6 @@ run "choices" {
     condition = (
       !aws_db_instance.this.deletion_protection
       && aws_db_instance.this.skip_final_snapshot
-      && aws_db_instance.this.final_snapshot_identifier == null
       && aws_db_instance.this.delete_automated_backups
     )
     error_message = "With skip_final_snapshot, no snapshot and no backup may remain."

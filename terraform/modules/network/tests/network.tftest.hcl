@@ -3,6 +3,10 @@ mock_provider "aws" {
     defaults = { name = "eu-west-1" }
   }
 
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-west-1a", "eu-west-1c", "eu-west-1d"] }
+  }
+
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
   }
@@ -17,6 +21,7 @@ variables {
   name               = "sample-dev"
   vpc_cidr           = "10.20.0.0/20"
   availability_zones = ["eu-west-1b", "eu-west-1a"]
+  network_policy_ids = []
 }
 
 run "network" {
@@ -144,6 +149,26 @@ run "network" {
       ]]
     ])
     error_message = "Endpoints must serve only principals and resources of this account."
+  }
+}
+
+run "zones_are_found" {
+  variables {
+    availability_zones = null
+  }
+
+  assert {
+    condition     = toset(keys(aws_subnet.private)) == toset(["eu-west-1a", "eu-west-1c"])
+    error_message = "The subnets must be in the first two zones that are offered."
+  }
+
+  assert {
+    condition = (
+      data.aws_availability_zones.with_proxy.state == "available"
+      && data.aws_availability_zones.with_proxy.exclude_zone_ids == toset(["use1-az3", "use1-az6"])
+      && jsonencode([for filter in data.aws_availability_zones.with_proxy.filter : [filter.name, filter.values]]) == jsonencode([["opt-in-status", ["opt-in-not-required"]]])
+    )
+    error_message = "Only open zones with RDS Proxy may be offered."
   }
 }
 

@@ -138,6 +138,22 @@ run "rejects_values_out_of_range" {
   ]
 }
 
+run "reserves_nothing_for_a_small_quota" {
+  variables {
+    api_reserved_concurrency = null
+  }
+
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : coalesce(function.reserved_concurrent_executions, -1) == -1])
+    error_message = "Without a reservation of api, no function may reserve anything."
+  }
+
+  assert {
+    condition     = one(aws_lambda_event_source_mapping.replay.scaling_config).maximum_concurrency == var.replay_concurrency
+    error_message = "The event source must still limit replay."
+  }
+}
+
 run "rejects_no_concurrency" {
   command         = plan
   expect_failures = [var.api_reserved_concurrency]

@@ -54,7 +54,7 @@ run "queues" {
   }
 
   assert {
-    condition     = toset(values(jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format))) == toset(["$context.requestId", "$context.requestTime", "$context.identity.sourceIp", "$context.httpMethod", "$context.path", "$context.status", "$context.responseLength", "$context.responseLatency", "$context.integrationLatency", "$context.integrationStatus", "$context.integrationErrorMessage", "$context.error.message", "$context.authorizer.error"]) && aws_apigatewayv2_stage.default.access_log_settings[0].destination_arn == aws_cloudwatch_log_group.access.arn
+    condition     = toset(values(jsondecode(aws_apigatewayv2_stage.default.access_log_settings[0].format))) == toset(["$context.requestId", "$context.requestTime", "$context.identity.sourceIp", "$context.identity.userArn", "$context.httpMethod", "$context.path", "$context.status", "$context.responseLength", "$context.responseLatency", "$context.integrationLatency", "$context.integrationStatus", "$context.integrationErrorMessage", "$context.error.message", "$context.authorizer.error"]) && aws_apigatewayv2_stage.default.access_log_settings[0].destination_arn == aws_cloudwatch_log_group.access.arn
     error_message = "The access log must have exactly these fields."
   }
 

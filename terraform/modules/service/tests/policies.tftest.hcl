@@ -9,10 +9,28 @@ run "policies" {
       ["ConnectToDatabase", "Allow", ["rds-db:connect"], ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123456789abcdef0/sample_api"]],
       ["QueueRecords", "Allow", ["sqs:GetQueueAttributes", "sqs:SendMessage"], ["arn:aws:sqs:eu-west-1:123456789012:sample-test-records"]],
       ["WriteLogs", "Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:123456789012:log-group:mock:*"]],
-      ["AttachToNetwork", "Allow", local.network_actions, ["*"]],
-      ["KeepNetworkFromCode", "Deny", local.network_actions, ["*"]],
     ]
     error_message = "The permissions of api must be exactly these."
+  }
+
+  assert {
+    condition = {
+      for key, policy in aws_iam_role_policy.network : key => [
+        policy.role,
+        [for statement in jsondecode(policy.policy).Statement : [statement.Sid, statement.Effect, statement.Action, statement.Resource]],
+      ]
+      } == {
+      for key, role in aws_iam_role.function : key => [role.id, [
+        ["AttachToNetwork", "Allow", local.network_actions, ["*"]],
+        ["KeepNetworkFromCode", "Deny", local.network_actions, ["*"]],
+      ]]
+    }
+    error_message = "Lambda alone may attach each function to the network."
+  }
+
+  assert {
+    condition     = toset(output.network_policy_ids) == toset([for policy in aws_iam_role_policy.network : policy.id])
+    error_message = "The network must be able to wait for these policies."
   }
 
   assert {
@@ -46,7 +64,7 @@ run "policies" {
   }
 
   assert {
-    condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Sid] } == { api = ["ReadModels", "ConnectToDatabase", "QueueRecords", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"], replay = ["ConnectToDatabase", "TakeRecords", "DeadLetterMessages", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"], migrate = ["ConnectToDatabase", "ReadPasswords", "WriteLogs", "AttachToNetwork", "KeepNetworkFromCode"] }
+    condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Sid] } == { api = ["ReadModels", "ConnectToDatabase", "QueueRecords", "WriteLogs"], replay = ["ConnectToDatabase", "TakeRecords", "DeadLetterMessages", "WriteLogs"], migrate = ["ConnectToDatabase", "ReadPasswords", "WriteLogs"] }
     error_message = "Each function must have this number of statements."
   }
 
@@ -56,7 +74,7 @@ run "policies" {
   }
 
   assert {
-    condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Condition if statement.Sid == "KeepNetworkFromCode"] } == { for key in ["api", "replay", "migrate"] : key => [{ ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:sample-test-${key}"] } }] }
+    condition     = { for key, policy in aws_iam_role_policy.network : key => [for statement in jsondecode(policy.policy).Statement : statement.Condition if statement.Sid == "KeepNetworkFromCode"] } == { for key in ["api", "replay", "migrate"] : key => [{ ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:sample-test-${key}"] } }] }
     error_message = "The Deny must apply to the code of the function, but not to Lambda itself."
   }
 }
