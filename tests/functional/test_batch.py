@@ -9,7 +9,7 @@ from lambda_app.http.schemas import EXAMPLE_REQUEST, MAX_BATCH
 from lambda_app.log.message import MAX_MESSAGE_BYTES
 from lambda_app.telemetry import LambdaHandler
 from tests.events import Context
-from tests.functional.helpers import DEAD_DATABASE, DEAD_QUEUE, IMPOSSIBLE, Query, Queues, Wire, count_rows, post
+from tests.functional.helpers import DEAD_DATABASE, IMPOSSIBLE, Query, Queues, Wire, count_rows, post
 from tests.functional.test_replay import find_failures, make_event
 
 
@@ -94,9 +94,3 @@ def test_batch_too_big_for_one_message_is_split_and_comes_together_in_the_table(
         id=UUID(answer["body"]["batch_id"]),
     )
     assert [str(row[0]) for row in rows] == [one["request_id"] for one in answer["body"]["predictions"]]
-
-
-def test_batch_is_not_answered_when_neither_database_nor_queue_takes_it(wire: Wire) -> None:
-    answer = post_batch(wire(**DEAD_DATABASE, **DEAD_QUEUE), make_patients(2))
-    assert answer["statusCode"] == 503
-    assert "predictions" not in answer["body"]

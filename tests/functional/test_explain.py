@@ -96,15 +96,6 @@ def test_it_needs_neither_database_nor_queue(wire: Wire) -> None:
     assert post(api, "/predict", EXAMPLE_REQUEST)["statusCode"] == 503
 
 
-@pytest.mark.parametrize(
-    ("body", "status"), [("{", 400), ("[]", 422), ('{"age": 1}', 422), (" " * 70_000, 413), (None, 422)]
-)
-def test_it_refuses_what_predict_refuses(body: str | None, status: int, api: LambdaHandler) -> None:
-    explained, predicted = (post(api, path, body) for path in ("/explain", "/predict"))
-    assert explained["statusCode"] == predicted["statusCode"] == status
-    assert {**explained["body"], "request_id": ""} == {**predicted["body"], "request_id": ""}
-
-
 def test_a_model_from_before_there_was_a_page_is_served(wire: Wire, registry: Registry) -> None:
     def forget(manifest: dict[str, Any]) -> None:
         del manifest["outcomes"]

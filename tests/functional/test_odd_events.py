@@ -13,7 +13,7 @@ from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from local.events import read_body
 from tests.events import FOREIGN, Context, load_event, make_event
-from tests.functional.helpers import Query, Wire, count_rows
+from tests.functional.helpers import Query, Wire, count_rows, post
 
 SAMPLES = ("predict", "predict_base64", "predict_batch", "health", "page", "docs_style", "prediction_of_another")
 
@@ -146,8 +146,8 @@ def test_fault_of_an_event_is_named(place: list[str], value: Any, named: str, ap
 
 @pytest.mark.parametrize("host", ["[2001:db8::1]:443", "[::1]", "example.com:", "example.com:x", "a:b:c", "", "é"])
 def test_host_is_not_read(host: str, api: LambdaHandler) -> None:
-    event = make_event("POST", "/predict", json.dumps(EXAMPLE_REQUEST), host=host, x_forwarded_port="many")
-    assert check(api(event, Context()))["statusCode"] == 200
+    answer = post(api, "/predict", EXAMPLE_REQUEST, host=host, x_forwarded_port="many")
+    assert answer["statusCode"] == 200
 
 
 @pytest.mark.parametrize("name", ["headers", "rawQueryString", "cookies", "isBase64Encoded", "rawPath", "routeKey"])

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,11 +11,11 @@ import pytest
 from aws_lambda_powertools.shared import constants
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
+from local.aws_services import REPOSITORY
 from local.environment import DATABASE_USERS, Function
 from tests.events import Context, load_event, make_event
 from tests.functional.helpers import Queues, Wire
 
-ROOT = Path(__file__).parents[2]
 # As in test_observability.py: a search for these six digits finds only a leak.
 BODY = json.dumps({**EXAMPLE_REQUEST, "bmi": 31.870319})
 # "1" is true for a switch, and all for a share.
@@ -26,11 +25,10 @@ VARIABLES = {
 }
 
 SCRIPT = """
-import json, os, sys
-sys.path.insert(0, sys.argv[1])
+import json, sys
 from lambda_app import handler
 from tests.events import Context
-answer = getattr(handler, sys.argv[2])(json.loads(sys.stdin.read()), Context())
+answer = getattr(handler, sys.argv[1])(json.loads(sys.stdin.read()), Context())
 assert answer.get("statusCode", 200) == 200, answer
 """
 
@@ -69,7 +67,8 @@ def test_all_variables_from_the_start_make_no_event_be_written(
     variables = {name: value for name, value in VARIABLES.items() if name != unset}
     variables["DATABASE_USER"] = DATABASE_USERS[function]
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(ROOT), function],
+        [sys.executable, "-c", SCRIPT, function],
+        cwd=REPOSITORY,
         env={**os.environ, **environment, **queues.environment, **variables},
         input=json.dumps(make_events()[function]),
         capture_output=True,
