@@ -51,11 +51,6 @@ def post(api: LambdaHandler, path: str, body: Any, **given: Any) -> dict[str, An
     return send(api, "POST", path, body, **given)
 
 
-def name_subject(subject: str) -> dict[str, Any]:
-    """The authorizer of a JWT with this subject."""
-    return {"jwt": {"claims": {"sub": subject}}}
-
-
 def count_rows(query: Query) -> int:
     [[count]] = query("SELECT count(*) FROM predictions")
     return int(count)

@@ -11,7 +11,7 @@ import pytest
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from tests.events import Context
-from tests.functional.helpers import DEAD_DATABASE, Query, Queues, Wire, count_rows, name_subject, post
+from tests.functional.helpers import DEAD_DATABASE, Query, Queues, Wire, count_rows, post
 from tests.functional.test_replay import find_failures, make_event
 
 Patient = dict[str, Any]
@@ -19,6 +19,11 @@ Patient = dict[str, Any]
 # Outside the range of the training, so that there is a warning to be stored.
 PATIENT = {**EXAMPLE_REQUEST, "bmi": 79}
 OTHER = {**EXAMPLE_REQUEST, "bmi": 33}
+
+
+def name_subject(subject: str) -> dict[str, Any]:
+    """The authorizer of a JWT with this subject."""
+    return {"jwt": {"claims": {"sub": subject}}}
 
 
 def ask(
