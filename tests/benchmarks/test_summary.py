@@ -103,7 +103,7 @@ def test_report_fits_a_terminal_and_marks_what_is_reached(figures: dict[str, Any
     assert "Cases in one request to service: 2.0 ms for 1, 60.0 ms for 1,000" in lines
 
 
-def test_what_only_root_can_measure_is_left_out_with_a_line_that_says_so(samples: dict[str, Samples]) -> None:
+def test_a_report_without_root_says_that_a_figure_is_left_out(samples: dict[str, Samples]) -> None:
     for own in samples.values():
         own.uncached_ms.clear()
     figures = {**summarise(samples), "counts": COUNTS}

@@ -40,9 +40,9 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "interval.json": parse_calibration,
 }
 
-NO_COUNT = [None, True, "1", [1], {}, math.nan, math.inf, -1, 1.5]
-NO_NUMBER = [None, True, "1", [1], {}, math.nan, -math.inf, 10**400]
-NO_LIST = [None, {}, "123", 5]
+NO_COUNT: list[Any] = [None, True, "1", [1], {}, math.nan, math.inf, -1, 1.5]
+NO_NUMBER: list[Any] = [None, True, "1", [1], {}, math.nan, -math.inf, 10**400]
+NO_LIST: list[Any] = [None, {}, "123", 5]
 # Wrong values by file and path.
 DAMAGE: dict[str, dict[str, list[Any]]] = {
     "current.json": {"version": [1, "", "a/b", "../other"]},

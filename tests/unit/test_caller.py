@@ -1,4 +1,4 @@
-"""Who asks, by the gateway's word."""
+"""The caller, from the gateway's event, and the key of a request."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from lambda_app.errors import IdempotencyKeyError, UnknownCallerError
 from lambda_app.http.caller import find_caller, parse_idempotency_key
 
-# A claim or an ARN that is none.
+# Claims or ARNs that name nobody.
 NO_NAMES: list[Any] = [None, "", " ", "\t\n", "\u00a0", "a\x00b", "\ud800", 5, True, [], ["ada"], {}, {"a": "ada"}]
 
 
@@ -30,7 +30,7 @@ def test_there_is_none_without_a_gateway_or_an_authorizer(event: dict[str, Any])
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
-def test_what_names_nobody_is_passed_over(name: Any) -> None:
+def test_a_claim_that_names_nobody_is_passed_over(name: Any) -> None:
     claims = {"sub": name, "client_id": "app"}
     assert find_caller({"requestContext": {"authorizer": {"jwt": {"claims": claims}}}}) == "app"
 
