@@ -5,44 +5,21 @@ import json
 import ssl
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambda_app.telemetry import LambdaHandler
-<<<<<<< HEAD
-from local.certificates import make_certificates
-from tests.events import Context, make_event
-=======
 from local.aws_services import REPOSITORY
+from local.certificates import make_certificates
 from tests.functional.helpers import get
->>>>>>> f62da2777b8c81d1d22cacce54de17dfee3d964c
 
 # A first prediction has no use for these; each costs from 50 ms (boto3's clients half a second) to seconds.
 HEAVY = {
-<<<<<<< HEAD
-    "boto3",
-    "botocore.session",
-    "s3transfer",
-    "urllib3",
-    "requests",
-    "tensorflow",
-    "keras",
-    "numpy",
-    "sklearn",
-    "scipy",
-    "joblib",
-    "matplotlib",
-    "h5py",
-    "prometheus_client",
-    "pydantic.v1.main",
-    "asn1crypto.x509",
-    "aws_lambda_powertools.utilities.batch",
-=======
     *("boto3", "botocore.session", "s3transfer", "urllib3", "requests"),
     *("tensorflow", "keras", "numpy", "sklearn", "scipy", "joblib", "matplotlib", "h5py"),
-    *("prometheus_client", "pydantic.v1.main", "aws_lambda_powertools.utilities.batch"),
->>>>>>> f62da2777b8c81d1d22cacce54de17dfee3d964c
+    *("prometheus_client", "pydantic.v1.main", "asn1crypto.x509", "aws_lambda_powertools.utilities.batch"),
 }
 
 # 547 modules with 8.7 MB of bytecode on Python 3.11. boto3 would bring 160 modules more; the room that is left is for
@@ -89,10 +66,9 @@ print(json.dumps({
 
 BINDING_SCRIPT = """
 import ssl, sys
-sys.path.insert(0, sys.argv[1])
 import lambda_app.handler
 from scramp.core import CBindData
-content = ssl.PEM_cert_to_DER_cert(open(sys.argv[2]).read())
+content = ssl.PEM_cert_to_DER_cert(open(sys.argv[1]).read())
 print(CBindData.from_der(content).data.hex())
 """
 
@@ -133,20 +109,14 @@ def test_models_of_requests_are_built_at_the_start_and_those_of_the_document_on_
     assert started["openapi"] == get(api, "/openapi.json")["body"]
 
 
-<<<<<<< HEAD
-def test_garbage_is_collected_once_the_function_is_wired(wired: dict[str, Any]) -> None:
-    assert wired["collects"]
-    assert wired["frozen"] == 0
+def test_garbage_is_collected_once_the_function_is_wired(started: dict[str, Any]) -> None:
+    assert (started["collects"], started["frozen"]) == (True, 0)
 
 
 def test_login_is_still_bound_to_the_certificate_of_the_server(environment: dict[str, str], tmp_path: Path) -> None:
     certificate = make_certificates(tmp_path).ca_path
-    command = [sys.executable, "-c", BINDING_SCRIPT, str(ROOT), str(certificate)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", BINDING_SCRIPT, str(certificate)]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
     content = ssl.PEM_cert_to_DER_cert(certificate.read_text())
     # By RFC 5929, the hash of the certificate's signature, which is SHA-256 here.
     assert done.stdout.strip() == hashlib.sha256(content).hexdigest()
-=======
-def test_garbage_is_collected_once_the_function_is_wired(started: dict[str, Any]) -> None:
-    assert (started["collects"], started["frozen"]) == (True, 0)
->>>>>>> f62da2777b8c81d1d22cacce54de17dfee3d964c
