@@ -1,4 +1,4 @@
-"""What stands in for API Gateway with tokens, in front of the application and a client that speaks HTTP."""
+"""A stand-in for API Gateway with tokens, between the application and an HTTP client."""
 
 import threading
 import time

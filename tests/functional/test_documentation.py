@@ -1,7 +1,7 @@
-"""The API's description: nothing is left without a word or an example, and the examples are what the service says."""
+"""The API's description: everything has a text and an example, and the examples are real answers."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -20,25 +20,26 @@ from lambda_app.http.schemas import (
     StoredPredictionResponse,
 )
 from lambda_app.telemetry import LambdaHandler
-from local.ports import find_free_ports
-from tests.events import invoke, make_event
+from problem.table import TABLE
+from tests.functional.helpers import DEAD_DATABASE, DEAD_QUEUE, Wire, get, post
 
+LOOKUP = "GET /predictions/{request_id}"
 MODELS: dict[str, dict[str, type[BaseModel]]] = {
     "POST /predict": {"200": PredictionResponse},
     "POST /predict/batch": {"200": BatchResponse},
-    "GET /predictions/{request_id}": {"200": StoredPredictionResponse},
+    LOOKUP: {"200": StoredPredictionResponse},
     "POST /explain": {"200": ExplanationResponse},
     "GET /model": {"200": ModelResponse},
     "GET /health": {"200": HealthResponse, "503": HealthResponse},
     "GET /health/live": {"200": LiveResponse},
 }
 PROBLEM = "application/problem+json"
+NAMELESS: dict[str, Any] = {"jwt": {"claims": {}, "scopes": None}}
 
 
 @pytest.fixture
 def document(api: LambdaHandler) -> dict[str, Any]:
-    body: dict[str, Any] = invoke(api, make_event("GET", "/openapi.json"))["body"]
-    return body
+    return dict(get(api, "/openapi.json")["body"])
 
 
 def list_operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -48,7 +49,7 @@ def list_operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, A
 
 
 def list_examples(content: dict[str, Any], schemas: dict[str, Any]) -> list[Any]:
-    """Those of a media type, or of the model that it has."""
+    """The examples of a media type, or of its model."""
     if "example" in content:
         return [content["example"]]
     if "examples" in content:
@@ -62,11 +63,11 @@ def list_examples(content: dict[str, Any], schemas: dict[str, Any]) -> list[Any]
 def test_everything_is_described_and_has_examples(document: dict[str, Any]) -> None:
     described = {tag["name"] for tag in document["tags"] if tag["description"]}
     operations = dict(list_operations(document))
-    assert set(operations) == {
-        *("POST /predict", "POST /predict/batch", "GET /predictions/{request_id}", "POST /explain", "GET /model"),
-        *("GET /health", "GET /health/live", "GET /metrics"),
-        *("HEAD /predictions/{request_id}", "HEAD /model", "HEAD /health", "HEAD /health/live", "HEAD /metrics"),
-    }
+    reads = {name for name in [*MODELS, "GET /metrics"] if name.startswith("GET ")}
+    assert set(operations) == {*MODELS, *reads, *(name.replace("GET", "HEAD") for name in reads)}
+    # 401 and 429 are the gateway's.
+    statuses = {"200", "400", "401", "403", "413", "415", "422", "429", "500", "503"}
+    assert set(operations["POST /predict"]["responses"]) == statuses
     assert len({operation["operationId"] for operation in operations.values()}) == len(operations)
     for name, operation in operations.items():
         assert operation["summary"], name
@@ -87,6 +88,20 @@ def test_everything_is_described_and_has_examples(document: dict[str, Any]) -> N
             assert parameter["description"], name
 
 
+def test_features_have_their_bounds_units_and_examples(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["PredictionRequest"]
+    assert schema["examples"] == [EXAMPLE_REQUEST]
+    assert list(schema["properties"]) == list(TABLE.names)
+    assert schema["properties"]["sex"]["enum"] == [1, 2]
+    for feature in TABLE.features:
+        told = schema["properties"][feature.name]
+        assert feature.meaning in told["description"]
+        assert told["examples"] == [feature.example]
+        if feature.name != "sex":
+            assert feature.unit in told["description"]
+            assert (told["minimum"], told["maximum"]) == (feature.minimum, feature.maximum)
+
+
 @pytest.mark.parametrize(
     ("authorizer", "scheme"),
     [
@@ -96,12 +111,10 @@ def test_everything_is_described_and_has_examples(document: dict[str, Any]) -> N
         (None, None),
     ],
 )
-def test_security_is_what_the_gateway_asks_for(
+def test_security_is_that_of_the_gateway(
     api: LambdaHandler, authorizer: dict[str, Any] | None, scheme: str | None
 ) -> None:
-    event = make_event("GET", "/openapi.json")
-    event["requestContext"]["authorizer"] = authorizer
-    document = invoke(api, event)["body"]
+    document = get(api, "/openapi.json", authorizer=authorizer)["body"]
     assert document.get("security") == ([{scheme: []}] if scheme else None)
     assert set(document["components"].get("securitySchemes", {})) == ({scheme} if scheme else set())
     assert [name for name, operation in list_operations(document) if "security" in operation] == []
@@ -121,59 +134,50 @@ def test_examples_of_answers_are_answers(document: dict[str, Any]) -> None:
         for status, model in models.items():
             content = operations[name]["responses"][status]["content"]["application/json"]
             [example] = list_examples(content, document["components"]["schemas"])
-            # As it would go out: of its fields none is missing and none is one too many.
+            # No field is missing and none is one too many.
             assert set(model.model_validate(example).model_dump(exclude_unset=True)) == set(example), name
     example = ExplanationResponse.model_validate(EXAMPLE_EXPLANATION)
     contributions = example.model_dump()["contributions"].values()
     assert example.base_value + sum(contributions) == pytest.approx(example.prediction)
 
 
-def post(api: LambdaHandler, path: str, body: str, **headers: str) -> dict[str, Any]:
-    return invoke(api, make_event("POST", path, body, **headers))
-
-
-def ask_nameless(api: LambdaHandler, method: str, path: str, body: str | None = None) -> dict[str, Any]:
-    event = make_event(method, path, body)
-    event["requestContext"]["authorizer"] = {"jwt": {"claims": {}, "scopes": None}}
-    return invoke(api, event)
-
-
-def provoke_problems(wire: Callable[..., LambdaHandler], bucket: str) -> dict[tuple[str, str], dict[str, Any]]:
+def provoke_problems(wire: Wire, bucket: str) -> dict[tuple[str, str], dict[str, Any]]:
     """For operation and kind of problem: the answer to a request that must get it."""
-    api, without_model = wire(), wire(MODEL_BUCKET=bucket)
-    limits = {"/predict": MAX_BODY_BYTES, "/explain": MAX_BODY_BYTES, BATCH_PATH: MAX_BATCH_BODY_BYTES}
-    sound = {**dict.fromkeys(limits, EXAMPLE_REQUEST), BATCH_PATH: {"patients": [EXAMPLE_REQUEST, EXAMPLE_REQUEST]}}
+    api, without_model, alone = wire(), wire(MODEL_BUCKET=bucket), wire(**DEAD_DATABASE, **DEAD_QUEUE)
     refused = {**EXAMPLE_REQUEST, "sex": 3}
-    answers = {}
-    for path, limit in limits.items():
-        body, operation = json.dumps(sound[path]), f"POST {path}"
-        wrong = {"patients": [EXAMPLE_REQUEST, refused]} if path == BATCH_PATH else refused
-        answers[operation, "malformed-json"] = post(api, path, "{")
-        answers[operation, "body-too-large"] = post(api, path, body.ljust(limit + 1))
-        answers[operation, "invalid-input"] = post(api, path, json.dumps(wrong))
-        answers[operation, "unsupported-encoding"] = post(api, path, body, content_encoding="gzip")
-        answers[operation, "model-unavailable"] = post(without_model, path, body)
-        if path != "/explain":
-            answers[operation, "unknown-caller"] = ask_nameless(api, "POST", path, body)
-            key = str(uuid4())
-            answers[operation, "malformed-idempotency-key"] = post(api, path, body, idempotency_key="é")
-            post(api, "/predict", json.dumps({**EXAMPLE_REQUEST, "age": 60}), idempotency_key=key)
-            answers[operation, "idempotency-key-reused"] = post(api, path, body, idempotency_key=key)
     lookup = f"/predictions/{uuid4()}"
-    answers["GET /predictions/{request_id}", "unknown-caller"] = ask_nameless(api, "GET", lookup)
-    answers["GET /predictions/{request_id}", "record-not-found"] = invoke(api, make_event("GET", lookup))
-    answers["GET /model", "model-unavailable"] = invoke(without_model, make_event("GET", "/model"))
-    database, queue = map(str, find_free_ports(2))
-    alone = wire(DATABASE_PORT=database, QUEUE_URL=f"http://127.0.0.1:{queue}/1/records")
-    answers["GET /predictions/{request_id}", "lookup-unavailable"] = invoke(alone, make_event("GET", lookup))
-    for path in ("/predict", BATCH_PATH):
-        answers[f"POST {path}", "record-unavailable"] = post(alone, path, json.dumps(sound[path]))
+    answers = {
+        (LOOKUP, "unknown-caller"): get(api, lookup, authorizer=NAMELESS),
+        (LOOKUP, "record-not-found"): get(api, lookup),
+        (LOOKUP, "lookup-unavailable"): get(alone, lookup),
+        ("GET /model", "model-unavailable"): get(without_model, "/model"),
+    }
+    for path, limit, sound, wrong in (
+        ("/predict", MAX_BODY_BYTES, EXAMPLE_REQUEST, refused),
+        ("/explain", MAX_BODY_BYTES, EXAMPLE_REQUEST, refused),
+        (BATCH_PATH, MAX_BATCH_BODY_BYTES, {"patients": [EXAMPLE_REQUEST]}, {"patients": [EXAMPLE_REQUEST, refused]}),
+    ):
+        found = {
+            "malformed-json": post(api, path, "{"),
+            "body-too-large": post(api, path, json.dumps(sound).ljust(limit + 1)),
+            "invalid-input": post(api, path, wrong),
+            "unsupported-encoding": post(api, path, sound, content_encoding="gzip"),
+            "model-unavailable": post(without_model, path, sound),
+        }
+        if path != "/explain":
+            key = str(uuid4())
+            post(api, "/predict", {**EXAMPLE_REQUEST, "age": 60}, idempotency_key=key)
+            found |= {
+                "unknown-caller": post(api, path, sound, authorizer=NAMELESS),
+                "malformed-idempotency-key": post(api, path, sound, idempotency_key="é"),
+                "idempotency-key-reused": post(api, path, sound, idempotency_key=key),
+                "record-unavailable": post(alone, path, sound),
+            }
+        answers |= {(f"POST {path}", kind): answer for kind, answer in found.items()}
     return answers
 
 
-def test_examples_of_problems_are_what_the_service_says(
-    document: dict[str, Any], wire: Callable[..., LambdaHandler], bucket: str
-) -> None:
+def test_examples_of_problems_are_those_of_the_service(document: dict[str, Any], wire: Wire, bucket: str) -> None:
     answers = provoke_problems(wire, bucket)
     shown = {
         (name, kind): example["value"]
@@ -181,12 +185,12 @@ def test_examples_of_problems_are_what_the_service_says(
         for response in operation["responses"].values()
         for kind, example in response.get("content", {}).get(PROBLEM, {}).get("examples", {}).items()
     }
-    # What nobody expected cannot be provoked; tests/functional/test_observability.py breaks the service for it.
+    # An unexpected error cannot be provoked; tests/functional/test_observability.py breaks the service for it.
     assert {key for key in shown if key[1] != "internal-error"} == set(answers)
     for key, answer in answers.items():
         body, example = answer["body"], shown[key]
         if key[1] in {"record-unavailable", "lookup-unavailable"}:
-            # What went wrong may be one thing or another.
+            # The cause may be another one.
             assert body["detail"].split(":")[0] == example["detail"].split(":")[0]
             body["detail"] = example["detail"]
         assert {**body, "request_id": example["request_id"]} == example, key

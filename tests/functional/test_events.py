@@ -1,12 +1,9 @@
 """Every sample event through the handler: the whole answer, and the whole row."""
 
-import json
 import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -14,13 +11,14 @@ from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from local.events import read_body, write_events
 from tests.events import EVENTS, NAMES, Context, check_answer, load_event
+from tests.functional.helpers import Query, Wire, count_rows, read_row
 
 # One event is as API Gateway sends it with IAM in front, the other as without an authorizer.
 CALLERS = {"predict": "arn:aws:sts::123456789012:assumed-role/clinic/integration", "predict_base64": None}
-STORING = {*CALLERS, "predict_batch"}
+STORED = {"predict": 1, "predict_base64": 1, "predict_batch": 2}
 
 
-def test_files_are_what_the_command_writes(tmp_path: Path, wire: Callable[..., LambdaHandler]) -> None:
+def test_files_are_what_the_command_writes(tmp_path: Path, wire: Wire) -> None:
     files = {path.name: path.read_bytes() for path in EVENTS.glob("*.json")}
     for name in files:
         shutil.copy(EVENTS / name, tmp_path)
@@ -29,20 +27,22 @@ def test_files_are_what_the_command_writes(tmp_path: Path, wire: Callable[..., L
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_event_gets_its_answer(name: str, api: LambdaHandler) -> None:
+def test_event_gets_its_answer_and_only_predictions_are_stored(name: str, api: LambdaHandler, query: Query) -> None:
+    before = count_rows(query)
     check_answer(name, api(load_event(name), Context()))
+    assert count_rows(query) == before + STORED.get(name, 0)
 
 
 @pytest.mark.parametrize("name", CALLERS)
 def test_answered_prediction_is_the_stored_row(
-    name: str, api: LambdaHandler, query: Callable[..., list[Any]], manifest: dict[str, Any]
+    name: str, api: LambdaHandler, query: Query, manifest: dict[str, Any]
 ) -> None:
     context = Context()
     before = datetime.now(UTC)
     body = read_body(api(load_event(name), context))["body"]
     after = datetime.now(UTC)
     assert body["request_id"] == context.aws_request_id
-    [[row]] = query("SELECT row_to_json(p) FROM predictions p WHERE request_id = :id", id=UUID(body["request_id"]))
+    row = read_row(query, body["request_id"])
     latency_ms, recorded_at = row.pop("latency_ms"), datetime.fromisoformat(row.pop("recorded_at"))
     created_at = datetime.fromisoformat(row.pop("created_at"))
     assert row == {
@@ -61,18 +61,3 @@ def test_answered_prediction_is_the_stored_row(
     assert created_at == datetime.fromisoformat(body["timestamp"])
     assert before <= created_at <= recorded_at <= after
     assert 0 < latency_ms < (after - before).total_seconds() * 1000
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in STORING])
-def test_other_events_store_nothing(name: str, api: LambdaHandler, query: Callable[..., list[Any]]) -> None:
-    before = query("SELECT count(*) FROM predictions")
-    api(load_event(name), Context())
-    assert query("SELECT count(*) FROM predictions") == before
-
-
-def test_same_request_id_makes_one_row(api: LambdaHandler, query: Callable[..., list[Any]]) -> None:
-    context = Context()
-    first, second = (json.loads(api(load_event("predict"), context)["body"]) for _ in range(2))
-    assert first["prediction"] == second["prediction"]
-    rows = query("SELECT created_at FROM predictions WHERE request_id = :id", id=UUID(context.aws_request_id))
-    assert [created_at for [created_at] in rows] == [datetime.fromisoformat(first["timestamp"])]

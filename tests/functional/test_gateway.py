@@ -1,48 +1,34 @@
-"""local.gateway: what a client gets of a function in a container, and what the function gets of the client."""
+"""local.gateway: HTTP on one side, a function's events and answers on the other."""
 
 import asyncio
 import http.client
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from threading import Thread
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from local.errors import FunctionError
 from local.function import ContainerFunction
-from local.gateway import Gateway, Invoke
-from local.ports import LOOPBACK, find_free_ports
+from local.gateway import Gateway
+from local.ports import LOOPBACK
+from tests.api.front import serve
 from tests.events import Context
 
+JSON = {"content-type": "application/json"}
 
-@contextmanager
-def serving(invoke: Invoke) -> Iterator[http.client.HTTPConnection]:
-    """A connection to a gateway before the function."""
-    [port] = find_free_ports(1)
-    server = uvicorn.Server(uvicorn.Config(Gateway(invoke), host=LOOPBACK, port=port, lifespan="off", log_config=None))
-    thread = Thread(target=server.run)
-    thread.start()
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
+
+def ask(url: str, *request: Any) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     try:
-        while not server.started:
-            thread.join(0.01)
-            assert thread.is_alive()
-        yield connection
+        connection.request(*request)
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
     finally:
         connection.close()
-        server.should_exit = True
-        thread.join()
-
-
-def ask(connection: http.client.HTTPConnection, *request: Any) -> tuple[int, dict[str, str], bytes]:
-    connection.request(*request)
-    response = connection.getresponse()
-    return response.status, dict(response.getheaders()), response.read()
 
 
 def test_requests_and_answers_pass_as_they_are(api: LambdaHandler) -> None:
@@ -59,27 +45,23 @@ def test_requests_and_answers_pass_as_they_are(api: LambdaHandler) -> None:
             asyncio.set_event_loop(None)
             loop.close()
 
-    with serving(invoke) as connection:
-        status, headers, content = ask(
-            connection, "POST", "/predict?a=1&a=%20", json.dumps(EXAMPLE_REQUEST), {"content-type": "application/json"}
-        )
+    with serve(Gateway(invoke)) as url:
+        status, headers, content = ask(url, "POST", "/predict?a=1&a=%20", json.dumps(EXAMPLE_REQUEST), JSON)
         assert (status, headers["x-prediction-record"]) == (200, "database")
         assert json.loads(content)["request_id"]
         assert events[-1]["rawQueryString"] == "a=1&a=%20"
         assert events[-1]["requestContext"]["http"]["sourceIp"] == LOOPBACK
-        got, head = (ask(connection, method, "/model") for method in ("GET", "HEAD"))
+        got, head = (ask(url, method, "/model") for method in ("GET", "HEAD"))
         assert (head[0], head[2]) == (200, b"")
         assert head[1]["content-length"] == str(len(got[2]))
         # Bytes that are no text are the client's fault, and neither the gateway's nor the function's.
-        status, headers, content = ask(
-            connection, "POST", "/predict", b"\xff\x00", {"content-type": "application/json"}
-        )
+        status, headers, content = ask(url, "POST", "/predict", b"\xff\x00", JSON)
         assert (status, headers["content-type"]) == (400, "application/problem+json"), content
         assert events[-1]["isBase64Encoded"]
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"statusCode": "many"}, {"statusCode": 200, "body": 5}])
-def test_a_function_that_fails_is_a_500_that_tells_nothing(
+def test_a_function_that_fails_is_a_500_without_details(
     answer: dict[str, Any] | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def invoke(_: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,8 +69,8 @@ def test_a_function_that_fails_is_a_500_that_tells_nothing(
             raise FunctionError("api failed with MemoryError")
         return answer
 
-    with serving(invoke) as connection:
-        status, _, content = ask(connection, "GET", "/health")
+    with serve(Gateway(invoke)) as url:
+        status, _, content = ask(url, "GET", "/health")
     assert (status, json.loads(content)) == (500, {"message": "Internal Server Error"})
     assert "The function gave no answer: " in capsys.readouterr().out
 

@@ -1,108 +1,110 @@
-"""The Idempotency-Key: one answer and one row for it, whoever else uses the same one."""
+"""Requests that come twice, by an Idempotency-Key or by Lambda's request id: one answer, one row, for one caller."""
 
 import asyncio
 import json
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
-from tests.events import invoke, make_event
-from tests.queues import QueuePair, count_messages
+from tests.events import Context
+from tests.functional.helpers import DEAD_DATABASE, Query, Queues, Wire, count_rows, post
+from tests.functional.test_replay import find_failures, make_event
 
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
+Patient = dict[str, Any]
 
-Query = Callable[..., list[Any]]
-
-
-def ask(api: LambdaHandler, key: str, path: str = "/predict", subject: str | None = None, **changed: Any) -> Any:
-    body: Any = {**EXAMPLE_REQUEST, **changed}
-    body = {"patients": [body, EXAMPLE_REQUEST]} if path.endswith("batch") else body
-    event = make_event("POST", path, json.dumps(body), idempotency_key=key)
-    if subject:
-        event["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": subject}}}
-    return invoke(api, event)
+# Outside the range of the training, so that there is a warning to be stored.
+PATIENT = {**EXAMPLE_REQUEST, "bmi": 79}
+OTHER = {**EXAMPLE_REQUEST, "bmi": 33}
 
 
-def count_rows(query: Query, *ids: str) -> int:
-    [[count]] = query("SELECT count(*) FROM predictions WHERE request_id = ANY(:ids)", ids=[UUID(one) for one in ids])
-    return int(count)
+def name_subject(subject: str) -> dict[str, Any]:
+    """The authorizer of a JWT with this subject."""
+    return {"jwt": {"claims": {"sub": subject}}}
 
 
-@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
-def test_same_key_and_body_get_the_stored_answer(path: str, api: LambdaHandler, query: Query) -> None:
-    key = f'"{uuid4()}"'
-    [[before]] = query("SELECT count(*) FROM predictions")
-    # Outside what training saw, so that there is a warning to be stored.
-    first, second = (ask(api, key, path, bmi=79) for _ in range(2))
+def ask(
+    api: LambdaHandler,
+    *patients: Patient,
+    key: str | None = None,
+    context: Context | None = None,
+    subject: str = "ada",
+) -> dict[str, Any]:
+    """Ask for one patient alone, or for several as a batch."""
+    path, body = ("/predict", patients[0]) if len(patients) == 1 else ("/predict/batch", {"patients": patients})
+    headers = {} if key is None else {"idempotency_key": key}
+    return post(api, path, body, authorizer=name_subject(subject), context=context, **headers)
+
+
+def make_key() -> str:
+    return f'"{uuid4()}"'
+
+
+@pytest.mark.parametrize("patients", [(PATIENT,), (PATIENT, OTHER, PATIENT)], ids=len)
+@pytest.mark.parametrize("has_key", [True, False])
+def test_same_request_gets_the_stored_answer_from_every_environment(
+    patients: tuple[Patient, ...], has_key: bool, wire: Wire, query: Query
+) -> None:
+    key, context = (make_key(), None) if has_key else (None, Context())
+    before = count_rows(query)
+    first, second = (ask(wire(), *patients, key=key, context=context) for _ in range(2))
     assert (first["statusCode"], second["statusCode"]) == (200, 200)
+    # The time, the interval and the warnings too.
     assert second["body"] == first["body"]
     assert "bmi" in json.dumps(first["body"])
-    assert "idempotency-replayed" not in first["headers"]
-    assert second["headers"]["idempotency-replayed"] == "true"
     assert second["headers"]["x-prediction-record"] == "database"
-    assert second["headers"]["x-request-id"] != first["headers"]["x-request-id"]
-    [[after]] = query("SELECT count(*) FROM predictions")
-    assert after - before == (2 if path.endswith("batch") else 1)
+    assert "idempotency-replayed" not in first["headers"]
+    assert second["headers"].get("idempotency-replayed") == ("true" if has_key else None)
+    assert (second["headers"]["x-request-id"] == first["headers"]["x-request-id"]) != has_key
+    assert count_rows(query) == before + len(patients)
 
 
-def test_stored_answer_outlives_the_environment(wire: Callable[..., LambdaHandler]) -> None:
-    key = f'"{uuid4()}"'
-    assert ask(wire(), key)["body"] == ask(wire(), key)["body"]
-
-
-def test_body_written_down_otherwise_is_the_same(api: LambdaHandler) -> None:
+def test_body_written_in_another_way_is_the_same(api: LambdaHandler) -> None:
     key = str(uuid4())
-    reordered = json.dumps(dict(reversed({**EXAMPLE_REQUEST, "age": 59.0}.items())), indent=4)
-    first = ask(api, key)
-    second = invoke(api, make_event("POST", "/predict", reordered, idempotency_key=f'"{key}"'))
+    reordered = json.dumps(dict(reversed({**PATIENT, "age": 59.0}.items())), indent=4)
+    first = ask(api, PATIENT, key=key)
+    second = post(api, "/predict", reordered, authorizer=name_subject("ada"), idempotency_key=f'"{key}"')
     assert second["headers"]["idempotency-replayed"] == "true"
     assert second["body"] == first["body"]
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
 @pytest.mark.parametrize(("first", "second"), [("0", "-0.0"), ("-0", "0.0"), ("2", "2.0"), ("20", "2e1")])
-def test_a_number_written_otherwise_is_the_same(first: str, second: str, path: str, api: LambdaHandler) -> None:
-    def ask_with(age: str) -> dict[str, Any]:
-        patient = json.dumps({**EXAMPLE_REQUEST, "age": "?"}).replace('"?"', age)
-        body = f'{{"patients": [{patient}]}}' if path.endswith("batch") else patient
-        return invoke(api, make_event("POST", path, body, idempotency_key=key))
-
-    key = str(uuid4())
-    answers = [ask_with(first), ask_with(second)]
+def test_number_written_in_another_way_is_the_same(first: str, second: str, path: str, api: LambdaHandler) -> None:
+    key, patient = make_key(), json.dumps({**EXAMPLE_REQUEST, "age": "?"})
+    body = f'{{"patients": [{patient}]}}' if path.endswith("batch") else patient
+    answers = [post(api, path, body.replace('"?"', age), idempotency_key=key) for age in (first, second)]
     assert [answer["statusCode"] for answer in answers] == [200, 200]
     assert answers[1]["headers"]["idempotency-replayed"] == "true"
     assert answers[1]["body"] == answers[0]["body"]
 
 
 def test_same_key_with_another_request_is_422(api: LambdaHandler, query: Query) -> None:
-    key = f'"{uuid4()}"'
-    ask(api, key)
-    [[before]] = query("SELECT count(*) FROM predictions")
-    for answer in (ask(api, key, bmi=33), ask(api, key, "/predict/batch")):
+    key = make_key()
+    ask(api, PATIENT, key=key)
+    before = count_rows(query)
+    for answer in (ask(api, OTHER, key=key), ask(api, PATIENT, PATIENT, key=key)):
         assert answer["statusCode"] == 422
         assert answer["body"]["type"] == "urn:diabetes-ml:problem:idempotency-key-reused"
         assert answer["body"]["detail"].endswith(": send another key, or none.")
         assert "prediction" not in answer["body"]
-    assert query("SELECT count(*) FROM predictions") == [[before]]
+    assert count_rows(query) == before
 
 
 def test_key_belongs_to_its_caller(api: LambdaHandler) -> None:
-    key = f'"{uuid4()}"'
-    answers = [ask(api, key, subject=subject, bmi=20 + n) for n, subject in enumerate(("ada", "bo", None))]
-    assert [answer["statusCode"] for answer in answers] == [200, 200, 200]
-    assert len({answer["body"]["request_id"] for answer in answers}) == 3
-    assert ask(api, key, subject="bo", bmi=21)["body"] == answers[1]["body"]
+    key = make_key()
+    bodies = [ask(api, patient, key=key, subject=name)["body"] for name, patient in (("ada", PATIENT), ("bo", OTHER))]
+    assert bodies[0]["request_id"] != bodies[1]["request_id"]
+    assert ask(api, OTHER, key=key, subject="bo")["body"] == bodies[1]
 
 
-def test_concurrent_twins_make_one_row(wire: Callable[..., LambdaHandler], query: Query) -> None:
-    key = f'"{uuid4()}"'
+def test_concurrent_twins_make_one_row(wire: Wire, query: Query) -> None:
+    key = make_key()
     handlers = [wire() for _ in range(6)]
+    before = count_rows(query)
     barrier = threading.Barrier(len(handlers))
     answers: list[Any] = []
 
@@ -110,7 +112,7 @@ def test_concurrent_twins_make_one_row(wire: Callable[..., LambdaHandler], query
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         barrier.wait()
-        answers.append(ask(handler, key))
+        answers.append(ask(handler, PATIENT, key=key))
         loop.close()
 
     threads = [threading.Thread(target=ask_at_once, args=(handler,)) for handler in handlers]
@@ -119,26 +121,22 @@ def test_concurrent_twins_make_one_row(wire: Callable[..., LambdaHandler], query
     for thread in threads:
         thread.join()
     assert [answer["statusCode"] for answer in answers] == [200] * 6
-    [body] = {json.dumps(answer["body"]) for answer in answers}
+    assert len({json.dumps(answer["body"]) for answer in answers}) == 1
     assert sum("idempotency-replayed" in answer["headers"] for answer in answers) == 5
-    ids = [answer["headers"]["x-request-id"] for answer in answers]
-    assert count_rows(query, *ids, json.loads(body)["request_id"]) == 1
+    assert count_rows(query) == before + 1
 
 
 def test_refused_input_does_not_use_the_key(api: LambdaHandler) -> None:
-    key = f'"{uuid4()}"'
-    assert ask(api, key, bmi=-1)["statusCode"] == 422
-    assert ask(api, key)["statusCode"] == 200
+    key = make_key()
+    assert ask(api, {**PATIENT, "bmi": -1}, key=key)["statusCode"] == 422
+    assert ask(api, PATIENT, key=key)["statusCode"] == 200
 
 
-def test_dead_database_queues_nothing_that_has_a_key(
-    wire: Callable[..., LambdaHandler], own_queues: QueuePair, sqs: "SQSClient"
-) -> None:
-    answer = ask(wire(DATABASE_PORT="1", **own_queues.environment), f'"{uuid4()}"')
-    assert answer["statusCode"] == 503
-    assert answer["headers"]["retry-after"] == "10"
+def test_dead_database_queues_nothing_that_has_a_key(wire: Wire, queues: Queues) -> None:
+    answer = ask(wire(**DEAD_DATABASE, **queues.environment), PATIENT, key=make_key())
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "10")
     assert answer["body"]["detail"].endswith("only it knows whether the Idempotency-Key was used")
-    assert count_messages(sqs, own_queues.url) == 0
+    assert queues.count() == 0
 
 
 @pytest.mark.parametrize(
@@ -146,13 +144,77 @@ def test_dead_database_queues_nothing_that_has_a_key(
     ["", '""', '"open', 'open"', "two words", '"a", "b"', "a,b", "é", '"é"', "a" * 256, '"\\"', "a;b=c", "\t"],
 )
 def test_malformed_key_is_400(key: str, api: LambdaHandler) -> None:
-    answer = ask(api, key)
+    answer = ask(api, PATIENT, key=key)
     assert answer["statusCode"] == 400
     assert answer["body"]["type"] == "urn:diabetes-ml:problem:malformed-idempotency-key"
 
 
 @pytest.mark.parametrize("key", ['"two words"', '"\\"quoted\\" and \\\\"', "a" * 255, "order:17/3", "a.b_c-d~"])
-def test_well_formed_key_is_taken(key: str, api: LambdaHandler, query: Query) -> None:
+def test_well_formed_key_is_taken(key: str, api: LambdaHandler) -> None:
     subject = str(uuid4())
-    assert ask(api, key, subject=subject)["statusCode"] == 200
-    assert ask(api, key, subject=subject)["headers"]["idempotency-replayed"] == "true"
+    assert ask(api, PATIENT, key=key, subject=subject)["statusCode"] == 200
+    assert ask(api, PATIENT, key=key, subject=subject)["headers"]["idempotency-replayed"] == "true"
+
+
+def require_refusal(answer: dict[str, Any]) -> None:
+    assert answer["statusCode"] == 503
+    assert answer["body"]["title"] == "The prediction could not be recorded"
+    # The same to everybody, and nothing of the other record.
+    assert answer["body"]["detail"] == "the id of this request is taken by another record"
+    assert answer["headers"]["retry-after"] == "10"
+    assert "x-prediction-record" not in answer["headers"]
+
+
+@pytest.mark.parametrize("key", [None, "a-key"])
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        ((PATIENT,), (OTHER,)),
+        ((PATIENT, OTHER), (OTHER, PATIENT)),
+        ((PATIENT, OTHER), (PATIENT, OTHER, PATIENT)),
+        # The first place is taken by another, and the second is free.
+        ((PATIENT, OTHER), (PATIENT, PATIENT, OTHER, OTHER)),
+    ],
+)
+def test_other_patients_under_a_taken_id_get_no_answer_and_leave_nothing(
+    stored: tuple[Patient, ...],
+    asked: tuple[Patient, ...],
+    key: str | None,
+    wire: Wire,
+    queues: Queues,
+    query: Query,
+) -> None:
+    api, context = wire(**queues.environment), Context()
+    first = ask(api, *stored, context=context)
+    before = count_rows(query)
+    require_refusal(ask(api, *asked, context=context, key=key))
+    assert (count_rows(query), queues.count()) == (before, 0)
+    assert ask(api, *stored, context=context)["body"] == first["body"]
+    # The key is still free, and the database is asked again.
+    again = ask(api, *asked, key=key, subject=str(uuid4()))
+    assert (again["statusCode"], again["headers"]["x-prediction-record"]) == (200, "database")
+
+
+@pytest.mark.parametrize("patients", [(PATIENT,), (PATIENT, OTHER)], ids=len)
+@pytest.mark.parametrize("subject", ["bo", "None"])
+def test_another_caller_under_a_taken_id_learns_nothing(
+    patients: tuple[Patient, ...], subject: str, api: LambdaHandler, query: Query
+) -> None:
+    context = Context()
+    ask(api, *patients, context=context)
+    before = count_rows(query)
+    require_refusal(ask(api, *patients, context=context, subject=subject))
+    assert count_rows(query) == before
+
+
+def test_record_queued_under_a_taken_id_is_kept_in_the_dead_letters(wire: Wire, queues: Queues, query: Query) -> None:
+    context = Context()
+    assert ask(wire(), PATIENT, context=context)["headers"]["x-prediction-record"] == "database"
+    # Nobody can compare while the database is away.
+    api = wire(**DEAD_DATABASE, **queues.environment)
+    assert ask(api, OTHER, context=context)["headers"]["x-prediction-record"] == "queue"
+    [message] = queues.drain()
+    assert find_failures(wire("replay", **queues.environment), make_event(message)) == []
+    assert queues.drain_dead_letters() == [message]
+    rows = query("SELECT bmi FROM predictions WHERE request_id = :id", id=UUID(context.aws_request_id))
+    assert rows == [[79.0]]

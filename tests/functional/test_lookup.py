@@ -1,7 +1,5 @@
 """GET /predictions/{request_id}: the caller's own records, and nothing about anybody else's."""
 
-import json
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,7 +7,7 @@ import pytest
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
-from tests.events import invoke, make_event
+from tests.functional.helpers import DEAD_DATABASE, IAM_CALLER, IMPOSSIBLE, Query, Wire, count_rows, get, post
 
 CALLERS = {
     "iam": {"iam": {"userArn": "arn:aws:iam::123456789012:user/ada"}},
@@ -19,114 +17,91 @@ CALLERS = {
 }
 
 
-def send(api: LambdaHandler, method: str, path: str, caller: str, body: str | None = None) -> dict[str, Any]:
-    event = make_event(method, path, body)
-    del event["requestContext"]["authorizer"]
-    if CALLERS[caller]:
-        event["requestContext"]["authorizer"] = CALLERS[caller]
-    return invoke(api, event)
-
-
-def predict(api: LambdaHandler, caller: str) -> dict[str, Any]:
-    answer = send(api, "POST", "/predict", caller, json.dumps({**EXAMPLE_REQUEST, "bmi": 79}))
+def predict(api: LambdaHandler, authorizer: Any = IAM_CALLER) -> dict[str, Any]:
+    answer = post(api, "/predict", IMPOSSIBLE, authorizer=authorizer)
     assert answer["statusCode"] == 200
-    body: dict[str, Any] = answer["body"]
-    return body
+    return dict(answer["body"])
+
+
+def look_up(api: LambdaHandler, request_id: object, authorizer: Any = IAM_CALLER) -> dict[str, Any]:
+    return get(api, f"/predictions/{request_id}", authorizer=authorizer)
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_caller_gets_the_record_as_it_was_answered(caller: str, api: LambdaHandler) -> None:
-    answered = predict(api, caller)
-    found = send(api, "GET", f"/predictions/{answered['request_id']}", caller)
-    assert found["statusCode"] == 200
-    assert found["body"] == {"features": {**EXAMPLE_REQUEST, "bmi": 79}, **answered}
-
-
-@pytest.mark.parametrize("owner", CALLERS)
-def test_others_cannot_tell_a_record_from_none(owner: str, api: LambdaHandler) -> None:
-    request_id = predict(api, owner)["request_id"]
-    for other in CALLERS.keys() - {owner}:
-        others = send(api, "GET", f"/predictions/{request_id}", other)
-        absent = send(api, "GET", f"/predictions/{uuid4()}", other)
-        assert others["statusCode"] == absent["statusCode"] == 404
-        for answer in (others, absent):
+def test_only_the_caller_gets_the_record_as_it_was_answered(caller: str, api: LambdaHandler) -> None:
+    answered = predict(api, CALLERS[caller])
+    for request_id in (answered["request_id"], answered["request_id"].upper()):
+        found = look_up(api, request_id, CALLERS[caller])
+        assert (found["statusCode"], found["body"]) == (200, {"features": IMPOSSIBLE, **answered})
+    for other in CALLERS.keys() - {caller}:
+        # The same as for an id without a record.
+        answers = [look_up(api, each, CALLERS[other]) for each in (answered["request_id"], uuid4())]
+        assert [answer["statusCode"] for answer in answers] == [404, 404]
+        for answer in answers:
             del answer["body"]["request_id"], answer["headers"]["x-request-id"]
-        assert others == absent
+        assert answers[0] == answers[1]
 
 
-NAMELESS: list[Any] = [
-    {"jwt": {"claims": {"aud": "diabetes"}, "scopes": None}},
-    {"jwt": {"claims": {"sub": None, "client_id": ""}}},
-    {"iam": {"userArn": None}},
-    {"lambda": {"sub": "ada"}},
-]
+@pytest.mark.parametrize(
+    "authorizer",
+    [
+        {"jwt": {"claims": {"aud": "diabetes"}, "scopes": None}},
+        {"jwt": {"claims": {"sub": None, "client_id": ""}}},
+        {"iam": {"userArn": None}},
+        {"lambda": {"sub": "ada"}},
+    ],
+)
+def test_callers_without_a_name_have_no_records(authorizer: Any, api: LambdaHandler, query: Query) -> None:
+    owned = predict(api, None)["request_id"]
+    before = count_rows(query)
+    refused = [
+        post(api, "/predict", EXAMPLE_REQUEST, authorizer=authorizer),
+        post(api, "/predict/batch", {"patients": [EXAMPLE_REQUEST]}, authorizer=authorizer),
+        look_up(api, owned, authorizer),
+    ]
+    for answer in refused:
+        assert (answer["statusCode"], answer["body"]["type"]) == (403, "urn:diabetes-ml:problem:unknown-caller")
+        assert "client_id" in answer["body"]["detail"]
+    assert post(api, "/explain", EXAMPLE_REQUEST, authorizer=authorizer)["statusCode"] == 200
+    assert get(api, "/health", authorizer=authorizer)["statusCode"] == 200
+    assert count_rows(query) == before
 
 
-@pytest.mark.parametrize("authorizer", NAMELESS)
-def test_strangers_without_a_name_share_no_records(
-    authorizer: Any, api: LambdaHandler, query: Callable[..., list[Any]]
-) -> None:
-    bodies = {"/predict": EXAMPLE_REQUEST, "/predict/batch": {"patients": [EXAMPLE_REQUEST]}}
-    requests = [("POST", path, json.dumps(body)) for path, body in bodies.items()]
-    open_to_all = [("POST", "/explain", json.dumps(EXAMPLE_REQUEST)), ("GET", "/health", None), ("GET", "/model", None)]
-    [[before]] = query("SELECT count(*) FROM predictions")
-    owned = predict(api, "nobody")["request_id"]
-    for request in [*requests, ("GET", f"/predictions/{owned}", None), *open_to_all]:
-        event = make_event(*request)
-        event["requestContext"]["authorizer"] = authorizer
-        answer = invoke(api, event)
-        if request in open_to_all:
-            assert answer["statusCode"] == 200
-        else:
-            assert (answer["statusCode"], answer["body"]["type"]) == (403, "urn:diabetes-ml:problem:unknown-caller")
-            assert "client_id" in answer["body"]["detail"]
-    assert query("SELECT count(*) FROM predictions") == [[before + 1]]
-
-
-def test_id_is_found_in_either_case(api: LambdaHandler) -> None:
-    answered = predict(api, "iam")
-    found = send(api, "GET", f"/predictions/{answered['request_id'].upper()}", "iam")
-    assert (found["statusCode"], found["body"]["request_id"]) == (200, answered["request_id"])
-
-
-@pytest.mark.parametrize("form", ["{{{}}}", "urn:uuid:{}", "uuid:{}", " {}", "{}%0A", "{}\u0000", "({})"])
-def test_id_has_one_form(form: str, api: LambdaHandler) -> None:
-    request_id = predict(api, "iam")["request_id"]
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("{{{}}}", "urn:uuid:{}", "uuid:{}", " {}", "{}%0A", "{}\u0000", "({})"),
+        *("1", "x" * 100, "5f2b8f0e-7d1c-4c7c-9f51", "' OR true --", "%00", "%ff", "%zz"),
+    ],
+)
+def test_id_in_another_form_is_404(form: str, api: LambdaHandler) -> None:
+    request_id = predict(api)["request_id"]
     for other in (form.format(request_id), request_id.replace("-", ""), f"{request_id[:8]}{request_id[9:]}"):
-        answer = send(api, "GET", f"/predictions/{other}", "iam")
+        answer = look_up(api, other)
         assert (answer["statusCode"], answer["body"]["type"]) == (404, "urn:diabetes-ml:problem:record-not-found")
 
 
-@pytest.mark.parametrize("request_id", ["1", "x" * 100, "5f2b8f0e-7d1c-4c7c-9f51", "' OR true --", "%00", "%ff", "%zz"])
-def test_what_is_no_id_is_404(request_id: str, api: LambdaHandler) -> None:
-    answer = send(api, "GET", f"/predictions/{request_id}", "iam")
-    assert (answer["statusCode"], answer["body"]["type"]) == (404, "urn:diabetes-ml:problem:record-not-found")
-
-
 def test_prediction_of_a_batch_is_found_and_the_batch_is_not(api: LambdaHandler) -> None:
-    body = send(api, "POST", "/predict/batch", "iam", json.dumps({"patients": [EXAMPLE_REQUEST]}))["body"]
+    body = post(api, "/predict/batch", {"patients": [EXAMPLE_REQUEST]})["body"]
     [one] = body["predictions"]
-    found = send(api, "GET", f"/predictions/{one['request_id']}", "iam")["body"]
-    assert {name: found[name] for name in one} == one
+    found = look_up(api, one["request_id"])["body"]
+    assert found == found | one
     assert found["model_version"] == body["model_version"]
-    assert send(api, "GET", f"/predictions/{body['batch_id']}", "iam")["statusCode"] == 404
+    assert look_up(api, body["batch_id"])["statusCode"] == 404
 
 
-def test_row_from_before_there_were_intervals_is_shown_without(
-    api: LambdaHandler, query: Callable[..., list[Any]]
-) -> None:
-    request_id = predict(api, "nobody")["request_id"]
+def test_row_from_before_there_were_intervals_is_shown_without(api: LambdaHandler, query: Query) -> None:
+    request_id = predict(api)["request_id"]
     query(
         "UPDATE predictions SET interval_lower = NULL, interval_upper = NULL, interval_coverage = NULL,"
         " warnings = NULL WHERE request_id = :id",
         id=UUID(request_id),
     )
-    found = send(api, "GET", f"/predictions/{request_id}", "nobody")["body"]
+    found = look_up(api, request_id)["body"]
     assert (found["interval"], found["warnings"]) == (None, [])
 
 
-def test_dead_database_is_503(wire: Callable[..., LambdaHandler]) -> None:
-    answer = send(wire(DATABASE_PORT="1"), "GET", f"/predictions/{uuid4()}", "iam")
-    assert answer["statusCode"] == 503
-    assert answer["headers"]["retry-after"] == "10"
+def test_dead_database_is_503(wire: Wire) -> None:
+    answer = look_up(wire(**DEAD_DATABASE), uuid4())
+    assert (answer["statusCode"], answer["headers"]["retry-after"]) == (503, "10")
     assert answer["body"]["detail"] == "the database did not answer: ConnectionRefusedError"

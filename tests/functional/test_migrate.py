@@ -1,67 +1,58 @@
 """The migrate function: schema and passwords come together, and passwords follow the secrets."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
 import pg8000.native
 import pytest
 
 from lambda_app.log.database import Database
 from lambda_app.log.roles import RoleSecretError
 from lambda_app.settings import Settings
-from lambda_app.telemetry import LambdaHandler
-from local.aws_services import REGION, AwsServices
+from local.aws_client import connect_aws
+from local.aws_services import AwsServices
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from tests.conftest import connect_database
 from tests.events import Context
+from tests.functional.helpers import Wire
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
 INVALID_PASSWORD = "28P01"
 
+Migrate = Callable[..., Any]
+
 
 @pytest.fixture
 def secrets(aws: AwsServices) -> "SecretsManagerClient":
-    return boto3.client(
-        "secretsmanager",
-        endpoint_url=aws.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
-
-
-def put_role(secrets: "SecretsManagerClient", role: str, password: str) -> str:
-    document = json.dumps({"username": role, "password": password})
-    return secrets.create_secret(Name=f"{role}-{uuid4()}", SecretString=document)["ARN"]
-
-
-def can_log_in(settings: Settings, user: str, password: str) -> bool:
-    database = Database(dataclasses.replace(settings, database_user=user, database_password=password))
-    try:
-        database.run_transaction(lambda connection: connection.run("SELECT 1"))
-    except pg8000.native.DatabaseError as error:
-        if error.args[0]["C"] != INVALID_PASSWORD:
-            raise
-        return False
-    else:
-        return True
-    finally:
-        database.close()
+    client: SecretsManagerClient = connect_aws("secretsmanager", aws.endpoint_url)
+    return client
 
 
 @pytest.fixture
-def migrate(wire: Callable[..., LambdaHandler], fresh: Settings) -> Callable[[list[str]], object]:
-    """The function as deployed to an empty database, with these secrets."""
+def fresh(tmp_path: Path, settings: Settings) -> Iterator[Settings]:
+    """Settings of RDS's master user, who is no superuser, for an empty database."""
+    [port] = find_free_ports(1)
+    with Postgres(tmp_path / "postgres", port) as postgres:
+        as_superuser = dataclasses.replace(settings, database_port=port, database_user=postgres.login.user)
+        with contextlib.closing(connect_database(as_superuser)) as superuser:
+            superuser.run("CREATE ROLE master LOGIN CREATEDB CREATEROLE PASSWORD 'local'")
+            superuser.run("CREATE DATABASE served OWNER master")
+        yield dataclasses.replace(as_superuser, database_user="master", database_name="served")
 
-    def invoke(secret_arns: list[str]) -> object:
+
+@pytest.fixture
+def migrate(wire: Wire, fresh: Settings) -> Migrate:
+    """Invoke the function with these secrets."""
+
+    def invoke(*secret_arns: str) -> Any:
         function = wire(
             "migrate",
             DATABASE_PORT=str(fresh.database_port),
@@ -74,59 +65,65 @@ def migrate(wire: Callable[..., LambdaHandler], fresh: Settings) -> Callable[[li
     return invoke
 
 
-@pytest.fixture
-def fresh(tmp_path: Path, settings: Settings) -> Iterator[Settings]:
-    """Those of RDS's master user, who is no superuser, for an empty database."""
-    [port] = find_free_ports(1)
-    with Postgres(tmp_path / "postgres", port) as postgres:
-        as_superuser = dataclasses.replace(settings, database_port=port, database_user=postgres.login.user)
-        superuser = connect_database(as_superuser)
-        superuser.run("CREATE ROLE master LOGIN CREATEDB CREATEROLE PASSWORD 'local'")
-        superuser.run("CREATE DATABASE served OWNER master")
-        superuser.close()
-        yield dataclasses.replace(as_superuser, database_user="master", database_name="served")
+def make_document(role: str, password: str) -> str:
+    return json.dumps({"username": role, "password": password})
 
 
-def test_roles_log_in_with_what_the_secrets_hold(
-    secrets: "SecretsManagerClient", migrate: Callable[[list[str]], object], fresh: Settings
+def create_secret(secrets: "SecretsManagerClient", content: str) -> str:
+    return secrets.create_secret(Name=str(uuid4()), SecretString=content)["ARN"]
+
+
+def can_log_in(settings: Settings, user: str, password: str) -> bool:
+    login = dataclasses.replace(settings, database_user=user, database_password=password)
+    try:
+        with contextlib.closing(Database(login)) as database:
+            database.run_transaction(lambda connection: connection.run("SELECT 1"))
+    except pg8000.native.DatabaseError as error:
+        if error.args[0]["C"] != INVALID_PASSWORD:
+            raise
+        return False
+    return True
+
+
+def count_tables(settings: Settings) -> int:
+    with contextlib.closing(connect_database(settings)) as connection:
+        [[count]] = connection.run("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        return int(count)
+
+
+def test_roles_log_in_with_the_passwords_in_the_secrets(
+    secrets: "SecretsManagerClient", migrate: Migrate, fresh: Settings
 ) -> None:
-    arns = [put_role(secrets, "diabetes_api", "first'\\"), put_role(secrets, "diabetes_replay", "other")]
-    answer = migrate(arns)
-    assert isinstance(answer, dict)
-    assert answer["applied"]
+    arns = [
+        create_secret(secrets, make_document("diabetes_api", "first'\\")),
+        create_secret(secrets, make_document("diabetes_replay", "other")),
+    ]
+    assert migrate(*arns)["applied"]
     assert can_log_in(fresh, "diabetes_api", "first'\\")
     assert can_log_in(fresh, "diabetes_replay", "other")
     assert not can_log_in(fresh, "diabetes_api", "other")
 
-    document = json.dumps({"username": "diabetes_api", "password": "second"})
-    secrets.put_secret_value(SecretId=arns[0], SecretString=document)
-    assert migrate(arns) == {"applied": []}
+    secrets.put_secret_value(SecretId=arns[0], SecretString=make_document("diabetes_api", "second"))
+    assert migrate(*arns) == {"applied": []}
     assert can_log_in(fresh, "diabetes_api", "second")
     assert not can_log_in(fresh, "diabetes_api", "first'\\")
     assert can_log_in(fresh, "diabetes_replay", "other")
 
 
-@pytest.mark.parametrize("content", ["hunter2", "[]", '"hunter2"', '{"username": "diabetes_api"}', "{}"])
-def test_secret_that_is_not_a_roles_stops_everything_and_is_not_quoted(
-    content: str, secrets: "SecretsManagerClient", migrate: Callable[[list[str]], object], fresh: Settings
+def test_secret_that_is_not_a_role_s_stops_everything_and_is_not_quoted(
+    secrets: "SecretsManagerClient", migrate: Migrate, fresh: Settings
 ) -> None:
-    arn = secrets.create_secret(Name=str(uuid4()), SecretString=content)["ARN"]
-    with pytest.raises(RoleSecretError) as caught:
-        migrate([arn])
-    assert str(caught.value) == f"{arn} must hold a JSON object with username and password"
-    assert tables(fresh) == []
+    for content in ("hunter2", "[]", '"hunter2"', '{"username": "diabetes_api"}', "{}"):
+        arn = create_secret(secrets, content)
+        with pytest.raises(RoleSecretError) as caught:
+            migrate(arn)
+        assert str(caught.value) == f"{arn} must hold a JSON object with username and password"
+    assert count_tables(fresh) == 0
 
 
-def test_role_that_is_not_there_undoes_the_migration(
-    secrets: "SecretsManagerClient", migrate: Callable[[list[str]], object], fresh: Settings
+def test_role_that_does_not_exist_undoes_the_migration(
+    secrets: "SecretsManagerClient", migrate: Migrate, fresh: Settings
 ) -> None:
     with pytest.raises(pg8000.native.DatabaseError, match="nobody"):
-        migrate([put_role(secrets, "nobody", "secret")])
-    assert tables(fresh) == []
-
-
-def tables(settings: Settings) -> list[str]:
-    connection = connect_database(settings)
-    rows = connection.run("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") or []
-    connection.close()
-    return [name for [name] in rows]
+        migrate(create_secret(secrets, make_document("nobody", "secret")))
+    assert count_tables(fresh) == 0

@@ -2,12 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,11 +15,8 @@ from lambda_app.log.record import PredictionRecord
 from lambda_app.log.store import find_request
 from lambda_app.telemetry import LambdaHandler
 from local.records import make_record
+from tests.functional.helpers import Queues
 from tests.functional.test_replay import find_failures, make_event
-from tests.queues import QueuePair, drain_queue
-
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
 
 # As raw JSON, since some of it Python would not write.
 ODD_VALUES = [
@@ -72,26 +67,20 @@ def mutated_bodies(draw: st.DrawFn) -> tuple[Sequence[PredictionRecord], str]:
     return records, body[:start] + changed + body[end:]
 
 
-@pytest.fixture
-def replay(wire: Callable[..., LambdaHandler], own_queues: QueuePair) -> LambdaHandler:
-    return wire("replay", **own_queues.environment)
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=mutated_bodies(), is_first_stored=st.booleans())
 def test_each_record_is_stored_or_dead_lettered(
     made: tuple[Sequence[PredictionRecord], str],
     is_first_stored: bool,
     replay: LambdaHandler,
-    own_queues: QueuePair,
-    sqs: "SQSClient",
+    queues: Queues,
     database: Database,
 ) -> None:
     records, body = made
     if is_first_stored:
         assert find_failures(replay, make_event(*encode_messages(records[:1]))) == []
     assert find_failures(replay, make_event(body)) == []
-    dead = [message["Body"] for message in drain_queue(sqs, own_queues.dead_letter_url)]
+    dead = queues.drain_dead_letters()
     try:
         read: Sequence[PredictionRecord] = decode_message(body)
         kept: Sequence[PredictionRecord] = [record for letter in dead for record in decode_message(letter)]
@@ -112,4 +101,4 @@ def test_each_record_is_stored_or_dead_lettered(
             assert record in stored
     # The same again when SQS delivers it twice.
     assert find_failures(replay, make_event(body)) == []
-    assert [message["Body"] for message in drain_queue(sqs, own_queues.dead_letter_url)] == dead
+    assert queues.drain_dead_letters() == dead

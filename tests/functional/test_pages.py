@@ -1,10 +1,9 @@
-"""What a browser gets: the page, the documentation and their files, from here alone and none elsewhere."""
+"""The page, the documentation and their files, as a browser gets them: from the service alone."""
 
 import base64
 import dataclasses
 import gzip
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +15,7 @@ import lambda_app
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from problem.table import TABLE
-from tests.events import invoke, load_event, make_event
+from tests.functional.helpers import Wire, get, send
 
 PAGE = Path(lambda_app.__file__).parent / "http" / "page"
 [SWAGGER] = (find_spec("fastapi_swagger") or pytest.fail("fastapi-swagger")).submodule_search_locations or []
@@ -38,7 +37,7 @@ SVG = "http://www.w3.org/2000/svg"
 
 
 class References(HTMLParser):
-    """What a document loads or leads to, and whether it has script or style within."""
+    """Collects the URLs of a document, and its inline scripts and styles."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,10 +50,6 @@ class References(HTMLParser):
         self.inline += [f"{tag} {name}" for name in given if name == "style" or name.startswith("on")]
         if tag == "style" or (tag == "script" and "src" not in given):
             self.inline.append(tag)
-
-
-def get(api: LambdaHandler, path: str, **headers: str) -> dict[str, Any]:
-    return invoke(api, make_event("GET", path, **headers))
 
 
 def read(answer: dict[str, Any]) -> bytes:
@@ -182,19 +177,12 @@ def test_nothing_else_is_a_file(path: str, api: LambdaHandler) -> None:
     assert get(api, path)["statusCode"] == 404
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_files_are_read_and_not_written(path: str, api: LambdaHandler) -> None:
-    answer = invoke(api, make_event("POST", path, "{}"))
-    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "GET, HEAD")
-
-
-def test_off_hides_all_of_it_and_leaves_the_api(wire: Callable[..., LambdaHandler]) -> None:
+def test_off_hides_all_of_it_and_leaves_the_api(wire: Wire) -> None:
     api = wire(PAGES="off")
-    unknown = invoke(api, load_event("unknown_path"))
+    unknown = get(api, "/unknown")["body"]
     for path in (*FILES, "/openapi.json"):
         for method in ("GET", "POST"):
-            answer = invoke(api, make_event(method, path))
+            answer = send(api, method, path)
             assert answer["statusCode"] == 404
-            assert {**answer["body"], "request_id": ""} == {**unknown["body"], "request_id": ""}
-    assert get(api, "/model")["statusCode"] == 200
+            assert {**answer["body"], "request_id": ""} == {**unknown, "request_id": ""}
     assert [feature["name"] for feature in get(api, "/model")["body"]["features"]] == list(EXAMPLE_REQUEST)

@@ -1,9 +1,6 @@
 """Patients unlike those of the study: warned of, none below zero, with a wider interval that promises nothing."""
 
-import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import numpy as np
 import pytest
@@ -13,14 +10,12 @@ from lambda_app.model.predictor import Prediction, Predictor
 from lambda_app.telemetry import LambdaHandler
 from problem.table import TABLE
 from tests.bundles import Registry, load_predictor
-from tests.events import invoke, make_event
+from tests.functional.helpers import IMPOSSIBLE, post
 from training.data import load_rows
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-# Each measurement is within its range, and LDL alone is above total cholesterol.
-IMPOSSIBLE = {**EXAMPLE_REQUEST, "s1": 97.1, "s2": 234.5, "s3": 93.5}
 TOGETHER = "are together unlike what training saw: 99 % of its patients are nearer to its mean"
 
 
@@ -29,11 +24,8 @@ def predictor(client: "S3Client", environment: dict[str, str]) -> Predictor:
     return load_predictor(client, environment["MODEL_BUCKET"], "litert")
 
 
-def send(api: LambdaHandler, path: str, body: Any) -> dict[str, Any]:
-    answer = invoke(api, make_event("POST", path, json.dumps(body)))
-    assert answer["statusCode"] == 200, answer["body"]
-    found: dict[str, Any] = answer["body"]
-    return found
+def list_patients() -> list[dict[str, float]]:
+    return [dict(zip(TABLE.names, row, strict=True)) for row in load_rows().features.tolist()]
 
 
 def measure_width(prediction: Prediction) -> float:
@@ -41,7 +33,7 @@ def measure_width(prediction: Prediction) -> float:
 
 
 def test_patient_who_cannot_exist_is_warned_of_and_never_below_zero(api: LambdaHandler) -> None:
-    body = send(api, "/predict", IMPOSSIBLE)
+    body = post(api, "/predict", IMPOSSIBLE)["body"]
     assert body["warnings"] == [
         {"field": "s1", "message": "is below s2 + s3, and total cholesterol is at least LDL and HDL together"},
         {"field": "s4", "message": "is more than 0.75 away from s1 / s3, which defines it"},
@@ -50,6 +42,13 @@ def test_patient_who_cannot_exist_is_warned_of_and_never_below_zero(api: LambdaH
     assert body["prediction"] == body["interval"]["lower"] == TABLE.target.minimum == 0
     assert body["interval"]["upper"] > 346
     assert body["interval"]["coverage"] is None
+
+
+def test_measurement_outside_training_is_warned_of_with_the_range(api: LambdaHandler, manifest: dict[str, Any]) -> None:
+    [seen] = [feature for feature in manifest["features"] if feature["name"] == "bmi"]
+    message = f"is outside what training saw: {seen['minimum']:g} to {seen['maximum']:g} (kg/m²)"
+    body = post(api, "/predict", {**EXAMPLE_REQUEST, "bmi": 45})["body"]
+    assert body["warnings"] == [{"field": "bmi", "message": message}]
 
 
 @pytest.mark.parametrize("change", [{"bmi": 42.3}, {"s4": 4.9}, {"s2": 41.6, "s4": 4.5}])
@@ -72,11 +71,7 @@ def test_an_interval_is_as_wide_as_any_known_at_once_and_grows_with_the_distance
     assert widths[-1] > 2 * measure_width(near)
 
 
-def list_patients() -> list[dict[str, float]]:
-    return [dict(zip(TABLE.names, row, strict=True)) for row in load_rows().features.tolist()]
-
-
-def test_of_the_studys_own_patients_one_in_a_hundred_is_unlike_the_others(predictor: Predictor) -> None:
+def test_one_in_a_hundred_of_the_study_s_patients_is_unlike_the_others(predictor: Predictor) -> None:
     fields = [[warning.field for warning in prediction.warnings] for prediction in predictor.predict(list_patients())]
     # A hundredth of 442; all of them within the ranges, and without a broken relation.
     assert [found for found in fields if found] == [["features"]] * 5
@@ -94,35 +89,6 @@ def test_of_patients_drawn_measurement_by_measurement_none_is_below_zero_or_unno
     # The cut hides none of them: who would be below zero is warned of.
     assert all(prediction.warnings for prediction in predictions if prediction.value == 0)
     assert 100 < sum(prediction.value == 0 for prediction in predictions) < 1000
-
-
-def test_one_of_a_batch_changes_nothing_for_the_others(api: LambdaHandler) -> None:
-    older = {**EXAMPLE_REQUEST, "age": 70}
-    among = send(api, "/predict/batch", {"patients": [EXAMPLE_REQUEST, IMPOSSIBLE, older]})["predictions"]
-    for patient, found in zip((EXAMPLE_REQUEST, IMPOSSIBLE, older), among, strict=True):
-        alone = send(api, "/predict", patient)
-        for name in ("prediction", "interval"):
-            assert found[name] == pytest.approx(alone[name], abs=1e-3)
-        assert found["warnings"] == alone["warnings"]
-    assert [one["interval"]["coverage"] for one in among] == [0.9, None, 0.9]
-
-
-def test_what_was_answered_is_stored_and_found_again(api: LambdaHandler, query: Callable[..., list[Any]]) -> None:
-    body = send(api, "/predict", IMPOSSIBLE)
-    found = invoke(api, make_event("GET", f"/predictions/{body['request_id']}"))["body"]
-    assert found == {"features": IMPOSSIBLE, **body}
-    columns = "prediction, interval_lower, interval_upper, interval_coverage, warnings"
-    [row] = query(f"SELECT {columns} FROM predictions WHERE request_id = :id", id=UUID(body["request_id"]))
-    assert row == [body["prediction"], body["interval"]["lower"], body["interval"]["upper"], None, body["warnings"]]
-
-
-def test_an_explanation_adds_up_to_the_cut_prediction(api: LambdaHandler) -> None:
-    body = send(api, "/explain", IMPOSSIBLE)
-    predicted = send(api, "/predict", IMPOSSIBLE)
-    for name in ("prediction", "interval", "warnings"):
-        assert body[name] == predicted[name]
-    assert body["prediction"] == 0
-    assert body["base_value"] + sum(body["contributions"].values()) == pytest.approx(0, abs=1e-3)
 
 
 def test_a_version_without_the_joint_limit_warns_of_the_rest(registry: Registry) -> None:

@@ -1,19 +1,13 @@
-"""The data, a training of two epochs with its validation, and copies of the trained bundle."""
-
-from collections.abc import Callable
-from pathlib import Path
+"""The data, and a training of two epochs with its validation."""
 
 import pytest
 
-from tests.bundles import copy_bundle
 from training.data import Rows, load_rows
 from training.fit import Curves, Ensemble, Schedule, fit_ensemble
 from training.run import TrainingRun
 from training.validate import Validation, validate_training
 
 QUICK_EPOCHS = 2
-
-MakeVersion = Callable[[str, str], Path]
 
 
 def ignore(step: int) -> None:
@@ -41,9 +35,3 @@ def validation(rows: Rows) -> Validation:
 def quick_run(rows: Rows, quick: tuple[Ensemble, Curves], validation: Validation) -> TrainingRun:
     """Return a whole run."""
     return TrainingRun(rows, 1, QUICK_EPOCHS, Schedule.COSINE, *quick, validation, seconds=1.5)
-
-
-@pytest.fixture
-def make_version(bundle: Path, tmp_path: Path) -> MakeVersion:
-    """Copy the trained bundle under another version and time."""
-    return lambda version, created_at: copy_bundle(bundle, tmp_path, version=version, created_at=created_at)

@@ -2,66 +2,31 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from sklearn.preprocessing import StandardScaler
 
-from lambda_app.model.interval import IntervalCalibration
 from problem.table import TABLE
 from training.card import MODEL_CARD, judge_difference, write_model_card
-from training.data import load_rows
-from training.fit import Curves, Ensemble, Schedule
-from training.manifest import describe_version
-from training.network import MEMBERS, build_members
-from training.run import TrainingRun
-from training.validate import Validation
+from training.network import MEMBERS
 
 PLOTS = ("feature_importance", "learning_curves", "predicted_vs_actual", "residuals", "interval_coverage")
 
 
-@pytest.fixture(scope="module")
-def made() -> dict[str, Any]:
-    """Return the manifest of an invented run. Tests must not change it."""
-    rows = load_rows()
-    generator = np.random.default_rng(5)
-    predicted = rows.targets + generator.normal(0, 50, len(rows))
-    margins = generator.uniform(60, 110, len(rows))
-    validation = Validation(
-        rows.targets,
-        predicted,
-        np.column_stack([predicted - margins, predicted + margins]),
-        rows.targets + generator.normal(0, 52, len(rows)),
-        np.zeros((len(TABLE.features), 2)),
-        np.arange(len(rows)) < 21,
-    )
-    ensemble = Ensemble(StandardScaler(), build_members(1), np.empty(0), IntervalCalibration(0.9, []))
-    curves = Curves(np.ones((1, 1)), np.ones((1, 1)), np.ones(1), 1)
-    run = TrainingRun(rows, 4242, 37, Schedule.COSINE, ensemble, curves, validation, 12.34)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.validate.RESAMPLES", 50)
-        description = describe_version(
-            "20261123T143112Z-71e89a64", datetime(2026, 11, 23, 14, 31, tzinfo=UTC), run, 3e-5
-        )
-    return {**description, "commit": "6b6c02b91dab747a85b52fa0e05da1917dab9499"}
-
-
 @pytest.fixture
-def read_card(tmp_path: Path, made: dict[str, Any]) -> Callable[..., str]:
+def read_card(tmp_path: Path, manifest: dict[str, Any]) -> Callable[..., str]:
     """Write the card, with some of the description changed, and read it."""
 
     def read(**changed: Any) -> str:
-        write_model_card(tmp_path, {**made, **changed})
+        write_model_card(tmp_path, {**manifest, **changed})
         return (tmp_path / MODEL_CARD).read_text(encoding="utf-8")
 
     return read
 
 
-def test_figures_of_the_metrics_are_there_rounded(read_card: Callable[..., str], made: dict[str, Any]) -> None:
-    held_out, ridge, confidence = (made["metrics"][name] for name in ("held_out", "ridge", "confidence"))
+def test_figures_of_the_metrics_are_there_rounded(read_card: Callable[..., str], manifest: dict[str, Any]) -> None:
+    held_out, ridge, confidence = (manifest["metrics"][name] for name in ("held_out", "ridge", "confidence"))
     card = read_card()
     for title, name, digits in (("RMSE", "rmse", 2), ("MAE", "mae", 2), ("R²", "r2", 3)):
         own, lower, upper, other = (
@@ -78,40 +43,41 @@ def test_figures_of_the_metrics_are_there_rounded(read_card: Callable[..., str],
     assert "meant to hold the truth for 90 % of patients" in _join_lines(card)
 
 
-def test_patients_unlike_the_training_are_counted(read_card: Callable[..., str], made: dict[str, Any]) -> None:
-    held_out = made["metrics"]["held_out"]
-    card = _join_lines(read_card())
+def test_patients_unlike_the_training_are_counted(read_card: Callable[..., str], manifest: dict[str, Any]) -> None:
+    held_out = manifest["metrics"]["held_out"]
+
+    def read(**outside: float | None) -> str:
+        metrics = {**manifest["metrics"], "held_out": {**held_out, "outside": outside}}
+        return _join_lines(read_card(metrics=metrics))
+
+    card = read(rows=21, coverage=0.9, mean_width=250)
     assert "On 421 held-out patients like those of the training without them it did so for" in card
     assert (
-        f"21 of the held-out patients were such; their intervals, {held_out['outside']['mean_width']:.0f} wide on "
-        f"average, held the truth for {100 * held_out['outside']['coverage']:.1f} %."
+        "21 of the held-out patients were such; their intervals, 250 wide on average, held the truth for 90.0 %."
     ) in card
-    nobody = {"rows": 0, "coverage": None, "mean_width": None}
-    card = _join_lines(read_card(metrics={**made["metrics"], "held_out": {**held_out, "outside": nobody}}))
-    assert "None of the held-out patients was one of them." in card
+    assert "None of the held-out patients was one of them." in read(rows=0, coverage=None, mean_width=None)
 
 
-def test_training_and_its_libraries_are_there(read_card: Callable[..., str], made: dict[str, Any]) -> None:
-    card = _join_lines(read_card())
-    assert "python -m training train --seed 4242 --epochs 37" in card
-    assert "at most 37 epochs, by the schedule cosine" in card
+def test_training_and_its_libraries_are_there(read_card: Callable[..., str], manifest: dict[str, Any]) -> None:
+    training = {**manifest["training"], "seconds": 12.34}
+    parity = {**manifest["parity"], "largest_difference": 3e-5}
+    card = _join_lines(read_card(training=training, parity=parity))
+    assert "python -m training train --seed 1 --epochs 40" in card
+    assert "at most 40 epochs, by the schedule cosine" in card
     assert "falls along a cosine to zero" in card
     assert "It took 12.3 seconds" in card
     assert f"An ensemble of {MEMBERS} small neural networks" in card
     assert "differs from the trained network by at most 3e-05; 0.00096 is allowed" in card
-    assert made["data_sha256"] in card
-    for name, version in made["libraries"].items():
+    assert manifest["data_sha256"] in card
+    for name, version in manifest["libraries"].items():
         assert f"{name} {version}" in card
-
-
-def test_other_schedule_is_named(read_card: Callable[..., str], made: dict[str, Any]) -> None:
-    card = _join_lines(read_card(training={**made["training"], "schedule": "plateau"}))
+    card = _join_lines(read_card(training={**training, "schedule": "plateau"}))
     assert "by the schedule plateau: the learning rate starts at" in card
 
 
-def test_every_feature_has_its_row_with_the_range_seen(read_card: Callable[..., str], made: dict[str, Any]) -> None:
+def test_every_feature_has_its_row_with_the_range_seen(read_card: Callable[..., str], manifest: dict[str, Any]) -> None:
     card = read_card()
-    for feature, seen in zip(TABLE.features, made["features"], strict=True):
+    for feature, seen in zip(TABLE.features, manifest["features"], strict=True):
         limits = f"{seen['minimum']:g} to {seen['maximum']:g}"
         assert f"| `{feature.name}` | {feature.meaning} | {feature.unit} | {limits} |" in card
 
@@ -125,8 +91,8 @@ def test_every_feature_has_its_row_with_the_range_seen(read_card: Callable[..., 
     ],
 )
 def test_card_starts_with_version_date_and_commit(commit: str | None, told: str, read_card: Callable[..., str]) -> None:
-    card = _join_lines(read_card(commit=commit))
-    assert card.startswith("# Model card: 20261123T143112Z-71e89a64 ")
+    card = _join_lines(read_card(version="v1", created_at="2026-11-23T14:31:12+00:00", commit=commit))
+    assert card.startswith("# Model card: v1 ")
     assert told in card
     assert ("not committed" in card) == (commit == "6b6c02b-dirty")
     assert "None" not in card
@@ -142,10 +108,10 @@ def test_card_starts_with_version_date_and_commit(commit: str | None, told: str,
     ],
 )
 def test_verdict_on_ridge_regression_follows_the_interval(
-    ends: tuple[float, float], verdict: str, read_card: Callable[..., str], made: dict[str, Any]
+    ends: tuple[float, float], verdict: str, read_card: Callable[..., str], manifest: dict[str, Any]
 ) -> None:
     assert judge_difference(ends).startswith(verdict)
-    metrics = made["metrics"]
+    metrics = manifest["metrics"]
     confidence = {**metrics["confidence"], "rmse_less_ridge": list(ends)}
     assert verdict in read_card(metrics={**metrics, "confidence": confidence})
 

@@ -134,22 +134,12 @@ def test_both_runtimes_answer_alike(bundle: Path, rows: Rows) -> None:
     assert check_parity(bundle, rows.features, TOLERANCE) <= TOLERANCE
 
 
-def test_parity_refuses_a_scaler_that_is_off_by_a_thousandth(bundle: Path, rows: Rows, tmp_path: Path) -> None:
-    damaged = tmp_path / "damaged"
-    shutil.copytree(bundle, damaged)
-    scaler = json.loads((damaged / "scaler.json").read_bytes())
-    scaler["mean"][2] *= 1.001
-    (damaged / "scaler.json").write_text(json.dumps(scaler))
-    with pytest.raises(ParityError, match=r"of 442 predictions .* differ .* by more than 0\.000963"):
-        check_parity(damaged, rows.features, TOLERANCE)
-
-
 def test_export_leaves_nothing_when_the_two_forms_differ(quick_run: TrainingRun, tmp_path: Path) -> None:
     # The pickled scaler then keeps the mean, which scaler.json subtracts.
     scaler = copy.deepcopy(quick_run.ensemble.scaler)
     scaler.with_mean = False
     ensemble = dataclasses.replace(quick_run.ensemble, scaler=scaler)
-    with pytest.raises(ParityError, match="442 of 442"):
+    with pytest.raises(ParityError, match=r"442 of 442 predictions .* differ .* by more than 0\.000963"):
         export_bundle(tmp_path, dataclasses.replace(quick_run, ensemble=ensemble))
     assert list(tmp_path.iterdir()) == []
 

@@ -26,7 +26,7 @@ def change(path: str, value: object) -> dict[str, Any]:
     return manifest
 
 
-def test_what_reaches_every_limit_passes() -> None:
+def test_a_version_at_every_limit_passes() -> None:
     assert find_failures(GOOD) == []
     assert find_failures(change("metrics.held_out.coverage", 0.939)) == []
 
@@ -49,7 +49,7 @@ def test_what_reaches_every_limit_passes() -> None:
         ("parity", {}, "its manifest lacks what is needed to judge it, a number as parity.largest_difference$"),
     ],
 )
-def test_what_fails_is_told_with_its_limit(path: str, value: object, reason: str) -> None:
+def test_a_failure_is_told_with_its_limit(path: str, value: object, reason: str) -> None:
     [failure] = find_failures(change(path, value))
     assert re.search(reason, failure), failure
 

@@ -10,7 +10,6 @@ from problem.inputs import RATIO_SHARE, find_input_map
 from training.data import Rows
 from training.network import (
     FOLDS,
-    HIDDEN_UNITS,
     MEMBERS,
     MEMBERS_PER_FOLD,
     assign_members,
@@ -38,13 +37,6 @@ def test_a_member_sees_nothing_of_the_others(members: keras.Model) -> None:
     after = members(inputs, training=False).numpy()
     changed = np.flatnonzero((before != after).any(axis=0))
     assert changed.tolist() == [7]
-
-
-def test_members_start_as_if_each_stood_alone() -> None:
-    kernels = build_members(MEMBERS).get_layer("hidden_1").kernel.numpy()
-    limit = np.sqrt(6 / (10 + HIDDEN_UNITS[0]))
-    assert np.abs(kernels).max() == pytest.approx(limit, rel=0.01)
-    assert kernels.std() == pytest.approx(limit / np.sqrt(3), rel=0.02)
 
 
 def test_ensemble_answers_with_the_mean_of_its_own_members(members: keras.Model) -> None:

@@ -1,7 +1,5 @@
 """The plots show the numbers of the run, and no text is cut off."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -10,22 +8,12 @@ from matplotlib.container import BarContainer
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle, StepPatch
 from numpy.typing import NDArray
-from sklearn.preprocessing import StandardScaler
 
-from lambda_app.model.interval import IntervalCalibration
 from problem.table import TABLE
 from training.coverage import draw_interval_coverage, estimate_share, measure_constant_margin
-from training.data import load_rows
-from training.fit import Curves, Ensemble, Schedule
-from training.network import MEMBERS, build_members
-from training.plots import (
-    draw_feature_importance,
-    draw_learning_curves,
-    draw_plots,
-    draw_predictions,
-    draw_residuals,
-)
-from training.run import TrainingRun
+from training.fit import Curves
+from training.network import MEMBERS
+from training.plots import draw_feature_importance, draw_learning_curves, draw_predictions, draw_residuals
 from training.validate import Validation, score
 
 PATIENTS, PERMUTATIONS, EPOCHS = 100, 4, 6
@@ -48,22 +36,6 @@ def validation() -> Validation:
 def errors() -> NDArray[np.float64]:
     """RMSE by part, epoch and member."""
     return np.random.default_rng(3).uniform(50, 80, (2, EPOCHS, MEMBERS))
-
-
-def test_a_run_gets_five_pictures(validation: Validation, errors: NDArray[np.float64], tmp_path: Path) -> None:
-    network = build_members(1)
-    ensemble = Ensemble(StandardScaler(), network, validation.predicted, IntervalCalibration(NOMINAL, []))
-    curves = Curves(errors[0], errors[1], np.full(EPOCHS, 0.01), EPOCHS)
-    draw_plots(tmp_path, TrainingRun(load_rows(), 1, EPOCHS, Schedule.COSINE, ensemble, curves, validation, 1.0))
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "feature_importance.png",
-        "interval_coverage.png",
-        "learning_curves.png",
-        "predicted_vs_actual.png",
-        "residuals.png",
-    }
-    for path in tmp_path.iterdir():
-        assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_no_text_of_a_picture_runs_over_its_edge_and_every_axis_has_its_name(

@@ -11,16 +11,9 @@ from botocore.exceptions import EndpointConnectionError
 from lambda_app.model.bundle import sha256_hex
 from problem.table import TABLE
 from tests.bundles import copy_bundle, load_predictor
-from tests.training.conftest import MakeVersion
 from training.data import Rows
 from training.errors import RegistryError
-from training.provide import serve_bundle
-from training.registry import (
-    list_versions,
-    promote_version,
-    publish_bundle,
-    rollback_version,
-)
+from training.registry import find_newest_bundle, list_versions, promote_version, publish_bundle
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -54,8 +47,8 @@ def test_publish_stores_every_byte_under_the_version(client: "S3Client", bucket:
     }
 
 
-def test_publish_never_overwrites(client: "S3Client", bucket: str, make_version: MakeVersion) -> None:
-    directory = make_version("v1", "2026-01-01T00:00:00+00:00")
+def test_publish_never_overwrites(client: "S3Client", bucket: str, bundle: Path, tmp_path: Path) -> None:
+    directory = copy_bundle(bundle, tmp_path, version="v1")
     publish_bundle(client, bucket, directory)
     before = read_objects(client, bucket)
     changed = (directory / "scaler.json").read_bytes() + b" "
@@ -69,9 +62,9 @@ def test_publish_never_overwrites(client: "S3Client", bucket: str, make_version:
 
 
 def test_publish_refuses_a_damaged_file_before_it_sends_any(
-    client: "S3Client", bucket: str, make_version: MakeVersion
+    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
 ) -> None:
-    directory = make_version("v1", "2026-01-01T00:00:00+00:00")
+    directory = copy_bundle(bundle, tmp_path, version="v1")
     network = bytearray((directory / "model.tflite").read_bytes())
     network[-1] ^= 1
     (directory / "model.tflite").write_bytes(network)
@@ -130,11 +123,11 @@ def test_promoted_model_is_the_one_that_the_service_loads(
 
 @pytest.mark.parametrize("start", [None, "v0"])
 def test_second_of_two_promoters_is_told_who_won(
-    connect: "Callable[[], S3Client]", bucket: str, make_version: MakeVersion, start: str | None
+    connect: "Callable[[], S3Client]", bucket: str, bundle: Path, tmp_path: Path, start: str | None
 ) -> None:
     slow, quick = connect(), connect()
     for version in ("v0", "v1", "v2"):
-        publish_bundle(quick, bucket, make_version(version, "2026-01-01T00:00:00+00:00"))
+        publish_bundle(quick, bucket, copy_bundle(bundle, tmp_path, version=version))
     if start:
         promote_version(quick, bucket, start)
     run_before_put(slow, lambda key: promote_version(quick, bucket, "v2"))
@@ -142,36 +135,6 @@ def test_second_of_two_promoters_is_told_who_won(
         promote_version(slow, bucket, "v1")
     pointer = read_pointer(quick, bucket)
     assert (pointer["version"], pointer["previous"]) == ("v2", start)
-
-
-def test_promotion_remembers_the_version_before_and_rollback_leads_there_and_back(
-    client: "S3Client", bucket: str, make_version: MakeVersion
-) -> None:
-    for version in ("v1", "v2"):
-        publish_bundle(client, bucket, make_version(version, "2026-01-01T00:00:00+00:00"))
-        assert promote_version(client, bucket, version) is True
-    before = read_pointer(client, bucket)
-    assert (before["version"], before["previous"]) == ("v2", "v1")
-    assert promote_version(client, bucket, "v2") is False
-    assert read_pointer(client, bucket) == before
-    for expected, previous in (("v1", "v2"), ("v2", "v1")):
-        assert rollback_version(client, bucket) == (expected, previous)
-        pointer = read_pointer(client, bucket)
-        assert (pointer["version"], pointer["previous"]) == (expected, previous)
-    client.delete_object(Bucket=bucket, Key="models/v1/model.tflite")
-    with pytest.raises(RegistryError, match=r"v1 is not whole: model\.tflite is missing"):
-        rollback_version(client, bucket)
-    assert read_pointer(client, bucket)["version"] == "v2"
-
-
-def test_rollback_without_a_version_before_is_refused(client: "S3Client", bucket: str, bundle: Path) -> None:
-    with pytest.raises(RegistryError, match="no version is current yet"):
-        rollback_version(client, bucket)
-    serve_bundle(client, bucket, bundle)
-    pointer = read_pointer(client, bucket)
-    with pytest.raises(RegistryError, match="there is none before it"):
-        rollback_version(client, bucket)
-    assert read_pointer(client, bucket) == pointer
 
 
 def test_two_promoters_of_one_version_are_both_content(
@@ -217,14 +180,10 @@ def test_damaged_pointer_is_reported_and_kept(client: "S3Client", bucket: str, b
     assert read_objects(client, bucket)["models/current.json"] == b"nonsense"
 
 
-def test_forced_manifest_is_the_one_that_the_pointer_vouches_for(
-    client: "S3Client", bucket: str, bundle: Path, tmp_path: Path
-) -> None:
-    worse = copy_bundle(bundle, tmp_path, version="worse", parity={"largest_difference": 1.0})
-    publish_bundle(client, bucket, worse, "the network cannot be converted better")
-    promote_version(client, bucket, "worse")
-    published = read_objects(client, bucket)["models/worse/manifest.json"]
-    assert read_pointer(client, bucket)["manifest_sha256"] == sha256_hex(published)
-    assert load_predictor(client, bucket, "litert").version == "worse"
-    with pytest.raises(RegistryError, match="published already with other contents"):
-        publish_bundle(client, bucket, worse, "another reason")
+def test_newest_bundle_is_the_last_whole_one(tmp_path: Path) -> None:
+    for name in ("20260101T000000Z-ffffffff", "20260102T000000Z-00000000", ".partial-x"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").touch()
+        (tmp_path / name / "interval.json").touch()
+    (tmp_path / "20260103T000000Z-00000000").mkdir()
+    assert find_newest_bundle(tmp_path) == tmp_path / "20260102T000000Z-00000000"

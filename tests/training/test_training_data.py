@@ -27,15 +27,3 @@ def test_digest_is_that_of_the_published_data_whatever_the_memory_layout(rows: R
     expected = "e9c1f7559552854a24dc45b41c446ce5f79f96e5da081bcce24b57492720b3f7"
     assert digest_rows(rows) == expected
     assert digest_rows(Rows(np.asfortranarray(rows.features), rows.targets.astype(">f8"))) == expected
-
-
-def test_digest_changes_with_one_value(rows: Rows) -> None:
-    targets = rows.targets.copy()
-    targets[441] += 1
-    assert digest_rows(Rows(rows.features, targets)) != digest_rows(rows)
-
-
-def test_take_keeps_features_and_targets_together(rows: Rows) -> None:
-    some = rows.take(np.array([7, 3]))
-    np.testing.assert_array_equal(some.features, rows.features[[7, 3]])
-    assert some.targets.tolist() == [rows.targets[7], rows.targets[3]]

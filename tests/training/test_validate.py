@@ -6,13 +6,7 @@ from sklearn.linear_model import RidgeCV
 
 from problem.table import TABLE
 from training.data import Rows, hold_out
-from training.validate import (
-    Validation,
-    build_ridge,
-    describe_intervals,
-    describe_validation,
-    score,
-)
+from training.validate import Validation, build_ridge, describe_intervals, describe_validation
 
 
 def test_every_patient_is_held_out_once_the_same_way_each_time(rows: Rows) -> None:
@@ -22,13 +16,6 @@ def test_every_patient_is_held_out_once_the_same_way_each_time(rows: Rows) -> No
     for (training, positions), (again, _) in zip(hold_out(rows), hold_out(rows), strict=True):
         assert not set(training) & set(positions)
         np.testing.assert_array_equal(training, again)
-
-
-def test_held_out_patients_are_predicted_better_than_by_the_mean(validation: Validation, rows: Rows) -> None:
-    assert 0.3 < score(rows.targets, validation.predicted).r2 < 0.7
-    assert (
-        (validation.intervals[:, 0] < validation.predicted) & (validation.predicted < validation.intervals[:, 1])
-    ).all()
 
 
 def test_ridge_is_fitted_on_the_same_folds(validation: Validation, rows: Rows) -> None:

@@ -23,7 +23,7 @@ UNWRITTEN = "terraform.tfvars.json"
 
 
 def read_tokens(document: Path) -> list[Token]:
-    """What a document consists of, as CommonMark with tables has it; what is within a line comes flat."""
+    """The tokens of a document, by CommonMark with tables; those within a line come flat."""
     blocks = MarkdownIt("commonmark").enable("table").parse(document.read_text(encoding="utf-8"))
     return [token for block in blocks for token in (block, *(block.children or ()))]
 
@@ -57,7 +57,7 @@ def describe_target_problem(document: Path, target: str) -> str | None:
 
 
 def list_code(document: Path) -> Iterator[str]:
-    """What is between backticks, in lines and in blocks."""
+    """The code between backticks, in lines and in blocks."""
     return (token.content for token in read_tokens(document) if token.type in {"code_inline", "fence", "code_block"})
 
 
@@ -93,7 +93,7 @@ def test_pictures_in_words_have_no_semicolon() -> None:
     assert [fence.content for fence in fences if ";" in fence.content] == []
 
 
-def test_what_does_not_exist_is_noticed() -> None:
+def test_missing_commands_and_targets_are_found() -> None:
     assert find_unknown_commands("make tset ENV=dev; .venv/bin/python -m trainig") == ["make tset", "python -m trainig"]
     assert find_unknown_commands("python -m deploy aply --yes, python -m deploy plan \\\n  --yes") == [
         "python -m deploy aply",

@@ -1,4 +1,4 @@
-"""The rooms beside problem/ know nothing of the table: none of its features, their number, or what it is about."""
+"""The packages beside problem/ know nothing of the table: not its features, their number, or its subject."""
 
 import re
 from collections.abc import Iterator

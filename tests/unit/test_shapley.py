@@ -32,14 +32,6 @@ def test_a_linear_function_is_split_by_its_terms(case: list[float], slopes: list
     assert found.standard_errors is None
 
 
-def test_a_product_is_shared_by_its_factors_as_they_joined() -> None:
-    # From 1·2 to 5·7: first the one factor moves and then the other, or the other way round.
-    found = explain_prediction(lambda rows: [row[0] * row[1] for row in rows], [5.0, 7.0, 0, 0], MEAN)
-    first = ((5 - 1) * 2 + (5 - 1) * 7) / 2
-    second = ((7 - 2) * 1 + (7 - 2) * 5) / 2
-    np.testing.assert_allclose(found.contributions, [first, second, 0, 0], atol=1e-12)
-
-
 def bend(rows: Sequence[Sequence[float]]) -> list[float]:
     """Something with interactions of every order."""
     return [math.tanh(0.01 * a + 0.02 * b - 0.03 * c + 0.01 * d) * 100 + a * b * c * d * 1e-6 for a, b, c, d in rows]
@@ -57,21 +49,6 @@ def test_sums_to_the_prediction_and_gives_nothing_to_what_is_at_its_mean(
     assert [found.base_value] == pytest.approx(bend([MEAN]))
     assert [found.base_value + sum(found.contributions)] == pytest.approx(bend([case]), abs=1e-9)
     assert [found.contributions[position] for position in at_mean] == pytest.approx([0] * len(at_mean), abs=1e-12)
-
-
-@given(cases)
-def test_features_are_treated_alike_in_any_order(case: list[float]) -> None:
-    turned = [2, 0, 3, 1]
-
-    def turn(numbers: Sequence[float]) -> list[float]:
-        return [numbers[position] for position in turned]
-
-    def bend_turned(rows: Sequence[Sequence[float]]) -> list[float]:
-        return bend([[row[turned.index(position)] for position in range(4)] for row in rows])
-
-    found = explain_prediction(bend, case, MEAN)
-    of_turned = explain_prediction(bend_turned, turn(case), turn(MEAN))
-    assert of_turned.contributions == pytest.approx(turn(found.contributions), abs=1e-9)
 
 
 def make_function(count: int, seed: int) -> tuple[Predict, list[float], list[float]]:

@@ -1,27 +1,19 @@
 """The description of a table: what it says of a faulty one, and what a feature accepts."""
 
 import dataclasses
+import math
 from typing import Any
 
 import pytest
 
-from lambda_app.log.record import PredictionRecord
-from lambda_app.table import (
-    RECORD_NAMES,
-    Feature,
-    Relation,
-    Table,
-    Target,
-    choices,
-    integer,
-    real,
-)
+from lambda_app.table import RECORD_NAMES, Feature, Relation, Table, Target, choices, integer, real
 from problem.table import TABLE
 
 ROOMS = integer("rooms", "Rooms", "", 1, 20, example=5)
 AREA = real("area", "Living area", "m²", 10, 1000, example=120.5)
 HEATING = choices("heating", "Heating", {1: "Gas", 2: "Oil", 5: "None"}, example=5)
 PRICE = Target("price", "Price", "EUR", 0, 9e6, example=250_000)
+NO_NAMES = ("Area", "größe", "1st", "a b", "a;--", "_x", "")
 
 
 def make_table(**changed: Any) -> Table:
@@ -44,16 +36,12 @@ def test_sound_table_is_taken() -> None:
     [
         ({"features": ()}, "there are no features"),
         ({"features": (ROOMS, AREA, ROOMS)}, "the feature rooms is there more than once"),
-        *((rename(name), f"the feature {name!r} is not a name of small letters") for name in ("Area", "größe", "1st")),
-        *((rename(name), f"the feature {name!r} is not a name of small letters") for name in ("a b", "a;--", "_x", "")),
+        *((rename(name), f"the feature {name!r} is not a name of small letters") for name in NO_NAMES),
         (rename("a" * 64), "is longer than 63 characters"),
         *((rename(name), f"the feature {name!r} is a word of SQL") for name in ("order", "user", "end")),
         *((rename(name), f"the feature {name!r} is the name of something else") for name in sorted(RECORD_NAMES)),
         *((rename(name), f"{name} is the name of a feature and of something else") for name in ("price", "houses")),
-        (
-            {"features": (dataclasses.replace(ROOMS, example=5.5),)},
-            "must have an example that is a whole number",
-        ),
+        ({"features": (dataclasses.replace(ROOMS, example=5.5),)}, "must have an example that is a whole number"),
         ({"features": (dataclasses.replace(AREA, example=1001),)}, "must have an example that is a number from 10 to"),
         ({"features": (dataclasses.replace(HEATING, example=3),)}, "must have an example that is 1, 2 or 5"),
         ({"features": (dataclasses.replace(AREA, minimum=1000),)}, "'area' needs limits that are finite, the lower"),
@@ -79,11 +67,6 @@ def test_all_faults_are_listed() -> None:
         make_table(features=(dataclasses.replace(AREA, name="Area", example=0),), cases="houses 2")
 
 
-def test_columns_of_a_record_are_reserved() -> None:
-    columns = {field.name for field in dataclasses.fields(PredictionRecord)}
-    assert columns <= RECORD_NAMES
-
-
 @pytest.mark.parametrize(
     ("feature", "limits", "accepted", "refused"),
     [
@@ -98,3 +81,9 @@ def test_limits_say_what_is_accepted(
     assert feature.limits == limits
     assert all(map(feature.accepts, accepted))
     assert not any(map(feature.accepts, refused))
+
+
+def test_a_target_is_cut_at_its_bounds() -> None:
+    assert [PRICE.cut(value) for value in (-125.0, -0.0, 151.0, 1e9)] == [0, 0, 151, 9e6]
+    assert dataclasses.replace(PRICE, minimum=None, maximum=None).cut(-125.0) == -125
+    assert math.isnan(PRICE.cut(math.nan))

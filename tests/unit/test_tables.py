@@ -1,4 +1,4 @@
-"""What documents say in tables and pictures is what the code says."""
+"""Tables and pictures in documents agree with the code."""
 
 import re
 from dataclasses import fields

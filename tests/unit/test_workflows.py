@@ -1,4 +1,4 @@
-"""What can be said of the workflows of GitHub Actions without GitHub."""
+"""The workflows of GitHub Actions, as far as they can be checked without GitHub."""
 
 import re
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_one_action_has_one_version() -> None:
     assert len({each.partition("@")[0] for each in uses}) == len(uses)
 
 
-def test_scripts_run_what_there_is() -> None:
+def test_commands_in_scripts_exist() -> None:
     scripts = [step["run"] for step in list_steps() if "run" in step]
     assert find_unknown_commands("\n".join(scripts)) == []
     assert any("python -m deploy" in script for script in scripts)
@@ -66,7 +66,7 @@ def test_deployments_go_from_one_environment_to_the_next() -> None:
         assert (job.get("needs"), job["with"]) == (before, {"environment": name})
 
 
-def test_who_takes_the_role_runs_in_its_environment() -> None:
+def test_a_job_that_takes_the_role_runs_in_its_environment() -> None:
     """The role's trust names an environment: a job of none, or of another, would not get it."""
     takers = {
         name: job
@@ -81,13 +81,13 @@ def test_who_takes_the_role_runs_in_its_environment() -> None:
     assert [job for job in others if "id-token" in job["permissions"]] == []
 
 
-def test_the_changelog_has_a_place_for_what_comes_next() -> None:
+def test_the_changelog_begins_with_the_unreleased_changes() -> None:
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[0] == "Unreleased"
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", heading) for heading in headings[1:])
 
 
-def test_hooks_run_what_is_locked() -> None:
+def test_hooks_run_the_locked_versions() -> None:
     """Nothing is fetched when one commits, and no version is written down a second time."""
     [local] = read(ROOT / ".pre-commit-config.yaml")["repos"]
     assert local["repo"] == "local"
