@@ -22,7 +22,7 @@ from local.postgres import DATABASE
 from local.records import make_record
 
 # As API Gateway names a caller, and as training names a version.
-CALLER = "arn:aws:sts::123456789012:assumed-role/clinic/integration"
+CALLER = "arn:aws:iam::123456789012:role/clinic"
 MODEL_VERSION = "20260301T120000Z-0a1b2c3d"
 RANDOM_KEY = "gen_random_uuid()"
 # UUIDv7: 48 bits of milliseconds before the random ones, and its version. PostgreSQL 18 has a function for it.

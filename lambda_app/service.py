@@ -19,12 +19,23 @@ from lambda_app.model.predictor import Prediction, Predictor
 
 
 @dataclass(frozen=True)
+class Caller:
+    """The owner of records and Idempotency-Keys; `session` tells the sessions of a role apart, for the audit.
+
+    `name` is None where no gateway asked for one.
+    """
+
+    name: str | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True)
 class RequestContext:
     """A request: its id, its arrival by `time.perf_counter`, its caller, and the Idempotency-Key, if any."""
 
     request_id: UUID
     arrived_at: float
-    caller: str | None
+    caller: Caller
     idempotency_key: str | None
 
 
@@ -90,10 +101,12 @@ class PredictionService:
         """Return the current model, for uses without a record; raises ModelUnavailableError."""
         return self._model.get()
 
-    def find(self, request_id: UUID, caller: str | None) -> PredictionRecord:
+    def find(self, request_id: UUID, caller: Caller) -> PredictionRecord:
         """Return the caller's record with this id; raises RecordNotFoundError or LookupFailedError."""
         try:
-            record = self._database.run_statement(lambda connection: find_prediction(connection, request_id, caller))
+            record = self._database.run_statement(
+                lambda connection: find_prediction(connection, request_id, caller.name)
+            )
         except DATABASE_ERRORS as error:
             raise LookupFailedError(f"the database did not answer: {describe_error(error)}") from error
         if record is None:
@@ -129,7 +142,8 @@ class PredictionService:
                 interval_coverage=prediction.interval.coverage,
                 model_version=predictor.version,
                 latency_ms=spent_seconds * 1000,
-                caller=context.caller,
+                caller=context.caller.name,
+                caller_session=context.caller.session,
                 batch_id=context.request_id if is_batch else None,
                 batch_index=index if is_batch else None,
                 warnings=[{"field": warning.field, "message": warning.message} for warning in prediction.warnings],
@@ -152,7 +166,7 @@ def _make_key(
     measured = [sorted((name, value + 0.0) for name, value in case.items()) for case in cases]
     asked = json.dumps([is_batch, measured])
     fingerprint = hashlib.sha256(asked.encode()).digest()
-    return IdempotencyKey(context.caller, context.idempotency_key, fingerprint, context.request_id)
+    return IdempotencyKey(context.caller.name, context.idempotency_key, fingerprint, context.request_id)
 
 
 def _ask(

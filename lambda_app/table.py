@@ -10,8 +10,8 @@ from math import isfinite
 RECORD_NAMES = frozenset(
     (
         *("request_id", "created_at", "recorded_at", "prediction", "interval_lower", "interval_upper"),
-        *("interval_coverage", "model_version", "latency_ms", "caller", "batch_id", "batch_index", "warnings"),
-        *("body", "features"),
+        *("interval_coverage", "model_version", "latency_ms", "caller", "caller_session", "batch_id"),
+        *("batch_index", "warnings", "body", "features"),
     )
 )
 # PostgreSQL accepts these as column names only in quotes.

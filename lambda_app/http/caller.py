@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambda_app.errors import IdempotencyKeyError, UnknownCallerError
+from lambda_app.service import Caller
 
 MAX_KEY_LENGTH = 255
 
@@ -14,22 +15,33 @@ _LENGTH = f"{{1,{MAX_KEY_LENGTH}}}"
 KEY_PATTERN = rf'^(?:"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){_LENGTH})"|([!#-+\--:<-\[\]-~]{_LENGTH}))$'
 
 
-def find_caller(event: Mapping[str, Any]) -> str | None:
-    """Return the caller by API Gateway's authorizer: IAM ARN, JWT subject or client id. None without an authorizer.
+# Temporary credentials of a role: an instance, a task, a workflow or a person signed in by SSO.
+_SESSION_ARN = re.compile(r"arn:([^:/]+):sts::([^:/]*):assumed-role/([^/]+)/(.+)")
 
-    Raises UnknownCallerError if the authorizer named nobody. Otherwise strangers would share their records.
+
+def find_caller(event: Mapping[str, Any]) -> Caller:
+    """Return the caller by API Gateway's authorizer: role or user ARN, JWT subject or client id.
+
+    The caller is a role rather than its session, because sessions come and go: an instance must find the records, and
+    repeat the requests, of the instance that it replaced. A role's name is unique in its account. The id in `userId`
+    would change if the role was created again.
+
+    Without an authorizer, the caller has no name. Raises UnknownCallerError if the authorizer named nobody. Otherwise
+    strangers would share their records.
     """
     authorizer = event.get("requestContext", {}).get("authorizer")
     if authorizer in (None, {}):
-        return None
+        return Caller()
     match authorizer:
         case {"iam": {"userArn": str(arn)}} if _is_name(arn):
-            return arn
+            if session := _SESSION_ARN.fullmatch(arn):
+                return Caller(f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}", session[4])
+            return Caller(arn)
         case {"jwt": {"claims": {"sub": str(subject)}}} if _is_name(subject):
-            return subject
+            return Caller(subject)
         # With the grant "client credentials" a token may have no subject.
         case {"jwt": {"claims": {"client_id": str(client)}}} if _is_name(client):
-            return client
+            return Caller(client)
     raise UnknownCallerError
 
 

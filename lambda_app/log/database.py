@@ -20,8 +20,8 @@ DEADLINE_SECONDS = 5.0
 # The longest wait of the request that tries the database after a failure.
 PROBE_SECONDS = 2.0
 
-# The network between forgets an idle connection after 350 seconds without telling either end. RDS Proxy closes one after
-# 30 idle minutes (its default), and after 24 hours in any case.
+# Networks of AWS forget an idle connection after 350 seconds without telling either end. RDS Proxy closes a client's
+# connection after 30 idle minutes (its default), and after 24 hours in any case.
 MAX_IDLE_SECONDS = 5 * 60
 MAX_AGE_SECONDS = 12 * 60 * 60
 

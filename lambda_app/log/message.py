@@ -155,6 +155,7 @@ _RECORD: Mapping[str, _Reader] = {
     "model_version": _read_text,
     "latency_ms": _read_number,
     "caller": _or_null(_read_text),
+    "caller_session": _or_null(_read_text),
     "batch_id": _or_null(_read_id),
     "batch_index": _or_null(_read_integer),
     "warnings": _read_warnings,

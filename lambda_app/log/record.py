@@ -11,9 +11,9 @@ from uuid import UUID
 class PredictionRecord:
     """One prediction. `latency_ms` is the time from the arrival of the request to the creation of this record.
 
-    `caller` comes from the gateway. `batch_id` is the id of a batch request, `batch_index` the place in it. Each
-    warning has `field` and `message`. Old rows have no interval. Raises ValueError for NaN and infinities, because
-    PostgreSQL would store them.
+    `caller` comes from the gateway, and `caller_session` too if the caller is a role. `batch_id` is the id of a batch
+    request, `batch_index` the place in it. Each warning has `field` and `message`. Old rows have no interval. Raises
+    ValueError for NaN and infinities, because PostgreSQL would store them.
     """
 
     request_id: UUID
@@ -26,6 +26,7 @@ class PredictionRecord:
     model_version: str
     latency_ms: float
     caller: str | None = None
+    caller_session: str | None = None
     batch_id: UUID | None = None
     batch_index: int | None = None
     warnings: Sequence[Mapping[str, str]] = ()

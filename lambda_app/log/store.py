@@ -25,6 +25,7 @@ _RECORD_TYPES = {
     "model_version": "text",
     "latency_ms": "double precision",
     "caller": "text",
+    "caller_session": "text",
     "batch_id": "uuid",
     "batch_index": "integer",
     "warnings": "jsonb",

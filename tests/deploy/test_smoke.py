@@ -58,7 +58,7 @@ def test_a_service_that_works_passes_and_its_record_is_in_the_table(
         request_id = make_test(gateway.url).run()
         assert gateway.faults == []
     [[age, caller]] = query("SELECT age, caller FROM predictions WHERE request_id = :id", id=request_id)
-    assert (age, caller) == (59, "arn:aws:sts::123456789012:assumed-role/clinic/integration")
+    assert (age, caller) == (59, "arn:aws:iam::123456789012:role/clinic")
 
 
 def test_another_ones_key_gets_what_to_check(api: LambdaHandler) -> None:

@@ -14,7 +14,7 @@ from tests.events import EVENTS, NAMES, Context, check_answer, load_event
 from tests.functional.helpers import Query, Wire, count_rows, read_row
 
 # One event is as API Gateway sends it with IAM in front, the other as without an authorizer.
-CALLERS = {"predict": "arn:aws:sts::123456789012:assumed-role/clinic/integration", "predict_base64": None}
+CALLERS = {"predict": "arn:aws:iam::123456789012:role/clinic", "predict_base64": None}
 STORED = {"predict": 1, "predict_base64": 1, "predict_batch": 2}
 
 

@@ -42,6 +42,22 @@ def test_only_the_caller_gets_the_record_as_it_was_answered(caller: str, api: La
         assert answers[0] == answers[1]
 
 
+def test_sessions_of_a_role_share_records_and_keys(api: LambdaHandler, query: Query) -> None:
+    one, other, stranger = (
+        {"iam": {"userArn": f"arn:aws:sts::123456789012:assumed-role/{name}"}}
+        for name in ("clinic/i-0abc", "clinic/i-0def", "ward/i-0abc")
+    )
+    key = {"idempotency-key": str(uuid4())}
+    answered, again, apart = (
+        post(api, "/predict", IMPOSSIBLE, authorizer=caller, **key)["body"] for caller in (one, other, stranger)
+    )
+    assert (again, apart["request_id"] == answered["request_id"]) == (answered, False)
+    request_id = answered["request_id"]
+    assert [look_up(api, request_id, caller)["statusCode"] for caller in (one, other, stranger)] == [200, 200, 404]
+    found = query("SELECT caller, caller_session FROM predictions WHERE request_id = :id", id=UUID(request_id))
+    assert found == [["arn:aws:iam::123456789012:role/clinic", "i-0abc"]]
+
+
 @pytest.mark.parametrize(
     "authorizer",
     [

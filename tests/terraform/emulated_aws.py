@@ -69,7 +69,7 @@ def tell_defaults_from_changed_parameters() -> None:
             update(self, [parameter | (of_default if parameter["ParameterValue"] == value else {"Source": "user"})])
 
     def describe_by_source(self: Any) -> Any:
-        answer = describe(self)
+        answer: Any = describe(self)
         if source := self.params.get("Source"):
             found = answer.result["Parameters"]
             answer.result["Parameters"] = [parameter for parameter in found if parameter["Source"] == source]

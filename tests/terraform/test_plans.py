@@ -1,5 +1,6 @@
 """The plans of the environments: they only create, hold no secret, and protect the data."""
 
+import re
 from typing import Any
 
 import pytest

@@ -6,33 +6,54 @@ import pytest
 
 from lambda_app.errors import IdempotencyKeyError, UnknownCallerError
 from lambda_app.http.caller import find_caller, parse_idempotency_key
+from lambda_app.service import Caller
 
 # Claims or ARNs that name nobody.
 NO_NAMES: list[Any] = [None, "", " ", "\t\n", "\u00a0", "a\x00b", "\ud800", 5, True, [], ["ada"], {}, {"a": "ada"}]
 
 
+def sign(name: str) -> dict[str, Any]:
+    """An authorizer of API Gateway for a signed request."""
+    return {
+        "iam": {"accessKey": "ASIAEXAMPLE", "accountId": "1", "userArn": f"arn:aws:{name}", "userId": "AROAEXAMPLE"}
+    }
+
+
 @pytest.mark.parametrize(
     ("authorizer", "caller"),
     [
-        ({"iam": {"userArn": "arn:aws:iam::1:user/ada", "accountId": "1"}}, "arn:aws:iam::1:user/ada"),
-        ({"jwt": {"claims": {"sub": "ada", "client_id": "app", "scope": "predict"}, "scopes": None}}, "ada"),
-        ({"jwt": {"claims": {"client_id": "app"}}}, "app"),
-        ({"iam": None, "jwt": {"claims": {"sub": "Zoë of the clinic"}}}, "Zoë of the clinic"),
+        # An EC2 instance, an ECS task, a person by SSO, a run of GitHub Actions, and another partition.
+        (sign("sts::1:assumed-role/clinic/i-0abc"), Caller("arn:aws:iam::1:role/clinic", "i-0abc")),
+        (sign("sts::1:assumed-role/ecsTask/0123ab"), Caller("arn:aws:iam::1:role/ecsTask", "0123ab")),
+        (
+            sign("sts::1:assumed-role/AWSReservedSSO_Clinic_0a1b/ada@example.com"),
+            Caller("arn:aws:iam::1:role/AWSReservedSSO_Clinic_0a1b", "ada@example.com"),
+        ),
+        (sign("sts::1:assumed-role/deploy/GitHubActions"), Caller("arn:aws:iam::1:role/deploy", "GitHubActions")),
+        (
+            {"iam": {"userArn": "arn:aws-us-gov:sts::1:assumed-role/clinic/i-0abc"}},
+            Caller("arn:aws-us-gov:iam::1:role/clinic", "i-0abc"),
+        ),
+        (sign("iam::1:user/ada"), Caller("arn:aws:iam::1:user/ada")),
+        (sign("sts::1:federated-user/ada"), Caller("arn:aws:sts::1:federated-user/ada")),
+        ({"jwt": {"claims": {"sub": "ada", "client_id": "app", "scope": "predict"}, "scopes": None}}, Caller("ada")),
+        ({"jwt": {"claims": {"client_id": "app"}}}, Caller("app")),
+        ({"iam": None, "jwt": {"claims": {"sub": "Zoë of the clinic"}}}, Caller("Zoë of the clinic")),
     ],
 )
-def test_caller_is_the_arn_or_the_subject_or_the_client(authorizer: dict[str, Any], caller: str) -> None:
+def test_caller_is_the_role_or_user_or_the_subject_or_the_client(authorizer: dict[str, Any], caller: Caller) -> None:
     assert find_caller({"requestContext": {"authorizer": authorizer}}) == caller
 
 
 @pytest.mark.parametrize("event", [{}, {"requestContext": {}}, {"requestContext": {"authorizer": None}}])
 def test_there_is_none_without_a_gateway_or_an_authorizer(event: dict[str, Any]) -> None:
-    assert find_caller(event) is None
+    assert find_caller(event) == Caller()
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_a_claim_that_names_nobody_is_passed_over(name: Any) -> None:
     claims = {"sub": name, "client_id": "app"}
-    assert find_caller({"requestContext": {"authorizer": {"jwt": {"claims": claims}}}}) == "app"
+    assert find_caller({"requestContext": {"authorizer": {"jwt": {"claims": claims}}}}) == Caller("app")
 
 
 @pytest.mark.parametrize(

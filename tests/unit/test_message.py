@@ -65,7 +65,7 @@ FIRST_VERSION = """
 {"version":1,"records":[{"request_id":"0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10","created_at":"2026-07-05 12:34:56+00:00",
 "features":{"age":59.0,"sex":2.0,"bmi":32.1,"bp":101.0,"s1":157.0,"s2":93.2,"s3":38.0,"s4":4.0,"s5":4.8598,"s6":87.0},
 "prediction":151.25,"interval_lower":null,"interval_upper":null,"interval_coverage":null,
-"model_version":"20260701T000000Z-0123abcd","latency_ms":1.5,"caller":null,
+"model_version":"20260701T000000Z-0123abcd","latency_ms":1.5,"caller":null,"caller_session":null,
 "batch_id":"5c0e8a1d-96f5-4b39-8f0e-7f3f1d2a4b6c","batch_index":3,"warnings":[{"field":"bmi","message":"\\u00fc"}]}]}
 """
 
@@ -108,6 +108,7 @@ WRONG: dict[str, list[Any]] = {
     "batch_index": [1.0, "1", True, 1e999, 10**30, []],
     "model_version": [*WRONG_TEXTS, None],
     "caller": WRONG_TEXTS,
+    "caller_session": WRONG_TEXTS,
     "warnings": [
         *[None, "", {}, [None], ["bmi"], [{"field": "bmi"}], [{"field": "bmi", "message": 5}]],
         *[[{"field": "bmi", "message": "", "more": ""}], [{"field": "\ud800", "message": ""}]],

@@ -12,6 +12,7 @@ CREATE TABLE predictions (
     batch_index integer CHECK (batch_index >= 0),
     model_version text NOT NULL,
     caller text,
+    caller_session text,
     warnings jsonb,
     PRIMARY KEY (request_id, created_at),
     CONSTRAINT predictions_batch CHECK (num_nulls(batch_id, batch_index) IN (0, 2)),
@@ -38,7 +39,9 @@ COMMENT ON COLUMN predictions.latency_ms IS 'Milliseconds from the arrival of th
 COMMENT ON COLUMN predictions.batch_id IS 'The request that asked for several predictions; null for a single one';
 COMMENT ON COLUMN predictions.batch_index IS 'The place in the batch, from 0; null for a single prediction';
 COMMENT ON COLUMN predictions.model_version IS 'The version of the model that answered';
-COMMENT ON COLUMN predictions.caller IS 'IAM ARN or JWT subject by the gateway; null where no gateway asked for one';
+COMMENT ON COLUMN predictions.caller IS
+    'ARN of the role or user, or JWT subject, by the gateway; null where no gateway asked for one';
+COMMENT ON COLUMN predictions.caller_session IS 'Session of the role, for the audit; null for other callers';
 COMMENT ON COLUMN predictions.warnings IS 'What the caller was warned of: a list of objects with field and message';
 
 -- For questions about a model. Those about a month have the month's partition.
