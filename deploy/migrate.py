@@ -2,23 +2,37 @@
 
 import json
 import re
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
+from botocore.exceptions import (
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from deploy.environment import Environment
 from deploy.errors import DeployError, explain_failures
 
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
 # The function itself ends at fifteen minutes.
-TIMEOUT_SECONDS = 910
+PATIENCE_SECONDS = 910.0
+# Networks forget an idle connection after 350 seconds without telling either end.
+WAIT_SECONDS = 300.0
+PAUSE_SECONDS = 5.0
+# The function goes on when its caller is gone, and running it again changes nothing.
+LOST = (ConnectionClosedError, ReadTimeoutError, ResponseStreamingError)
 # PostgreSQL's own words may quote a row, which is health data; its code tells enough.
 SQLSTATE = re.compile(r"'C': '([0-9A-Z]{5})'")
 
 
 def migrate(environment: Environment, function_name: str) -> list[str]:
     """Bring the schema up to date and return the names of what was applied; DeployError when that fails."""
-    # Sent again after a lost answer, it would wait for itself: the function runs once at a time.
-    config = Config(read_timeout=TIMEOUT_SECONDS, retries={"total_max_attempts": 1})
+    config = Config(read_timeout=WAIT_SECONDS, tcp_keepalive=True, retries={"total_max_attempts": 1})
     client = environment.session.client("lambda", config=config)
     again = f"run `python -m deploy migrate --env {environment.name}` again in a minute"
     with explain_failures(
@@ -28,15 +42,38 @@ def migrate(environment: Environment, function_name: str) -> list[str]:
         ResourceNotReadyException=f"Lambda is waking {function_name}, which was not used for long: {again}",
         TooManyRequestsException=f"{function_name} is running already: {again}",
     ):
-        answer = client.invoke(FunctionName=function_name, Qualifier="live", Payload=b"{}")
-        payload = json.loads(answer["Payload"].read())
-    if answer.get("FunctionError"):
+        failed, payload = _invoke(client, function_name)
+    if failed:
         raise DeployError(
             f"migrating failed, and nothing of it was kept: {_describe(payload)}. More is in the log group "
             f"/aws/lambda/{function_name}; until it succeeds, the API keeps working with what the schema has"
         )
     applied: list[str] = payload["applied"]
     return applied
+
+
+def _invoke(client: "LambdaClient", function_name: str) -> tuple[bool, dict[str, Any]]:
+    """Run the function and return whether it failed, and its answer.
+
+    When the connection is lost, the function is run again. The second run waits for the first, and then tells the
+    outcome. Where Lambda refuses a second run beside the first, this asks until the first has ended.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    lost = False
+    while True:
+        try:
+            answer = client.invoke(FunctionName=function_name, Qualifier="live", Payload=b"{}")
+            return "FunctionError" in answer, json.loads(answer["Payload"].read())
+        except LOST:
+            if time.monotonic() >= deadline:
+                raise
+            if not lost:
+                print(f"The connection to {function_name} was lost. It goes on; asking for its outcome", flush=True)
+            lost = True
+        except (client.exceptions.TooManyRequestsException, EndpointConnectionError):
+            if not lost or time.monotonic() >= deadline:
+                raise
+        time.sleep(PAUSE_SECONDS)
 
 
 def _describe(payload: dict[str, Any]) -> str:

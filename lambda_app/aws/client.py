@@ -59,6 +59,23 @@ class AwsClient:
     def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Response:
         """Return the response of AWS; raises one of AWS_ERRORS."""
         self._deadline.start(DEADLINE_SECONDS)
+        return self._attempt(method, path, headers, body)
+
+    def read(self, path: str, headers: Mapping[str, str]) -> Response:
+        """Return the response to a GET, which is sent again once if AWS or the network fails; raises as `send` does.
+
+        Both attempts share the deadline, and the second has a new connection.
+        """
+        self._deadline.start(DEADLINE_SECONDS)
+        try:
+            return self._attempt("GET", path, headers, b"")
+        except AWS_ERRORS as error:
+            if isinstance(error, AwsError) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+        self.close()
+        return self._attempt("GET", path, headers, b"")
+
+    def _attempt(self, method: str, path: str, headers: Mapping[str, str] | None, body: bytes) -> Response:
         path = self._prefix + path
         signed = sign_headers(self._identity, self._service, method, self._netloc, path, body, headers or {})
         try:

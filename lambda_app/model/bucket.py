@@ -23,7 +23,7 @@ class ModelBucket:
 
     def _get(self, key: str, headers: dict[str, str]) -> Response:
         try:
-            return self._client.send("GET", f"/{key}", headers)
+            return self._client.read(f"/{key}", headers)
         except AWS_ERRORS as error:
             reason = error.code if isinstance(error, AwsError) else type(error).__name__
             raise BundleError(f"{key} cannot be read from S3: {reason}") from error

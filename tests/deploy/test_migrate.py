@@ -1,5 +1,6 @@
 """The step `migrate`: it reports the function's answer."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from deploy.errors import DeployError
 from deploy.migrate import migrate
 from lambda_app.log.migrations import MigrationError
 from local.aws_services import ACCOUNT, REGION, AwsServices
-from tests.standins.functions import Functions
+from tests.standins.functions import Functions, ThrottledError
 
 
 @pytest.fixture
@@ -37,6 +38,36 @@ def test_migration_error_is_passed_on(invoke: Callable[..., list[str]]) -> None:
 
     with pytest.raises(DeployError, match="MigrationError: the database is ahead of this code: it has 0009"):
         invoke(fail)
+
+
+def test_lost_connection_is_followed_by_the_outcome(
+    invoke: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("deploy.migrate.WAIT_SECONDS", 0.3)
+    monkeypatch.setattr("deploy.migrate.PAUSE_SECONDS", 0.01)
+    runs: list[int] = []
+
+    def migrate_slowly(*_: Any) -> dict[str, list[str]]:
+        runs.append(len(runs))
+        if len(runs) == 1:
+            time.sleep(0.6)
+        if len(runs) == 2:
+            raise ThrottledError
+        return {"applied": []}
+
+    assert invoke(migrate_slowly) == []
+    assert len(runs) == 3
+    assert capsys.readouterr().out.splitlines() == [
+        "The connection to migrate was lost. It goes on; asking for its outcome"
+    ]
+
+
+def test_second_run_beside_another_one_is_refused(invoke: Callable[..., list[str]]) -> None:
+    def throttle(*_: Any) -> None:
+        raise ThrottledError
+
+    with pytest.raises(DeployError, match="migrate is running already: run `python -m deploy migrate --env dev` again"):
+        invoke(throttle)
 
 
 def test_missing_function_is_named(invoke: Callable[..., list[str]]) -> None:

@@ -14,6 +14,10 @@ from tests.standins.http import HttpServer, Request, Response
 INVOKE = re.compile(r"/2015-03-31/functions/(?P<name>[^/?]+)/invocations\?Qualifier=live")
 
 
+class ThrottledError(Exception):
+    """A function raises it in place of Lambda, which refuses more than the reserved concurrency."""
+
+
 class Functions(HttpServer):
     """The functions by their names, each with the alias live."""
 
@@ -32,6 +36,9 @@ class Functions(HttpServer):
             return Response(404, headers, b'{"Type":"User","Message":"Function not found"}')
         try:
             answer = function(json.loads(request.body), Context())
+        except ThrottledError:
+            headers = {"x-amzn-errortype": "TooManyRequestsException"}
+            return Response(429, headers, b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}')
         except Exception as error:
             told = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
             return Response(200, {"x-amz-function-error": "Unhandled"}, json.dumps(told).encode())

@@ -21,7 +21,7 @@ locals {
   period_seconds = 300
 
   # Counts are sent only if there is something to count, so missing data is not a failure. An alarm evaluates one period
-  # unless it names more.
+  # unless it names more, and then all of them unless it names fewer as `needed`.
   alarms = merge({
     server-errors = {
       namespace = var.metrics_namespace, metric = "ServerErrors", dimensions = local.service_dimensions
@@ -64,7 +64,8 @@ locals {
     }
     model-load-failures = {
       namespace   = var.metrics_namespace, metric = "ModelLoadFailures", dimensions = local.service_dimensions
-      statistic   = "Sum", threshold = 0, section = local.sections.model
+      # A single failure is a slow handshake or an error of S3: the next check, a minute later, mends it.
+      statistic   = "Sum", threshold = 0, periods = 3, needed = 2, section = local.sections.model
       description = "The promoted model cannot be loaded. Execution environments with a model keep it, new ones answer 503. Roll back. `model cannot be loaded` in the log gives the reason."
     }
     proxy-pinned = {
@@ -150,6 +151,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
   threshold           = each.value.threshold
   evaluation_periods  = try(each.value.periods, 1)
+  datapoints_to_alarm = try(each.value.needed, null)
   treat_missing_data  = "notBreaching"
 
   alarm_actions = [aws_sns_topic.alarms.arn]
