@@ -9,6 +9,7 @@ from typing import Any
 from deploy.environment import Environment
 from deploy.errors import DeployError, explain_failures
 from deploy.process import run_program
+from deploy.quota import check_concurrency
 
 PLANS = Path("build/deploy")
 # Exit code of `plan -detailed-exitcode` when there is something to do.
@@ -47,8 +48,19 @@ def initialise(environment: Environment) -> None:
 
 
 def make_plan(environment: Environment, image_uri: str) -> bool:
-    """Show what would change, and keep it for `apply_plan`; False when nothing would."""
-    return _plan(environment, _name_plan(environment), f"-var=image_uri={image_uri}")
+    """Show what would change, and keep it for `apply_plan`; False when nothing would.
+
+    DeployError when the account's quota is too small for it: Terraform would find that out half-way.
+    """
+    path = _name_plan(environment)
+    if not _plan(environment, path, f"-var=image_uri={image_uri}"):
+        return False
+    try:
+        check_concurrency(environment, _read_changes(environment, path))
+    except DeployError:
+        path.unlink()
+        raise
+    return True
 
 
 def find_plan(environment: Environment) -> Path:
@@ -96,10 +108,7 @@ def plan_destruction(environment: Environment) -> Path | None:
     path = PLANS.absolute() / f"{environment.name}.destroy.tfplan"
     if not _plan(environment, path, "-destroy", f"-var=image_uri={NO_IMAGE}"):
         return None
-    code, output = _run(environment, "show", "-json", str(path), capture=True)
-    if code != 0:
-        raise DeployError("`terraform show` failed: its reason stands above")
-    changes = json.loads(output)["resource_changes"]
+    changes = _read_changes(environment, path)
     if protections := [told for change in changes for told in _list_protections(change)]:
         path.unlink()
         raise DeployError(
@@ -107,6 +116,14 @@ def plan_destruction(environment: Environment) -> Path | None:
             f"off in {environment.root}/main.tf, deploy, and then destroy"
         )
     return path
+
+
+def _read_changes(environment: Environment, path: Path) -> list[dict[str, Any]]:
+    code, output = _run(environment, "show", "-json", str(path), capture=True)
+    if code != 0:
+        raise DeployError("`terraform show` failed: its reason stands above")
+    changes: list[dict[str, Any]] = json.loads(output)["resource_changes"]
+    return changes
 
 
 def _list_protections(change: dict[str, Any]) -> list[str]:

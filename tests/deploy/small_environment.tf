@@ -38,6 +38,8 @@ resource "aws_lambda_function" "this" {
   image_uri     = var.image_uri
   publish       = true
 
+  reserved_concurrent_executions = var.settings.api_reserved_concurrency
+
   image_config {
     command = ["lambda_app.handler.${each.key}"]
   }

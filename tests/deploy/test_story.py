@@ -184,6 +184,22 @@ def test_a_failed_migration_stops_the_rest_and_protection_stops_destroy(
     assert BUCKET in _list_buckets(connect_service)
 
 
+def test_plan_beyond_the_quota_of_the_account_is_refused(site: Clone, functions: Functions) -> None:
+    root = site.path / "terraform" / "environments" / "dev" / "main.tf"
+    root.write_text(root.read_text().replace("settings = {", "settings = {\n    api_reserved_concurrency = 20"))
+    assert site.deploy("image", "--env", "dev").returncode == 0
+    functions.quota = 10
+    assert site.refuse("plan", "--env", "dev") == (
+        "dev needs a quota of 140 concurrent executions, and the account has 10: 40 for dev, 0 reserved by others, 100 "
+        "that must stay unreserved. Request it: `aws service-quotas request-service-quota-increase --service-code lambda "
+        "--quota-code L-B99A9384 --desired-value 140 --region eu-west-1`. Or leave out api_reserved_concurrency and "
+        "provisioned_concurrency in terraform/environments/dev/main.tf"
+    )
+    assert site.refuse("apply", "--env", "dev", "--yes").startswith("nothing is planned: ")
+    functions.quota = 140
+    assert site.deploy("plan", "--env", "dev").returncode == 0
+
+
 def test_without_bootstrap_there_is_no_state(clone: Clone) -> None:
     assert clone.refuse("apply", "--env", "dev") == (
         f"there is no bucket {STATE_BUCKET} for the states: apply terraform/bootstrap to this account first"
