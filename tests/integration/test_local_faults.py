@@ -97,6 +97,7 @@ def test_a_port_that_does_not_exist_gets_one_line(tmp_path: Path, first: int, po
     with pytest.raises(StackError) as caught, running_stack(tmp_path, first):
         pass
     assert str(caught.value) == f"Port {port}, for {purpose}, doesn't exist: use others, for example make run PORT=8000"
+    assert not (tmp_path / "postgres").exists()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ BAD: dict[str, Any] = {"metrics": {"held_out": {"rmse": 99.0, "coverage": 0.9}, 
 
 
 class Machine:
-    """Where somebody has models under build/models, and S3 with or without what it held before."""
+    """Models in a directory, as in build/models, and S3 whose objects outlive its server."""
 
     def __init__(self, directory: Path, bundle: Path) -> None:
         self.models = directory / "models"
@@ -37,7 +37,7 @@ class Machine:
         return copy_bundle(self._bundle, self.models, version, **changed)
 
     def start(self) -> "S3Client":
-        """S3 with what was kept, and nothing else."""
+        """Start S3 again, with the kept objects and nothing else."""
         self.stop()
         self._aws.start()
         client: S3Client = connect_aws("s3", self._aws.endpoint_url)
@@ -47,7 +47,7 @@ class Machine:
         self._aws.stop()
 
     def run(self) -> str:
-        """What the next `make run` serves."""
+        """Start as the next `make run` does; returns the version that it serves."""
         self.start()
         return provide_model(self._aws.endpoint_url, self._aws.bucket, self.models)
 

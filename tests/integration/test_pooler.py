@@ -61,7 +61,7 @@ def send_requests(api: LambdaHandler, start: threading.Barrier) -> list[tuple[in
         for number in range(REQUESTS_EACH):
             context = Context()
             event = load_event("predict")
-            # Unlike statements by turns: one that were not in a transaction would meet another client's.
+            # With and without a transaction by turns: a statement outside its transaction would meet another client's.
             if number % 2:
                 event["headers"]["idempotency-key"] = context.aws_request_id
             answer: dict[str, Any] = api(event, context)
@@ -89,7 +89,7 @@ def test_fifty_functions_share_two_server_connections(
         rows = [row[0] for row in connection.run("SELECT request_id FROM predictions")]
     assert sorted(rows) == sorted(request_id for _, _, request_id in outcomes)
     assert len(rows) == CLIENTS * REQUESTS_EACH
-    # Else this would say nothing of sharing.
+    # All clients are still connected, over two server connections.
     with connect_plainly(pgbouncer, database="pgbouncer") as console:
         rows = console.run("SHOW POOLS")
         names = [column["name"] for column in console.columns]

@@ -1,4 +1,4 @@
-"""The service before RDS Proxy, which a stand-in plays: whom it trusts, how it logs in, and what it never sends."""
+"""The service before a stand-in for RDS Proxy: it trusts only verified servers, logs in by IAM and pins nothing."""
 
 import dataclasses
 import datetime
@@ -53,7 +53,7 @@ def direct_to(proxy: RdsProxy) -> dict[str, str]:
 
 
 def read_failure(api: LambdaHandler, capsys: pytest.CaptureFixture[str]) -> str:
-    """Answers and log of a function whose database refuses it, in which nothing is secret."""
+    """The answers and the log of a function without its database; fails if they have a secret."""
     answer = invoke(api, load_event("predict"))
     assert (answer["statusCode"], answer["headers"]["x-prediction-record"]) == (200, "queue")
     health = invoke(api, load_event("health"))
@@ -169,9 +169,9 @@ def test_function_sends_nothing_that_would_pin_its_connection(
     assert [answer["statusCode"] for answer in answers] == [200, 200, 200, 200, 200, 200, 404, 200]
     assert [answer["headers"].get("x-prediction-record") for answer in answers[:6]] == ["database"] * 6
     assert find_offences(proxy.logins, proxy.frames) == []
-    # It was this that was looked at, and all of it over one connection.
+    # The messages that were checked are those of all requests, over one connection.
     statements = [read_strings(frame.payload, 1)[0] for frame in proxy.frames if frame.kind == QUERY]
-    # The batch and the two with a key are transactions, and every other one takes a single round trip.
+    # The batch and the two with a key are transactions; every other request takes a single round trip.
     assert statements == [*["BEGIN", "COMMIT"] * 3, "SELECT 1"]
     kinds = [frame.kind for frame in proxy.frames]
     assert kinds.count(PARSE) == kinds.count(SYNC) >= len(events) - 1

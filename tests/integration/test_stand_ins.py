@@ -25,7 +25,7 @@ def proxy(settings: Settings, certificates: Certificates) -> Iterator[RdsProxy]:
 
 
 def make_token() -> str:
-    """boto3's own token, which the check must take though it shares no code with it."""
+    """A token of boto3, with which the check shares no code."""
     client = boto3.client("rds", region_name=REGION, aws_access_key_id="key", aws_secret_access_key="secret")
     token: str = client.generate_db_auth_token("localhost", 5432, USER)
     return token
