@@ -25,9 +25,9 @@ from local.ports import LOOPBACK, find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
 from problem.table import TABLE
+from tests.end_to_end.runs import ROOT, copy_tracked_files
 from tests.machine import require
 
-ROOT = Path(__file__).parents[2]
 STAND_INS = ROOT / "tests" / "standins"
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.local.example").read_text(encoding="utf-8")
@@ -180,15 +180,8 @@ def run(command: list[str], directory: Path) -> str:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The tracked files as they are now, and no other."""
-    require(shutil.which("git") and (ROOT / ".git").exists(), "a git repository")
-    target = tmp_path / "copy"
-    for name in run(["git", "ls-files", "-z"], ROOT).rstrip("\0").split("\0"):
-        if (ROOT / name).exists():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            # With its times, by which builders know what they have built before.
-            shutil.copy2(ROOT / name, target / name)
-    return target
+    copy_tracked_files(tmp_path / "copy")
+    return tmp_path / "copy"
 
 
 @pytest.fixture
