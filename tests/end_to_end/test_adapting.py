@@ -17,8 +17,7 @@ from local.emulator import Emulator
 from local.gateway import Gateway
 from local.ports import LOOPBACK, find_free_ports
 from local.process import build_environment
-from tests.api.front import serve
-from tests.end_to_end.browsing import Visit
+from tests.end_to_end.browsing import Visiting, serve_app
 from tests.end_to_end.runs import ROOT, Clone, Run, copy_tracked_files, find_registry_command, query
 from tests.events import make_event
 from tests.machine import find_port_row
@@ -32,7 +31,8 @@ EPOCHS = 6
 STUDENT = {"sat": 920, "verbmath": 0.48387, "hsize": 0.1, "hsrank": 4, "hsperc": 40, "tothrs": 43, "athlete": 1}
 BUCKET = "college-models"
 
-Visiting = Callable[..., Visit]
+# Runs a command of the registry.
+Registry = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def stack(clone: Clone, model: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def registry(clone: Clone, model: Path, stack: str) -> Callable[[str], str]:
+def registry(clone: Clone, model: Path, stack: str) -> Registry:
     """Run a command of the registry on a bucket in which the model was published and made current."""
     [aws_url] = re.findall("S3 and SQS, (.+)", stack)
     location = {"LocationConstraint": REGION}
@@ -89,9 +89,7 @@ def registry(clone: Clone, model: Path, stack: str) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="module")
-def api(
-    clone: Clone, events: Path, stack: str, registry: Callable[[str], str], emulator_path: Path
-) -> Iterator[Emulator]:
+def api(clone: Clone, events: Path, stack: str, registry: Registry, emulator_path: Path) -> Iterator[Emulator]:
     """The copy's api as Lambda runs it, with the variables that the copy wrote for `sam local`."""
     text = (events / "env.json").read_text(encoding="utf-8").replace("host.docker.internal", LOOPBACK)
     for number, port in re.findall(r"^Port (\d+): (\w+)", stack, re.MULTILINE):
@@ -113,8 +111,8 @@ def api(
 @pytest.fixture(scope="module")
 def page_url(browser: Browser, api: Emulator) -> Iterator[str]:
     """The copy's page, which the function under the emulator serves."""
-    with serve(Gateway(api.invoke)) as url:
-        yield f"{url}/"
+    with serve_app(Gateway(api.invoke)) as url:
+        yield url
 
 
 def call(api: Emulator, method: str, path: str, body: object = None) -> tuple[int, Any]:
@@ -122,7 +120,7 @@ def call(api: Emulator, method: str, path: str, body: object = None) -> tuple[in
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def test_model_passes_the_gates_and_its_figures_are_in_units_of_the_target(registry: Callable[[str], str]) -> None:
+def test_model_passes_the_gates_and_its_figures_are_in_units_of_the_target(registry: Registry) -> None:
     manifest = json.loads(registry("show"))
     assert [feature["name"] for feature in manifest["features"]] == list(STUDENT)
     assert manifest["training"]["rows"] == ROWS
@@ -210,12 +208,10 @@ def test_page_predicts_records_and_leads_to_the_record(visit: Visiting, stack: s
     assert page.number("#sum") == pytest.approx(answer["prediction"], abs=0.00051)
     assert "Yes" in page.text("[data-name=athlete]")
     assert "such students fall in this range" in page.text("#coverage")
-    page.page.get_by_role("button", name="Record this prediction").click()
-    with page.page.expect_popup() as popup:
-        page.page.locator("#recorded-id").click()
-    record = json.loads(popup.value.locator("body").inner_text())
+    request_id = page.press_record()
+    record = page.open_record()
     assert record["features"] == STUDENT
-    rows = query(stack, f"SELECT prediction FROM predictions WHERE request_id = '{page.text('#recorded-id')}'")
+    rows = query(stack, f"SELECT prediction FROM predictions WHERE request_id = '{request_id}'")
     assert rows == [[record["prediction"]]]
 
     page.enter(sat=920.5)
@@ -243,8 +239,7 @@ def test_page_offers_choices_by_their_labels_and_starts_at_accepted_values(visit
     assert page.sent["athlete"] == 1
     assert labels[1] in page.text("[data-name=athlete]")
     card = page.box("#case")
-    for index in range(len(labels)):
-        assert page.box(f"#field-athlete .choices label >> nth={index}")["right"] <= card["right"]
+    assert all(label["right"] <= card["right"] for label in page.boxes("#field-athlete .choices label"))
     page.enter(sat=3)
     assert page.text("#sat-message") == "Combined SAT score must be a whole number from 400 to 1600"
 
@@ -280,10 +275,9 @@ def test_page_shows_a_target_with_the_digits_of_its_scale(
     assert page.text("#target").startswith(f"What it costs ({unit}); " if unit else "What it costs; ")
     drawing, band = page.box("#outcomes"), page.box("#outcomes .band")
     assert drawing["x"] <= band["x"] < band["right"] <= drawing["right"]
-    ticks = page.page.locator("#outcomes text[text-anchor=middle].tick")
-    assert 4 <= ticks.count() <= 16
-    boxes = [page.box(f"#outcomes text[text-anchor=middle].tick >> nth={index}") for index in range(ticks.count() - 1)]
-    assert all(one["right"] < other["x"] for one, other in itertools.pairwise(boxes))
+    ticks = page.boxes("#outcomes text[text-anchor=middle].tick")
+    assert 4 <= len(ticks) <= 16
+    assert all(one["right"] < other["x"] for one, other in itertools.pairwise(ticks[:-1]))
 
 
 def test_no_other_file_has_changed(clone: Clone, page_url: str) -> None:

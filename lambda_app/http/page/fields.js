@@ -160,6 +160,9 @@ export function createFields(container, { case: caseName, features }, onChange) 
     },
     hasFault: () => [...fields.values()].some((field) => field.findFault()),
     /** The first that the page or the service refuses. */
-    focusFault: () => [...fields.values()].find(({ inputs }) => inputs[0].ariaInvalid === "true")?.inputs[0].focus(),
+    focusFault() {
+      const isRefused = ({ findFault, inputs }) => findFault() || inputs[0].ariaInvalid === "true";
+      [...fields.values()].find(isRefused)?.inputs[0].focus();
+    },
   };
 }

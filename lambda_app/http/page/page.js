@@ -182,11 +182,11 @@ function fail(problem, again) {
 }
 
 async function predict() {
-  const values = fields.read();
-  if (!values || refused) {
+  if (refused) {
     fields.focusFault();
     return;
   }
+  const values = fields.read();
   // A second click, or a key that is held down: one prediction has one record.
   if (recording || isRecorded(values)) {
     return;
