@@ -85,7 +85,7 @@ def test_triglycerides_are_typed_as_measured_and_sent_as_their_logarithm(visit: 
     assert page.page.evaluate(changed, feature) == []
 
 
-def test_value_outside_training_is_warned_of_beside_its_field(visit: Visiting) -> None:
+def test_warnings_stand_beside_their_fields_and_none_is_lost(visit: Visiting) -> None:
     page = visit()
     page.enter(bmi=60, s5=500)
     assert page.text("#bmi-message") == "Body mass index is outside what training saw: 18 to 42.2 (kg/m²)"
@@ -94,10 +94,7 @@ def test_value_outside_training_is_warned_of_beside_its_field(visit: Visiting) -
     page.enter(bmi=30)
     assert not page.page.locator("#bmi-message").is_visible()
     assert page.page.locator("#s5-message").is_visible()
-
-
-def test_no_warning_is_lost_of_two_on_a_field_and_one_on_none(visit: Visiting) -> None:
-    page = visit(opened=False)
+    # Two on one field, and one that belongs to none.
     page.change_answers("explain", add_warnings)
     page.open()
     below = "Total serum cholesterol is below Low-density lipoproteins (LDL) + High-density lipoproteins (HDL)"
