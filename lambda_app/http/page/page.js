@@ -55,8 +55,12 @@ function showStandingInWords(standing) {
 
 /** From the first unanswered change on. A preview after a record is of the same values, and so not late. */
 function startLateTimer() {
-  const showLate = () => document.body.dataset.standing === "asking" && showStandingInWords("earlier");
-  lateTimer ??= setTimeout(showLate, LATE_MS);
+  lateTimer ??= setTimeout(() => {
+    lateTimer = undefined;
+    if (document.body.dataset.standing === "asking") {
+      showStandingInWords("earlier");
+    }
+  }, LATE_MS);
 }
 
 function stopLateTimer() {
