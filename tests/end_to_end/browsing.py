@@ -151,7 +151,7 @@ class Visit:
         return [self.box(f"{selector} >> nth={index}") for index in range(self.page.locator(selector).count())]
 
     def box(self, selector: str) -> dict[str, float]:
-        """Where an element is drawn, in pixels."""
+        """The place of an element on the page, in pixels."""
         box = self.page.locator(selector).bounding_box()
         assert box, selector
         x, width = box["x"], box["width"]
