@@ -34,7 +34,7 @@ WORDS = r"((?: +[\w./:=\"'$-]+)*)"
 
 
 def find_unknown_commands(text: str) -> list[str]:
-    """What of `make …` and `python -m …` does not exist: a target, a module, a subcommand or an option."""
+    """The parts of `make …` and `python -m …` that do not exist: a target, a module, a subcommand or an option."""
     joined = text.replace("\\\n", " ")
     return [*_find_unknown_targets(joined), *_find_unknown_modules(joined)]
 

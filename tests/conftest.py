@@ -1,4 +1,4 @@
-"""What most tests stand on: real PostgreSQL, S3 and SQS by moto's server, one trained model, published and promoted."""
+"""The shared fixtures: real PostgreSQL, S3 and SQS by moto's server, one trained model, published and promoted."""
 
 import dataclasses
 import json

@@ -24,7 +24,7 @@ FOREIGN = {"function_url", "load_balancer", "payload_1"}
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda hands a handler beside the event."""
+    """The context that Lambda passes to a handler with the event."""
 
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     function_name: str = f"{PREFIX}-api"

@@ -1,4 +1,4 @@
-"""What a test needs from the machine: where it is missing, one line says so."""
+"""Programs and rights that a test needs from the machine; a missing one is named in one line."""
 
 import os
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from training.train import train_model
 
 ROOT = Path(__file__).parents[1]
-KEPT = ROOT / "build" / "test-models"
+MODELS = Path("build", "test-models")
+KEPT = ROOT / MODELS
 SOURCES = ("training/**/*", "problem/**/*", "lambda_app/model/**/*", "lambda_app/*.py", "requirements/local.txt")
 
 
@@ -27,7 +28,7 @@ class Trained:
 def find_or_train() -> Trained:
     """Train with seed 1 unless a model from the same sources and locks is kept; one process at a time."""
     KEPT.mkdir(parents=True, exist_ok=True)
-    directory = KEPT / _digest_sources()
+    directory = find_directory(ROOT)
     output = directory / "output.txt"
     with FileLock(KEPT / "lock"):
         # Written last: a training that was interrupted left none.
@@ -44,11 +45,12 @@ def find_or_train() -> Trained:
     return Trained(bundle, output)
 
 
-def _digest_sources() -> str:
+def find_directory(root: Path) -> Path:
+    """Return the directory for the model of this repository's sources."""
     digest = hashlib.sha256(f"{platform.python_version()} {platform.machine()}".encode())
-    paths = sorted({path for pattern in SOURCES for path in ROOT.glob(pattern)})
+    paths = sorted({path for pattern in SOURCES for path in root.glob(pattern)})
     for path in paths:
         if path.is_file() and path.suffix != ".pyc":
-            digest.update(str(path.relative_to(ROOT)).encode())
+            digest.update(str(path.relative_to(root)).encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:16]
+    return root / MODELS / digest.hexdigest()[:16]

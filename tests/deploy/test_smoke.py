@@ -33,7 +33,7 @@ def make_test(url: str, secret: str = SECRET, token: str | None = None) -> Smoke
 
 
 def fail(url: str, **options: Any) -> str:
-    """What the smoke test says, asking but once."""
+    """The error of the smoke test, which asks only once."""
     with pytest.raises(DeployError) as raised:
         make_test(url, **options).run(patience_seconds=0)
     return str(raised.value)

@@ -1,16 +1,17 @@
 """The service behind uvicorn, as `make run` serves it, and a visit to its page by Chromium."""
 
-import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route
+from starlette.types import ASGIApp
 
 from lambda_app.handler import build_app
 from lambda_app.settings import Settings
@@ -18,7 +19,6 @@ from lambda_app.telemetry import Telemetry
 from local.ports import LOOPBACK, find_free_ports
 from problem.table import TABLE
 
-START_SECONDS = 30
 # The same server to the browser, as if it were another machine.
 OTHER_NAME = "page.test"
 # The study's first patient as a person types it: the laboratory reports triglycerides, and not their logarithm.
@@ -28,22 +28,23 @@ TYPED_FIRST_PATIENT = {**FIRST_PATIENT, "s5": 129}
 FAILED_REQUEST = "Failed to load resource"
 
 
-@contextlib.contextmanager
-def serve(environment: Mapping[str, str], **changed: str) -> Iterator[str]:
-    """The api with these variables; the URL of its page."""
+def serve(environment: Mapping[str, str], **changed: str) -> AbstractContextManager[str]:
+    """Serve the api with these variables; yield the URL of its page."""
     # Powertools keeps a logger for each service name of the process.
     own = {"SERVICE_NAME": f"diabetes-{uuid4()}", "LOG_LEVEL": "WARNING"}
     settings = Settings.from_env({**environment, **own, **changed})
-    app = build_app(settings, Telemetry(settings, emit_emf=False))
+    return serve_app(build_app(settings, Telemetry(settings, emit_emf=False)))
+
+
+@contextmanager
+def serve_app(app: ASGIApp) -> Iterator[str]:
     [port] = find_free_ports(1)
     server = uvicorn.Server(uvicorn.Config(app, host=LOOPBACK, port=port, lifespan="off", log_config=None))
     thread = threading.Thread(target=server.run, name="uvicorn")
     thread.start()
     try:
-        deadline = time.monotonic() + START_SECONDS
         while not server.started:
             assert thread.is_alive()
-            assert time.monotonic() < deadline
             time.sleep(0.02)
         yield f"http://{LOOPBACK}:{port}/"
     finally:
@@ -52,12 +53,13 @@ def serve(environment: Mapping[str, str], **changed: str) -> Iterator[str]:
 
 
 class Visit:
-    """One browser window on the page, and what it asked for and complained of."""
+    """One browser window on the page, its requests, and its errors and warnings."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.url = url
         self.context = context
         self.page: Page = context.new_page()
+        self.record = self.page.locator("#record")
         self.requests: list[str] = []
         # What the page last sent to /explain: the measurements in the service's units.
         self.sent: dict[str, float] = {}
@@ -93,6 +95,29 @@ class Visit:
                 self.page.locator(f"#{name}-number").fill(str(value))
         self.wait()
 
+    def press_record(self) -> str:
+        """Record the prediction and return its id."""
+        self.page.get_by_role("button", name="Record this prediction").click()
+        self.page.locator("#recorded").wait_for()
+        return self.text("#recorded-id")
+
+    def open_record(self) -> dict[str, Any]:
+        """Return the record to which the id leads."""
+        with self.page.expect_popup() as popup:
+            self.page.locator("#recorded-id").click()
+        record: dict[str, Any] = json.loads(popup.value.locator("body").inner_text())
+        return record
+
+    def hold_requests(self, path: str) -> list[Route]:
+        """Collect the requests from now on; none goes on by itself."""
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        self.page.route(f"**/{path}", hold)
+        return held
+
     def change_answers(self, path: str, change: Callable[[dict[str, Any]], object]) -> None:
         """Hand the page what the service answers only with `change` applied."""
 
@@ -103,14 +128,6 @@ class Visit:
             route.fulfill(response=response, body=json.dumps(body))
 
         self.page.route(f"**/{path}", answer)
-
-    def read_inputs(self) -> dict[str, float]:
-        """The values that stand in the ten inputs, by name."""
-        fields = self.page.locator("input[type=number]").all()
-        values = {
-            str(field.get_attribute("id")).removesuffix("-number"): float(field.input_value()) for field in fields
-        }
-        return {**values, "sex": float(self.page.locator("input[name=sex]:checked").input_value())}
 
     def ask(self, path: str, body: Mapping[str, float] | None = None) -> dict[str, Any]:
         """The API's own answer, past the page."""
@@ -130,8 +147,11 @@ class Visit:
         """The number that the element holds."""
         return parse_number(self.text(selector))
 
+    def boxes(self, selector: str) -> list[dict[str, float]]:
+        return [self.box(f"{selector} >> nth={index}") for index in range(self.page.locator(selector).count())]
+
     def box(self, selector: str) -> dict[str, float]:
-        """Where an element is drawn, in pixels."""
+        """The place of an element on the page, in pixels."""
         box = self.page.locator(selector).bounding_box()
         assert box, selector
         x, width = box["x"], box["width"]
@@ -144,6 +164,10 @@ class Visit:
         hosts = {urlsplit(url).netloc for url in self.requests}
         assert hosts == {urlsplit(self.url).netloc}
         assert not [line for line in self.complaints if FAILED_REQUEST not in line]
+
+
+# The fixture `visit`: opens the page in a window of its own.
+Visiting = Callable[..., Visit]
 
 
 def parse_number(text: str) -> float:

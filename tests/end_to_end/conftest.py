@@ -15,7 +15,7 @@ from local.emulator import Emulator
 from local.environment import DATABASE_USERS, Function
 from local.ports import LOOPBACK, find_free_ports
 from local.process import build_environment
-from tests.end_to_end.browsing import OTHER_NAME, Visit, open_context, serve
+from tests.end_to_end.browsing import OTHER_NAME, Visit, Visiting, open_context, serve
 from tests.machine import require
 from tests.standins import debian
 
@@ -67,7 +67,7 @@ def page_url(browser: Browser, environment: dict[str, str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def visit(browser: Browser, page_url: str) -> Iterator[Callable[..., Visit]]:
+def visit(browser: Browser, page_url: str) -> Iterator[Visiting]:
     """Open the page in a window of its own, in which no error may occur until the test ends."""
     visits: list[Visit] = []
 

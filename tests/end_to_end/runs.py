@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,27 @@ from tests.machine import require
 ROOT = Path(__file__).parents[2]
 # The first start trains, on cores that others may need.
 START_SECONDS = 300
+LINKED = (".venv", "Makefile", "local", "lambda_app", "problem", "training")
+
+
+def copy_tracked_files(target: Path) -> None:
+    """Copy the tracked files as they are now, and no other."""
+    require(shutil.which("git") and (ROOT / ".git").exists(), "a git repository")
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in names.rstrip("\0").split("\0"):
+        if (ROOT / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            # With its times, by which builders know what they have built before.
+            shutil.copy2(ROOT / name, target / name)
 
 
 class Clone:
     """A directory like a clone of the repository, with build/ of its own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, linked: Iterable[str] = LINKED) -> None:
         self.directory = directory
         require((ROOT / ".venv" / "bin" / "python").exists(), ".venv: run make test")
-        for name in (".venv", "Makefile", "local", "lambda_app", "problem", "training"):
+        for name in linked:
             (directory / name).symlink_to(ROOT / name)
         self.models = directory / "build" / "models"
         self.models.mkdir(parents=True)
@@ -35,7 +47,7 @@ class Clone:
     @property
     def shell(self) -> dict[str, str]:
         """The environment of a shell without further variables."""
-        return {"PATH": os.environ["PATH"], "HOME": str(self.directory)}
+        return {"PATH": os.environ["PATH"], "HOME": str(self.directory / "build")}
 
     def do(self, script: str, variables: Mapping[str, str] | None = None) -> str:
         """Run the lines in a shell in the clone and return the output; they must succeed."""
@@ -55,7 +67,7 @@ class Run:
     """A command that runs the stack, with its output in a file."""
 
     def __init__(self, clone: Clone, command: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
-        self.log_path = clone.directory / "output.txt"
+        self.log_path = clone.directory / "build" / "output.txt"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 command,

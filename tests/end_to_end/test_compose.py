@@ -1,6 +1,5 @@
 """compose.yaml: its settings, and the whole stack in containers, from a copy of the repository to nothing again."""
 
-import gzip
 import http.client
 import json
 import re
@@ -17,17 +16,12 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
-from lambda_app.settings import Settings
-from local.aws_services import AwsServices
 from local.cluster import find_binary
-from local.environment import Function, build_service_environment
 from local.ports import LOOPBACK, find_free_ports
-from local.postgres import Postgres
-from local.stack import Stack
 from problem.table import TABLE
+from tests.end_to_end.runs import ROOT, copy_tracked_files
 from tests.machine import require
 
-ROOT = Path(__file__).parents[2]
 STAND_INS = ROOT / "tests" / "standins"
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.local.example").read_text(encoding="utf-8")
@@ -38,53 +32,28 @@ REPLAY_SECONDS = 90
 COMMAND_SECONDS = 900
 
 
-def read_example() -> dict[str, str]:
-    return dict(line.split("=", 1) for line in EXAMPLE.splitlines() if not line.startswith("#"))
-
-
-def load_services() -> dict[str, Any]:
-    """The services, with the values of the example in them."""
-    values = {**read_example(), "COMPOSE_PROJECT_NAME": "diabetes-ml"}
-    filled = re.sub(r"\$\{(\w+)(?::\?[^}]*)?\}", lambda found: values[found[1]], COMPOSE)
-    services: dict[str, Any] = yaml.safe_load(filled)["services"]
-    return services
-
-
 def test_example_has_every_variable_with_a_line_about_it() -> None:
-    assert set(re.findall(r"\$\{(\w+)", COMPOSE)) == {*read_example(), "COMPOSE_PROJECT_NAME"}
+    names = re.findall(r"^(\w+)=", EXAMPLE, re.MULTILINE)
+    assert set(re.findall(r"\$\{(\w+)", COMPOSE)) == {*names, "COMPOSE_PROJECT_NAME"}
     # Somebody who forgets the file is told so, whatever is looked up first.
-    for name in read_example():
+    for name in names:
         assert f"${{{name}:?see .env.local.example}}" in COMPOSE
     lines = EXAMPLE.splitlines()
     assert all(lines[number - 1].startswith("# ") for number, line in enumerate(lines) if not line.startswith("#"))
     assert ".env.local" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("function", ["api", "replay", "migrate"])
-def test_functions_are_set_as_by_make_run(function: Function, tmp_path: Path) -> None:
-    service = load_services()[function]
-    given = {name: str(value) for name, value in service["environment"].items()}
-    stack = Stack(8000, Postgres(tmp_path, 5432, "database"), AwsServices(tmp_path / "aws.log", 5000, "aws"))
-    expected = build_service_environment(stack, function)
-    # The database here may have passwords of one's own, and migrate sets those of the two roles.
-    del expected["DATABASE_PASSWORD"]
-    own = {"DATABASE_PASSWORD", "MODEL_REFRESH_SECONDS", "LOG_LEVEL", "ROLE_SECRET_ARNS", "AWS_LAMBDA_FUNCTION_NAME"}
-    # Of the three only migrate has boto3 in it, which may go by a proxy.
-    own.add("no_proxy")
-    assert {name: value for name, value in given.items() if name not in {*own, "PAGES"}} == expected
-    assert ("PAGES" in given) == (function == "api")
-    assert Settings.from_env(given).pages
-
-
 def test_only_the_api_can_be_reached_and_only_from_this_machine() -> None:
-    published = {name: service["ports"] for name, service in load_services().items() if "ports" in service}
-    assert published == {"gateway": [f"{LOOPBACK}:8000:8000"]}
+    services = yaml.safe_load(COMPOSE)["services"]
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert published == {"gateway": [f"{LOOPBACK}:${{PORT}}:8000"]}
 
 
 def test_database_is_of_the_version_that_terraform_makes() -> None:
     variables = (ROOT / "terraform" / "modules" / "database" / "variables.tf").read_text(encoding="utf-8")
     [version] = re.findall(r'variable "engine_version" \{.*?default\s+= "([^"]+)"', variables, re.DOTALL)
-    assert load_services()["database"]["image"] == POSTGRES_IMAGE == f"docker.io/library/postgres:{version}"
+    image = yaml.safe_load(COMPOSE)["services"]["database"]["image"]
+    assert image == POSTGRES_IMAGE == f"docker.io/library/postgres:{version}"
 
 
 class Containers:
@@ -124,10 +93,11 @@ class Containers:
         deadline = time.monotonic() + READY_SECONDS
         while True:
             try:
-                status, _, health = self.request("GET", "/health")
-                assert status == 200, health
+                status, _, content = self.request("GET", "/health")
+                assert status == 200, content
+                health: dict[str, Any] = json.loads(content)
                 if health["database"]["status"] == "ok":
-                    return dict(health)
+                    return health
             except OSError:
                 pass
             assert time.monotonic() < deadline, self.compose("logs")
@@ -135,32 +105,18 @@ class Containers:
 
     def predict(self) -> tuple[dict[str, str], dict[str, Any]]:
         """The headers and the body of an answer to a good request."""
-        status, headers, body = self.request("POST", "/predict", json.dumps(EXAMPLE_REQUEST))
-        assert status == 200, body
-        return headers, body
+        status, headers, content = self.request("POST", "/predict", json.dumps(EXAMPLE_REQUEST))
+        assert status == 200, content
+        return headers, json.loads(content)
 
-    def request(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, str], Any]:
-        status, headers, content = self.send(method, path, body, {"content-type": "application/json"})
-        return status, headers, json.loads(content)
-
-    def send(
-        self, method: str, path: str, body: str | None, headers: dict[str, str]
-    ) -> tuple[int, dict[str, str], bytes]:
+    def request(self, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=40)
         try:
-            connection.request(method, path, body, headers)
+            connection.request(method, path, body, {"content-type": "application/json"})
             response = connection.getresponse()
             return response.status, dict(response.getheaders()), response.read()
         finally:
             connection.close()
-
-    def check_page(self) -> None:
-        """Check that the page comes through the gateway compressed, and its picture as it is."""
-        status, headers, compressed = self.send("GET", "/", None, {"accept-encoding": "gzip"})
-        assert (status, headers["content-encoding"]) == (200, "gzip")
-        assert f"<title>{TABLE.title}</title>".encode() in gzip.decompress(compressed)
-        picture = (ROOT / "lambda_app" / "http" / "page" / "icon.svg").read_bytes()
-        assert self.send("GET", "/icon.svg", None, {})[::2] == (200, picture)
 
 
 def run(command: list[str], directory: Path) -> str:
@@ -180,15 +136,8 @@ def run(command: list[str], directory: Path) -> str:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The tracked files as they are now, and no other."""
-    require(shutil.which("git") and (ROOT / ".git").exists(), "a git repository")
-    target = tmp_path / "copy"
-    for name in run(["git", "ls-files", "-z"], ROOT).rstrip("\0").split("\0"):
-        if (ROOT / name).exists():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            # With its times, by which builders know what they have built before.
-            shutil.copy2(ROOT / name, target / name)
-    return target
+    copy_tracked_files(tmp_path / "copy")
+    return tmp_path / "copy"
 
 
 @pytest.fixture
@@ -236,10 +185,10 @@ def test_stack_comes_up_answers_keeps_its_records_and_leaves_nothing(containers:
     headers, body = containers.predict()
     assert headers["x-prediction-record"] == "database"
     assert float(containers.find_prediction(body["request_id"])) == body["prediction"]
-    containers.check_page()
-    # Where the function refuses, the gateway gives what it says.
+    status, _, page = containers.request("GET", "/")
+    assert (status, f"<title>{TABLE.title}</title>" in page.decode()) == (200, True)
     status, _, problem = containers.request("POST", "/predict", "{}")
-    assert (status, problem["status"]) == (422, 422)
+    assert (status, json.loads(problem)["status"]) == (422, 422)
 
     containers.compose("stop", "database")
     headers, queued = containers.predict()
@@ -254,7 +203,8 @@ def test_stack_comes_up_answers_keeps_its_records_and_leaves_nothing(containers:
     assert f"Ready. Open http://127.0.0.1:{containers.port} " in logs
     assert "Traceback" not in logs
     # What was stored is in no log, and neither is a password.
-    for secret in (str(EXAMPLE_REQUEST["s5"]), *read_passwords(containers.directory)):
+    passwords = re.findall(r"_PASSWORD=(.+)", (containers.directory / ".env.local").read_text(encoding="utf-8"))
+    for secret in (str(EXAMPLE_REQUEST["s5"]), *passwords):
         assert secret not in logs.replace(json.dumps(EXAMPLE_REQUEST), "")
 
     containers.compose("down")
@@ -266,8 +216,3 @@ def test_stack_comes_up_answers_keeps_its_records_and_leaves_nothing(containers:
 
     containers.compose("down", "--volumes")
     assert containers.list_rest() == []
-
-
-def read_passwords(directory: Path) -> list[str]:
-    lines = (directory / ".env.local").read_text(encoding="utf-8").splitlines()
-    return [line.split("=", 1)[1] for line in lines if "_PASSWORD=" in line]

@@ -1,4 +1,4 @@
-"""The page in a real browser, before the real service: what it shows is what the API says."""
+"""The page in a real browser, before the real service: it shows what the API answers."""
 
 import itertools
 import json
@@ -9,15 +9,11 @@ import pytest
 from playwright.sync_api import Route
 
 from problem.table import TABLE
-from tests.bundles import Registry, copy_bundle
-from tests.end_to_end.browsing import FIRST_PATIENT, TYPED_FIRST_PATIENT, Visit, parse_number, serve
-from training.registry import promote_version, publish_bundle
-
-Visiting = Callable[..., Visit]
+from tests.bundles import Registry
+from tests.end_to_end.browsing import FIRST_PATIENT, TYPED_FIRST_PATIENT, Visit, Visiting, parse_number, serve
 
 
 def read_pushes(visit: Visit) -> dict[str, float]:
-    """The table's pushes by name, in its order."""
     rows = visit.page.locator("#pushes tr").all()
     return {str(row.get_attribute("data-name")): parse_number(row.locator(".amount").inner_text()) for row in rows}
 
@@ -61,7 +57,7 @@ def test_the_answer_follows_a_slider_with_one_request_when_the_hand_rests(visit:
     page.wait()
     assert page.count_requests("explain") == asked + 1
     assert page.text("#prediction") == f"{page.ask('explain', page.sent)['prediction']:.0f}"
-    # A hand that never rests gets answers all the same.
+    # While the slider keeps moving, there are answers all the same.
     for _ in range(10):
         page.page.keyboard.press("ArrowRight")
         page.page.clock.run_for(100)
@@ -83,7 +79,7 @@ def test_answer_that_was_overtaken_is_dropped(visit: Visiting) -> None:
     assert not page.page.locator("#problem").is_visible()
 
 
-def test_pushes_lead_from_the_average_to_the_prediction(visit: Visiting) -> None:
+def test_pushes_lead_from_the_average_to_the_prediction_and_have_bars_of_their_length(visit: Visiting) -> None:
     page = visit()
     page.enter(**TYPED_FIRST_PATIENT)
     answer = page.ask("explain", FIRST_PATIENT)
@@ -96,15 +92,9 @@ def test_pushes_lead_from_the_average_to_the_prediction(visit: Visiting) -> None
     assert page.number("#base") + sum(pushes.values()) == pytest.approx(page.number("#sum"), abs=0.6)
     assert "32.1 kg/m²" in page.text("[data-name=bmi]")
     assert "Code 2" in page.text("[data-name=sex]")
-
-
-def test_bars_have_the_length_and_the_side_of_their_push(visit: Visiting) -> None:
-    page = visit()
-    page.enter(**TYPED_FIRST_PATIENT)
-    contributions = page.ask("explain", FIRST_PATIENT)["contributions"]
-    largest = max(abs(push) for push in contributions.values())
+    largest = max(abs(push) for push in pushes.values())
     assert largest > 0.1 * (346 - 25)
-    for name, push in contributions.items():
+    for name, push in answer["contributions"].items():
         track = page.box(f"[data-name={name}] .track")
         bar = page.box(f"[data-name={name}] .track span")
         assert bar["width"] == pytest.approx(track["width"] / 2 * abs(push) / largest, abs=1)
@@ -112,16 +102,13 @@ def test_bars_have_the_length_and_the_side_of_their_push(visit: Visiting) -> Non
 
 
 @pytest.mark.parametrize("values", [TYPED_FIRST_PATIENT, {**FIRST_PATIENT, "bmi": 80, "s5": 8000}])
-def test_interval_is_drawn_where_its_values_are_on_the_axis(visit: Visiting, values: dict[str, float]) -> None:
+def test_interval_and_outcomes_are_drawn_to_the_scale_of_the_axes(visit: Visiting, values: dict[str, float]) -> None:
     page = visit()
     page.enter(**values)
     answer = page.ask("explain", page.sent)
-    ticks = {
-        float(tick.inner_html()): page.box(f"#outcomes text[text-anchor=middle].tick >> nth={index}")["middle"]
-        for index, tick in enumerate(page.page.locator("#outcomes text[text-anchor=middle].tick").all())
-        if tick.inner_html().isdigit()
-    }
-    (low, low_x), *_, (high, high_x) = sorted(ticks.items())
+    selector = "#outcomes text[text-anchor=middle].tick"
+    ticks = zip(page.page.locator(selector).all_text_contents(), page.boxes(selector), strict=True)
+    (low, low_x), *_, (high, high_x) = sorted((float(text), box["middle"]) for text, box in ticks if text.isdigit())
 
     def locate(value: float) -> float:
         return low_x + (value - low) / (high - low) * (high_x - low_x)
@@ -132,30 +119,9 @@ def test_interval_is_drawn_where_its_values_are_on_the_axis(visit: Visiting, val
     assert page.box("#outcomes rect.needle")["middle"] == pytest.approx(locate(answer["prediction"]), abs=1.5)
     drawing = page.box("#outcomes")
     assert drawing["x"] <= band["x"] < band["right"] <= drawing["right"]
-
-
-def test_histogram_has_a_bar_for_every_bin(visit: Visiting) -> None:
-    page = visit()
     counts = page.ask("model")["outcomes"]["counts"]
-    bars = [page.box(f"#outcomes .bin >> nth={index}") for index in range(len(counts))]
-    assert page.page.locator("#outcomes .bin").count() == len(counts)
-    per_patient = max(bar["height"] for bar in bars) / max(counts)
-    assert [bar["height"] for bar in bars] == pytest.approx([count * per_patient for count in counts], abs=0.5)
-
-
-def test_version_that_is_promoted_meanwhile_takes_over(
-    visit: Visiting, environment: dict[str, str], registry: Registry, bundle: Any, tmp_path: Any
-) -> None:
-    with serve(environment, MODEL_BUCKET=registry.bucket, MODEL_REFRESH_SECONDS="1") as url:
-        page = visit(url)
-        version = "20990101T000000Z-00000000"
-        publish_bundle(registry.client, registry.bucket, copy_bundle(bundle, tmp_path, version))
-        promote_version(registry.client, registry.bucket, version)
-        # Not before the service looks for another.
-        page.page.wait_for_timeout(1100)
-        page.enter(bmi=30)
-        assert version in page.text("footer")
-        assert page.count_requests("model") == 2
+    heights = [bar["height"] for bar in page.boxes("#outcomes .bin")]
+    assert heights == pytest.approx([count * max(heights) / max(counts) for count in counts], abs=0.5)
 
 
 def test_model_from_before_there_was_a_page_is_shown_without_what_training_saw(
@@ -215,7 +181,7 @@ def test_no_number_of_the_drawing_covers_another(visit: Visiting, ends: tuple[fl
     page = visit(opened=False, viewport={"width": width, "height": 800})
     page.change_answers("explain", lambda answer: answer["interval"].update(lower=ends[0], upper=ends[1]))
     page.open()
-    boxes = [page.box(f"#outcomes text >> nth={index}") for index in range(page.page.locator("#outcomes text").count())]
+    boxes = page.boxes("#outcomes text")
     assert len(boxes) > 8
     for one, other in itertools.combinations(boxes, 2):
         beside = one["right"] <= other["x"] or other["right"] <= one["x"]

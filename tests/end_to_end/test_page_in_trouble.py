@@ -1,48 +1,110 @@
-"""The page when something is missing: it says what and what to do, keeps the last answer, and recovers by itself."""
+"""The page when a value is refused or something is away: it says so, keeps the last answer, and recovers."""
 
-import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
-from local.ports import find_free_ports
-from local.postgres import Postgres
 from tests.bundles import Registry
-from tests.end_to_end.browsing import Visit, serve
-from tests.queues import QueuePair, drain_queue
+from tests.end_to_end.browsing import Visit, Visiting, serve
 
-Visiting = Callable[..., Visit]
+EARLIER = "Answer to earlier values"
+PHONE = {"width": 360, "height": 740}
 
 
 def measure_opacity(visit: Visit, selector: str) -> float:
     return float(visit.page.locator(selector).evaluate("element => getComputedStyle(element).opacity"))
 
 
+def check_refusal(page: Visit, name: str, message: str) -> None:
+    """Check that the value is refused beside its field, and that the button says so and leads to it."""
+    expect(page.page.locator(f"#{name}-message")).to_have_text(message)
+    expect(page.page.locator(f"#{name}-number")).to_have_attribute("aria-invalid", "true")
+    asked = len(page.requests)
+    expect(page.record).to_have_attribute("aria-disabled", "true")
+    expect(page.record).to_have_text("Record this prediction")
+    expect(page.record).to_have_accessible_description("A value cannot be used; its field says why.")
+    expect(page.page.locator("#refusal")).to_be_visible()
+    page.record.click(force=True)
+    assert page.page.evaluate("() => document.activeElement.id") == f"{name}-number"
+    assert len(page.requests) == asked
+
+
+def check_no_refusal(page: Visit, name: str) -> None:
+    expect(page.page.locator(f"#{name}-message")).to_be_hidden()
+    expect(page.page.locator(f"#{name}-number")).to_have_attribute("aria-invalid", "false")
+    expect(page.record).to_have_attribute("aria-disabled", "false")
+    expect(page.record).to_have_accessible_description("")
+    expect(page.page.locator("#refusal")).to_be_hidden()
+
+
 @pytest.mark.parametrize("value", ["7", "80.1", ""])
-def test_impossible_value_is_not_sent(visit: Visiting, value: str) -> None:
-    page = visit()
+def test_impossible_value_is_neither_sent_nor_recorded(visit: Visiting, value: str) -> None:
+    page = visit(viewport=PHONE)
+    check_no_refusal(page, "bmi")
     asked = len(page.requests)
     page.enter(bmi=value)
     # Longer than the page waits before it asks.
     page.page.wait_for_timeout(300)
     assert len(page.requests) == asked
-    assert page.text("#bmi-message") == "Body mass index must be a number from 10 to 80 (kg/m²)"
-    assert page.page.locator("#bmi-number").get_attribute("aria-invalid") == "true"
-    assert page.text("#standing") == "Answer to earlier values"
+    check_refusal(page, "bmi", "Body mass index must be a number from 10 to 80 (kg/m²)")
+    assert page.text("#standing") == EARLIER
+    assert EARLIER in page.text("#summary")
     assert measure_opacity(page, ".headline") < 0.5
-    page.page.get_by_role("button", name="Record this prediction").click()
-    assert page.page.evaluate("() => document.activeElement.id") == "bmi-number"
-    assert len(page.requests) == asked
     page.enter(bmi=31)
-    assert not page.page.locator("#bmi-message").is_visible()
-    assert page.page.locator("#bmi-number").get_attribute("aria-invalid") == "false"
+    check_no_refusal(page, "bmi")
     assert page.text("#standing") == "Preview — not recorded"
+    assert EARLIER not in page.text("#summary")
     assert measure_opacity(page, ".headline") == 1
 
 
-def test_network_that_is_away_is_said_and_the_last_answer_stays(visit: Visiting) -> None:
+@pytest.mark.parametrize(
+    ("feature", "typed", "message"),
+    [
+        (0, {"age": 150}, "Age must be a number from 0 to 120 (years)"),
+        (8, {"s5": 9000}, "Serum triglycerides must be a number from 7.4 to 8103 (mg/dL)"),
+    ],
+)
+def test_field_that_the_service_refuses_says_why(
+    visit: Visiting, feature: int, typed: dict[str, float], message: str
+) -> None:
+    # As when a release with narrower limits came while the page was open.
     page = visit(opened=False)
+    page.change_answers("model", lambda model: model["features"][feature].update(maximum=200))
+    page.open()
+    page.enter(**typed)
+    [name] = typed
+    check_refusal(page, name, message)
+    assert page.text("#standing") == EARLIER
+    page.enter(**{name: 60})
+    check_no_refusal(page, name)
+
+
+def test_refusal_that_belongs_to_no_field_is_said_all_the_same(visit: Visiting) -> None:
+    # As when a release with one measurement more came while the page was open.
+    page = visit(opened=False)
+    page.change_answers("model", lambda model: model["features"].pop())
+    page.page.goto(page.url)
+    page.page.locator("#problem").wait_for()
+    assert "The input was refused. Please reload the page. s6 is missing" in page.text("#problem")
+
+
+def test_answer_that_is_late_is_to_earlier_values_until_then(visit: Visiting) -> None:
+    page = visit(viewport=PHONE)
+    for selector in ("#age-slider", "#typical"):
+        held = page.hold_requests("explain")
+        page.page.locator(selector).click(position={"x": 9, "y": 9})
+        expect(page.page.locator("#summary-earlier")).to_be_visible()
+        assert page.text("#standing") == EARLIER
+        for route in held:
+            route.continue_()
+        page.page.unroute("**/explain")
+        expect(page.page.locator("#summary-earlier")).to_be_hidden()
+        assert page.text("#standing") == "Preview — not recorded"
+
+
+def test_network_that_is_away_is_said_and_the_last_answer_stays(visit: Visiting) -> None:
+    page = visit(opened=False, viewport=PHONE)
     page.page.clock.install()
     page.open()
     prediction = page.text("#prediction")
@@ -52,6 +114,7 @@ def test_network_that_is_away_is_said_and_the_last_answer_stays(visit: Visiting)
     assert "The service cannot be reached." in page.text("#problem")
     assert "tries again in 5 seconds" in page.text("#problem")
     assert page.text("#prediction") == prediction
+    assert EARLIER in page.text("#summary")
     assert measure_opacity(page, ".headline") < 0.5
     # It notices by itself, and does not wait for the five seconds to pass.
     page.page.clock.pause_at(page.page.evaluate("() => Date.now() + 100"))
@@ -59,51 +122,6 @@ def test_network_that_is_away_is_said_and_the_last_answer_stays(visit: Visiting)
     page.page.locator("#problem").wait_for(state="hidden")
     assert page.text("#standing") == "Preview — not recorded"
     assert page.text("#prediction") == f"{page.ask('explain', page.sent)['prediction']:.0f}"
-
-
-def test_record_waits_in_the_queue_while_the_database_is_away(
-    visit: Visiting,
-    environment: dict[str, str],
-    own_postgres: tuple[Postgres, Any],
-    own_queues: QueuePair,
-    sqs: Any,
-) -> None:
-    postgres, _ = own_postgres
-    postgres.kill()
-    changed = {"DATABASE_PORT": str(postgres.port), **own_queues.environment}
-    with serve(environment, **changed) as url:
-        page = visit(url)
-        page.page.get_by_role("button", name="Record this prediction").click()
-        page.page.locator("#recorded").wait_for()
-        assert page.text("#recorded-where") == "In the queue; the link works once it is in the database"
-        [message] = drain_queue(sqs, own_queues.url)
-        assert page.text("#recorded-id") in message["Body"]
-
-
-def test_nothing_is_recorded_where_nothing_takes_it_and_previews_go_on(
-    visit: Visiting, environment: dict[str, str], own_postgres: tuple[Postgres, Any], own_queues: QueuePair
-) -> None:
-    postgres, _ = own_postgres
-    postgres.kill()
-    [closed] = find_free_ports(1)
-    changed = {**own_queues.environment, "QUEUE_URL": f"http://127.0.0.1:{closed}/1/queue"}
-    with serve(environment, DATABASE_PORT=str(postgres.port), **changed) as url:
-        page = visit(url)
-        page.page.get_by_role("button", name="Record this prediction").click()
-        page.page.locator("#problem").wait_for()
-        assert "The prediction could not be recorded" in page.text("#problem")
-        assert "You have no record yet: please try again in " in page.text("#problem")
-        assert re.search("tell whoever runs the service this id: [0-9a-f-]{36}", page.text("#problem"))
-        assert not page.page.locator("#recorded").is_visible()
-        assert page.text("#standing") == "Preview — not recorded"
-        page.enter(bmi=30)
-        assert page.text("#prediction") == f"{page.ask('explain', page.sent)['prediction']:.0f}"
-        recorded = page.count_requests("predict")
-        # A record is made when a person asks for one, and not again by itself.
-        assert recorded == 1
-        page.page.get_by_role("button", name="Record this prediction").click()
-        page.page.locator("#problem").wait_for()
-        assert page.count_requests("predict") == 2
 
 
 def test_page_waits_for_a_model(

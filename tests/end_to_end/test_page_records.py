@@ -1,17 +1,19 @@
-"""The page's button: one press, one row, whoever presses it how often; and what the page then says of the record."""
+"""The page's button and its records: one prediction has one record, and the page says where it is."""
 
-import json
+import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Route, expect
+import pytest
+from playwright.sync_api import expect
 
-from local.ports import LOOPBACK
+from local.ports import LOOPBACK, find_free_ports
+from local.postgres import Postgres
 from tests.bundles import Registry, copy_bundle
-from tests.end_to_end.browsing import FIRST_PATIENT, OTHER_NAME, TYPED_FIRST_PATIENT, Visit, serve
+from tests.end_to_end.browsing import FIRST_PATIENT, OTHER_NAME, TYPED_FIRST_PATIENT, Visiting, serve
+from tests.queues import QueuePair, drain_queue
 from training.registry import promote_version, publish_bundle
 
-Visiting = Callable[..., Visit]
 Query = Callable[..., list[Any]]
 
 
@@ -20,23 +22,20 @@ def count_rows(query: Query) -> int:
     return int(count)
 
 
-def hold_requests(visit: Visit, path: str) -> list[Route]:
-    """Those that the page sends from now on; none goes on by itself."""
-    held: list[Route] = []
+@pytest.fixture
+def without_database(
+    environment: dict[str, str], own_postgres: tuple[Postgres, Any], own_queues: QueuePair
+) -> dict[str, str]:
+    """The environment of a service whose database is away."""
+    postgres, _ = own_postgres
+    postgres.kill()
+    return {**environment, "DATABASE_PORT": str(postgres.port), **own_queues.environment}
 
-    def hold(route: Route) -> None:
-        held.append(route)
 
-    visit.page.route(f"**/{path}", hold)
-    return held
-
-
-def test_record_is_a_row_with_the_id_that_is_shown_and_copied(visit: Visiting, query: Query) -> None:
+def test_record_is_a_row_with_the_id_that_is_shown_copied_and_linked(visit: Visiting, query: Query) -> None:
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.enter(**TYPED_FIRST_PATIENT)
-    page.page.get_by_role("button", name="Record this prediction").click()
-    page.page.locator("#recorded").wait_for()
-    request_id = page.text("#recorded-id")
+    request_id = page.press_record()
     columns = ", ".join(FIRST_PATIENT)
     [[prediction, *features]] = query(
         f"SELECT prediction, {columns} FROM predictions WHERE request_id = :id", id=request_id
@@ -46,6 +45,8 @@ def test_record_is_a_row_with_the_id_that_is_shown_and_copied(visit: Visiting, q
     assert page.text("#recorded-where") == "In the database"
     assert page.text("#recorded-time")
     expect(page.page.locator("#standing")).to_have_text("Recorded")
+    record = page.open_record()
+    assert (record["request_id"], record["features"]) == (request_id, FIRST_PATIENT)
     page.page.get_by_role("button", name="Copy id").click()
     page.page.get_by_role("button", name="Copied").wait_for()
     assert page.page.evaluate("() => navigator.clipboard.readText()") == request_id
@@ -57,60 +58,38 @@ def test_record_is_a_row_with_the_id_that_is_shown_and_copied(visit: Visiting, q
     assert not page.page.locator("#recorded-outdated").is_visible()
 
 
-def test_link_leads_to_the_record(visit: Visiting) -> None:
-    page = visit()
-    page.page.get_by_role("button", name="Record this prediction").click()
-    with page.page.expect_popup() as popup:
-        page.page.locator("#recorded-id").click()
-    record = json.loads(popup.value.locator("body").inner_text())
-    assert record["request_id"] == page.text("#recorded-id")
-    assert record["features"] == page.sent
-
-
 def test_one_prediction_has_one_record_however_often_it_is_asked_for(visit: Visiting, query: Query) -> None:
     page = visit()
     before = count_rows(query)
-    button = page.page.locator("#record")
-    button.dblclick()
-    page.page.locator("#recorded").wait_for()
-    button.focus()
+    held = page.hold_requests("predict")
+    page.record.focus()
+    with page.page.expect_request("**/predict"):
+        page.page.keyboard.down("Enter")
+    expect(page.record).to_have_text("Recording …")
     for _ in range(5):
         # Without a release between them these are a key that is held down.
         page.page.keyboard.down("Enter")
-    button.click(force=True)
-    expect(button).to_have_text("Already recorded")
-    expect(button).to_have_attribute("aria-disabled", "true")
-    assert page.count_requests("predict") == count_rows(query) - before == 1
-    page.enter(bmi=31)
-    expect(button).to_have_text("Record this prediction")
-    button.click()
-    expect(button).to_have_text("Already recorded")
-    assert page.count_requests("predict") == count_rows(query) - before == 2
-
-
-def test_presses_while_the_record_is_on_its_way_are_one(visit: Visiting, query: Query) -> None:
-    page = visit()
-    before = count_rows(query)
-    held = hold_requests(page, "predict")
-    button = page.page.locator("#record")
-    button.focus()
-    with page.page.expect_request("**/predict"):
-        page.page.keyboard.down("Enter")
-    expect(button).to_have_text("Recording …")
-    for _ in range(5):
-        page.page.keyboard.down("Enter")
-    button.click(force=True)
+    page.record.dblclick(force=True)
     for route in held:
         route.continue_()
-    expect(button).to_have_text("Already recorded")
-    assert len(held) == count_rows(query) - before == 1
+    page.page.unroute("**/predict")
+    expect(page.record).to_have_text("Already recorded")
+    expect(page.record).to_have_attribute("aria-disabled", "true")
+    for _ in range(5):
+        page.page.keyboard.down("Enter")
+    page.record.dblclick(force=True)
+    assert page.count_requests("predict") == len(held) == count_rows(query) - before == 1
+    page.enter(bmi=31)
+    expect(page.record).to_have_text("Record this prediction")
+    page.record.dblclick()
+    expect(page.record).to_have_text("Already recorded")
+    assert page.count_requests("predict") == count_rows(query) - before == 2
 
 
 def test_record_is_never_shown_as_a_preview(visit: Visiting) -> None:
     page = visit()
-    held = hold_requests(page, "explain")
-    page.page.locator("#record").click()
-    page.page.locator("#recorded").wait_for()
+    held = page.hold_requests("explain")
+    page.press_record()
     # Its own answer is still on the way.
     assert page.text("#standing") == "Recorded"
     for route in held:
@@ -123,7 +102,7 @@ def test_record_is_never_shown_as_a_preview(visit: Visiting) -> None:
 def test_after_a_lost_answer_it_can_be_tried_again(visit: Visiting) -> None:
     page = visit()
     page.page.route("**/predict", lambda route: route.abort())
-    page.page.locator("#record").click()
+    page.record.click()
     page.page.locator("#problem").wait_for()
     # It may have come as far as the database.
     assert "There may or may not be a record: please try again in " in page.text("#problem")
@@ -132,27 +111,28 @@ def test_after_a_lost_answer_it_can_be_tried_again(visit: Visiting) -> None:
     page.page.get_by_role("button", name="Try now").click()
     page.page.locator("#recorded").wait_for()
     expect(page.page.locator("#problem")).to_be_hidden()
-    expect(page.page.locator("#record")).to_have_text("Already recorded")
+    expect(page.record).to_have_text("Already recorded")
 
 
-def test_another_version_makes_another_record(
+def test_version_that_is_promoted_meanwhile_takes_over_and_makes_another_record(
     visit: Visiting, environment: dict[str, str], registry: Registry, bundle: Any, tmp_path: Any
 ) -> None:
     with serve(environment, MODEL_BUCKET=registry.bucket, MODEL_REFRESH_SECONDS="1") as url:
         page = visit(url)
-        button = page.page.locator("#record")
-        button.click()
-        expect(button).to_have_text("Already recorded")
+        page.press_record()
+        expect(page.record).to_have_text("Already recorded")
         version = "20990101T000000Z-00000000"
         publish_bundle(registry.client, registry.bucket, copy_bundle(bundle, tmp_path, version))
         promote_version(registry.client, registry.bucket, version)
         # Not before the service looks for another.
         page.page.wait_for_timeout(1100)
         page.page.get_by_role("button", name="Back to typical values").click()
-        expect(button).to_have_text("Record this prediction")
+        page.wait()
+        assert version in page.text("footer")
+        assert page.count_requests("model") == 2
         assert page.page.locator("#recorded-outdated").is_visible()
-        button.click()
-        expect(button).to_have_text("Already recorded")
+        page.press_record()
+        expect(page.record).to_have_text("Already recorded")
         assert not page.page.locator("#recorded-outdated").is_visible()
         assert page.count_requests("predict") == 2
 
@@ -160,7 +140,40 @@ def test_another_version_makes_another_record(
 def test_id_can_be_taken_by_hand_where_the_clipboard_is_closed(visit: Visiting, page_url: str) -> None:
     # To browsers plain HTTP is secure on the loopback address alone.
     page = visit(page_url.replace(LOOPBACK, OTHER_NAME))
-    page.page.get_by_role("button", name="Record this prediction").click()
+    request_id = page.press_record()
     page.page.get_by_role("button", name="Copy id").click()
     page.page.get_by_role("button", name="Selected").wait_for()
-    assert page.page.evaluate("() => getSelection().toString()") == page.text("#recorded-id")
+    assert page.page.evaluate("() => getSelection().toString()") == request_id
+
+
+def test_record_waits_in_the_queue_while_the_database_is_away(
+    visit: Visiting, without_database: dict[str, str], sqs: Any
+) -> None:
+    with serve(without_database) as url:
+        page = visit(url)
+        request_id = page.press_record()
+        assert page.text("#recorded-where") == "In the queue; the link works once it is in the database"
+        [message] = drain_queue(sqs, without_database["QUEUE_URL"])
+        assert request_id in message["Body"]
+
+
+def test_nothing_is_recorded_where_nothing_takes_it_and_previews_go_on(
+    visit: Visiting, without_database: dict[str, str]
+) -> None:
+    [closed] = find_free_ports(1)
+    with serve(without_database, QUEUE_URL=f"http://127.0.0.1:{closed}/1/queue") as url:
+        page = visit(url)
+        page.record.click()
+        page.page.locator("#problem").wait_for()
+        assert "The prediction could not be recorded" in page.text("#problem")
+        assert "You have no record yet: please try again in " in page.text("#problem")
+        assert re.search("tell whoever runs the service this id: [0-9a-f-]{36}", page.text("#problem"))
+        assert not page.page.locator("#recorded").is_visible()
+        assert page.text("#standing") == "Preview — not recorded"
+        page.enter(bmi=30)
+        assert page.text("#prediction") == f"{page.ask('explain', page.sent)['prediction']:.0f}"
+        # A record is made when a person asks for one, and not again by itself.
+        assert page.count_requests("predict") == 1
+        page.record.click()
+        page.page.locator("#problem").wait_for()
+        assert page.count_requests("predict") == 2

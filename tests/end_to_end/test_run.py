@@ -112,14 +112,10 @@ def test_the_registry_is_used_as_printed_and_documented_and_outlives_the_run(
     clone.do(command.replace("training list", f"training promote {new}"))
     run.interrupt()
     run = start(port)
-    assert f"Model {new}, which is current" in run.wait_until_ready()
-    clone.do(command.replace("training list", "training rollback"))
-    run.interrupt()
-    run = start(port)
     output = run.wait_until_ready()
-    assert f"Model {old}, which is current" in output
-    assert run_printed_curl(output)["model_version"] == old
-    run.interrupt()
+    assert f"Model {new}, which is current" in output
+    assert run_printed_curl(output)["model_version"] == new
+    assert f"{old} is current again" in clone.do(command.replace("training list", "training rollback"))
 
 
 def test_taken_port_is_one_line(start: Callable[[int], Run]) -> None:

@@ -33,7 +33,7 @@ _CHARACTERS = st.characters(min_codepoint=32, exclude_categories=["Cs"], exclude
 
 
 def find_spans(body: str) -> Iterator[tuple[int, int]]:
-    """Where each value of a JSON text stands, the whole of it too."""
+    """The place of each value in a JSON text, and of the whole text."""
     decoder = json.JSONDecoder()
     for start in range(len(body)):
         if start == 0 or body[start - 1] in ":[,":

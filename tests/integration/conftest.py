@@ -1,4 +1,4 @@
-"""TLS on loopback: certificates that the test's clients trust, and a client that uses nothing of ours."""
+"""Certificates that the test's clients trust, a client that uses nothing of ours, and the stack as a program."""
 
 import contextlib
 import ssl
@@ -13,6 +13,23 @@ from lambda_app.network import make_tls_context
 from local.certificates import Certificates, make_certificates
 from local.cluster import PASSWORD
 from local.postgres import DATABASE, USER
+
+# Starts the stack, says which processes it has, and waits for a signal.
+STACK_PROGRAM = """
+import signal, sys, time
+from pathlib import Path
+from local.errors import StackError
+from local.stack import running_stack
+
+# As in a terminal, also where the tests run under nohup.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+try:
+    with running_stack(Path(sys.argv[1]), int(sys.argv[2])) as stack:
+        print(stack.postgres.pid, stack.aws.pid, flush=True)
+        time.sleep(60)
+except StackError as error:
+    sys.exit(str(error))
+"""
 
 
 @pytest.fixture(scope="session")

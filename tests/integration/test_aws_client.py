@@ -1,10 +1,9 @@
 """AWS without boto3: signatures that are boto3's, errors by AWS's names, and connections that are verified and kept."""
 
 import hashlib
-import http.server
+import socket
 import ssl
-import threading
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -14,7 +13,7 @@ from botocore.credentials import Credentials
 
 from lambda_app.aws.client import AwsClient, AwsError
 from lambda_app.aws.signature import Identity, sign_headers
-from local.certificates import Certificates
+from local.certificates import Certificate, Certificates
 from local.ports import LOOPBACK
 from tests.standins.http import HttpServer, Request, Response
 
@@ -25,8 +24,8 @@ MOMENT = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
 class Aws(HttpServer):
     """Gives the same answer to everything, and keeps what it was asked."""
 
-    def __init__(self, response: Response, certificates: Certificates | None = None, name: str = "server") -> None:
-        super().__init__(getattr(certificates, name) if certificates else None)
+    def __init__(self, response: Response, certificate: Certificate | None = None) -> None:
+        super().__init__(certificate)
         self.response = response
         self.requests: list[Request] = []
 
@@ -95,54 +94,35 @@ def test_request_and_answer_arrive_whole() -> None:
     assert request.headers["host"] == aws.url.removeprefix("http://")
 
 
-def test_certificate_is_verified(certificates: Certificates) -> None:
-    with Aws(Response(200), certificates) as aws:
-        assert AwsClient(IDENTITY, "s3", aws.url).send("GET", "/").status == 200
-
-
 @pytest.mark.parametrize("name", ["wrong_name", "other_ca", "expired"])
 def test_wrong_certificate_is_refused_before_anything_is_sent(certificates: Certificates, name: str) -> None:
-    with Aws(Response(200), certificates, name) as aws:
+    with Aws(Response(200), certificates.server) as aws:
+        assert AwsClient(IDENTITY, "s3", aws.url).send("GET", "/").status == 200
+    with Aws(Response(200), getattr(certificates, name)) as aws:
         with pytest.raises(ssl.SSLCertVerificationError):
             AwsClient(IDENTITY, "s3", aws.url).send("GET", "/")
         assert aws.requests == []
 
 
-@pytest.fixture
-def keeping_server() -> Iterator[tuple[str, list[object]]]:
-    """The address of a server that keeps connections open, and whom it met."""
-    clients: list[object] = []
+def test_connection_is_kept_until_it_was_idle_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    def serve(server: socket.socket) -> None:
+        for requests in (3, 1):
+            connection, _ = server.accept()
+            with connection:
+                for _ in range(requests):
+                    assert connection.recv(65536).startswith(b"GET / ")
+                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def setup(self) -> None:
-            clients.append(self.client_address)
-            super().setup()
-
-        def do_GET(self) -> None:
-            self.send_response_only(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-    with http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
-        yield f"http://{LOOPBACK}:{server.server_port}", clients
-        server.shutdown()
-
-
-def test_connection_is_kept_until_it_was_idle_for_long(
-    keeping_server: tuple[str, list[object]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, clients = keeping_server
-    client = AwsClient(IDENTITY, "s3", url)
-    for _ in range(3):
+    with socket.create_server((LOOPBACK, 0)) as server, ThreadPoolExecutor(1) as pool:
+        server.settimeout(10)
+        serving = pool.submit(serve, server)
+        client = AwsClient(IDENTITY, "s3", f"http://{LOOPBACK}:{server.getsockname()[1]}")
+        for _ in range(3):
+            client.send("GET", "/")
+        monkeypatch.setattr("lambda_app.aws.client.KEEP_SECONDS", 0)
         client.send("GET", "/")
-    assert len(clients) == 1
-    monkeypatch.setattr("lambda_app.aws.client.KEEP_SECONDS", 0)
-    client.send("GET", "/")
-    assert len(clients) == 2
-    client.close()
+        serving.result()
+        client.close()
 
 
 def test_no_secret_is_shown() -> None:

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import datetime
 from collections.abc import Callable
-from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -82,36 +81,18 @@ RECORD = make_record(
 )
 
 
-# As each type of PostgreSQL writes it.
-VALUES = {
-    "date": datetime.date(2026, 7, 5),
-    "time": datetime.time(1, 2, 3, 45),
-    "timestamp": datetime.datetime(2026, 7, 5, 1, 2, 3, 45),  # noqa: DTZ001 (a type without a zone)
-    "timestamptz": RECORD.created_at,
-    "interval": datetime.timedelta(days=40, seconds=3723, microseconds=5),
-    "float8": 0.1 + 0.2,
-    "numeric": Decimal("0.30000000000000004"),
-    "bytea": bytes(range(256)),
-    "text": RECORD.caller,
-    "jsonb": {"number": 0.1 + 0.2, "text": RECORD.caller},
-}
-
-
 @pytest.fixture(params=UNUSUAL)
 def unusual_settings(request: pytest.FixtureRequest, own_postgres: tuple[Postgres, Settings]) -> Settings:
     """The api's settings for a database that had these settings before it was migrated."""
     postgres, settings = own_postgres
     unusual = UNUSUAL[request.param]
+    roles = [f"ROLE {role}" for role in (USER, API_ROLE, REPLAY_ROLE)]
+    targets = {"server": ["SYSTEM"], "database": [f"DATABASE {DATABASE}"], "role": roles}
     with contextlib.closing(connect_database(settings)) as superuser:
         superuser.run(f"CREATE DATABASE {DATABASE}")
-        for name, value in unusual.items():
-            if request.param == "server":
-                superuser.run(f"ALTER SYSTEM SET {name} = '{value}'")
-            elif request.param == "database":
-                superuser.run(f"ALTER DATABASE {DATABASE} SET {name} = '{value}'")
-            else:
-                for role in (USER, API_ROLE, REPLAY_ROLE):
-                    superuser.run(f"ALTER ROLE {role} SET {name} = '{value}'")
+        for target in targets[request.param]:
+            for name, value in unusual.items():
+                superuser.run(f"ALTER {target} SET {name} = '{value}'")
     postgres.stop()
     postgres.start()
     own = dataclasses.replace(settings, database_name=DATABASE)
@@ -157,15 +138,8 @@ def test_every_record_is_read_back_as_it_was_written(
     assert used
     assert used == KeyUse(key.fingerprint, key.request_id, used.used_at)
     database.close()
-
-
-@pytest.mark.parametrize("user", [API_ROLE, REPLAY_ROLE])
-def test_every_type_is_read_back_as_it_was_written(user: str, unusual_settings: Settings) -> None:
-    database = Database(dataclasses.replace(unusual_settings, database_user=user))
-    casts = ", ".join(f"CAST(:{kind} AS {kind})" for kind in VALUES)
-    [row] = database.run_statement(lambda connection: connection.run(f"SELECT {casts}", **VALUES))
-    assert dict(zip(VALUES, row, strict=True)) == VALUES
-    # A commit is on the disk before it is answered, and who waited for another's key sees it.
-    assert _show(database, "synchronous_commit") == "on"
-    assert _show(database, "default_transaction_isolation") == "read committed"
-    database.close()
+    for user in (API_ROLE, REPLAY_ROLE):
+        with contextlib.closing(Database(dataclasses.replace(unusual_settings, database_user=user))) as database:
+            # A commit is on the disk before it is answered, and who waited for another's key sees it.
+            assert _show(database, "synchronous_commit") == "on"
+            assert _show(database, "default_transaction_isolation") == "read committed"

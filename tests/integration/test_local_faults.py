@@ -17,22 +17,11 @@ from local.errors import StackError
 from local.ports import LOOPBACK, describe_port_problem, find_free_ports
 from local.postgres import Postgres
 from local.stack import running_stack
+from tests.integration.conftest import STACK_PROGRAM
 from tests.machine import find_port_row, require
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-PROGRAM = """
-import sys
-from pathlib import Path
-from local.errors import StackError
-from local.stack import running_stack
-
-try:
-    with running_stack(Path(sys.argv[1]), int(sys.argv[2])):
-        pass
-except StackError as error:
-    sys.exit(str(error))
-"""
 
 
 @pytest.fixture
@@ -53,7 +42,11 @@ def run_as_nobody(directory: Path, port: int) -> str:
     tried = subprocess.run([*command, "import local.stack"], cwd=REPOSITORY, capture_output=True, check=False)
     require(tried.returncode == 0, "setpriv, and a repository that everybody may read")
     done = subprocess.run(
-        [*command, PROGRAM, str(directory), str(port)], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        [*command, STACK_PROGRAM, str(directory), str(port)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     [line] = done.stderr.splitlines()
     return line
@@ -97,23 +90,6 @@ def test_a_broken_directory_gets_one_line(
     assert postgres.pid is None
 
 
-def test_a_taken_port_gets_one_line_that_names_the_flag(tmp_path: Path) -> None:
-    first = find_port_row()
-    with socket.socket() as taken:
-        taken.bind((LOOPBACK, first + 1))
-        taken.listen()
-        with (
-            pytest.raises(StackError) as caught,
-            running_stack(tmp_path, first),
-        ):
-            pass
-    other = (first + 1) // 10 * 10 + 1000
-    assert str(caught.value) == (
-        f"Port {first + 1}, for the database, is taken: use others, for example make run PORT={other}"
-    )
-    assert not (tmp_path / "postgres").exists()
-
-
 @pytest.mark.parametrize(
     ("first", "port", "purpose"), [(65534, 65536, "S3 and SQS"), (65535, 65536, "the database"), (-1, -1, "the API")]
 )
@@ -121,6 +97,7 @@ def test_a_port_that_does_not_exist_gets_one_line(tmp_path: Path, first: int, po
     with pytest.raises(StackError) as caught, running_stack(tmp_path, first):
         pass
     assert str(caught.value) == f"Port {port}, for {purpose}, doesn't exist: use others, for example make run PORT=8000"
+    assert not (tmp_path / "postgres").exists()
 
 
 @pytest.mark.parametrize(
@@ -199,20 +176,15 @@ def test_a_full_disk_gets_one_line(tmp_path: Path, megabytes: int) -> None:
     assert "\n" not in line
 
 
-def test_a_port_taken_at_the_last_moment_gets_one_line_too(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind((LOOPBACK, 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(StackError, match=f"Port {port}, for the database, is taken"):
-            Postgres(tmp_path / "postgres", port).start()
-        with pytest.raises(StackError, match=f"Port {port}, for S3 and SQS, is taken"):
-            AwsServices(tmp_path / "aws.log", port).start()
-
-
-def test_a_bucket_that_is_refused_gets_one_line(tmp_path: Path) -> None:
-    aws = AwsServices(tmp_path / "aws.log", find_free_ports(1)[0])
-    aws.bucket = "_"
-    with pytest.raises(StackError, match=r"^S3 and SQS refused to make their bucket \(status 400\): see .*aws.log$"):
-        aws.start()
-    assert aws.pid is None
+def test_a_taken_port_gets_one_line_that_names_the_flag(tmp_path: Path) -> None:
+    [port] = find_free_ports(1)
+    servers: dict[str, Postgres | AwsServices] = {
+        "the database": Postgres(tmp_path / "postgres", port),
+        "S3 and SQS": AwsServices(tmp_path / "aws.log", port),
+    }
+    with socket.create_server((LOOPBACK, port)):
+        for purpose, server in servers.items():
+            with pytest.raises(StackError) as caught:
+                server.start()
+            hint = f"use others, for example make run PORT={port // 10 * 10 + 1000}"
+            assert str(caught.value) == f"Port {port}, for {purpose}, is taken: {hint}"

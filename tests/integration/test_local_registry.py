@@ -1,6 +1,5 @@
 """The registry of `make run`: it outlives the stack, and says which model the next run serves."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from local.ports import find_free_ports
 from local.seed import provide_model
 from tests.bundles import copy_bundle
 from training.provide import serve_bundle
-from training.registry import find_current, list_versions, rollback_version
+from training.registry import find_current, rollback_version
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -25,7 +24,7 @@ BAD: dict[str, Any] = {"metrics": {"held_out": {"rmse": 99.0, "coverage": 0.9}, 
 
 
 class Machine:
-    """Where somebody has models under build/models, and S3 with or without what it held before."""
+    """Models in a directory, as in build/models, and S3 whose objects outlive its server."""
 
     def __init__(self, directory: Path, bundle: Path) -> None:
         self.models = directory / "models"
@@ -38,18 +37,17 @@ class Machine:
         return copy_bundle(self._bundle, self.models, version, **changed)
 
     def start(self) -> "S3Client":
-        """S3 with what was kept, and nothing else."""
+        """Start S3 again, with the kept objects and nothing else."""
         self.stop()
         self._aws.start()
         client: S3Client = connect_aws("s3", self._aws.endpoint_url)
         return client
 
     def stop(self) -> None:
-        """By a signal that no process can do anything at."""
         self._aws.stop()
 
     def run(self) -> str:
-        """What the next `make run` serves."""
+        """Start as the next `make run` does; returns the version that it serves."""
         self.start()
         return provide_model(self._aws.endpoint_url, self._aws.bucket, self.models)
 
@@ -74,8 +72,9 @@ def test_objects_outlive_the_server(machine: Machine) -> None:
     client.delete_object(Bucket=machine.bucket, Key="gone")
     before = client.list_objects_v2(Bucket=machine.bucket)["Contents"]
     machine.stop()
-    # As a server leaves it that was killed while it wrote.
+    # As a server leaves it that was killed while it wrote; and a directory.
     (machine.kept / ".models%2Fa").write_bytes(b"hal")
+    (machine.kept / "models").mkdir()
     client = machine.start()
     after = client.list_objects_v2(Bucket=machine.bucket)["Contents"]
     assert [(entry["Key"], entry["ETag"]) for entry in after] == [(entry["Key"], entry["ETag"]) for entry in before]
@@ -90,15 +89,10 @@ def test_the_next_run_serves_what_is_current(machine: Machine, capsys: pytest.Ca
     new = machine.train(NEW)
     machine.train(NEWEST, **BAD)
     assert machine.run() == OLD
-    client = machine.start()
-    serve_bundle(client, machine.bucket, new)
+    serve_bundle(machine.start(), machine.bucket, new)
     assert machine.run() == NEW
     assert rollback_version(machine.start(), machine.bucket) == (OLD, NEW)
     assert machine.run() == OLD
-    client = machine.start()
-    assert {entry.version for entry in list_versions(client, machine.bucket)} == {OLD, NEW}
-    # So that another rollback leads back.
-    assert rollback_version(client, machine.bucket) == (NEW, OLD)
     assert capsys.readouterr().out == f"Published the model {OLD}, and made it current.\n"
 
 
@@ -117,44 +111,28 @@ def test_the_first_run_serves_the_newest_that_passes(machine: Machine, capsys: p
     assert last == f"Published the model {NEW}, and made it current."
 
 
-def damage_pointer(read: Callable[[str], Path]) -> None:
-    read(POINTER_KEY).write_bytes(b"{")
-
-
-def empty_pointer(read: Callable[[str], Path]) -> None:
-    read(POINTER_KEY).write_bytes(b"")
-
-
-def lead_nowhere(read: Callable[[str], Path]) -> None:
-    path = read(POINTER_KEY)
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), "version": "20200101T000000Z-ffffffff"}))
-
-
-def flip_a_bit(read: Callable[[str], Path]) -> None:
-    path = read(bundle_key(OLD, "model.tflite"))
-    content = bytearray(path.read_bytes())
-    content[1000] ^= 1
-    path.write_bytes(content)
-
-
-def lose_a_file(read: Callable[[str], Path]) -> None:
-    read(bundle_key(OLD, "interval.json")).unlink()
-
-
-def damage_manifest(read: Callable[[str], Path]) -> None:
-    read(bundle_key(OLD, "manifest.json")).write_bytes(b"\xff")
-
-
 @pytest.mark.parametrize(
-    "damage", [damage_pointer, empty_pointer, lead_nowhere, flip_a_bit, lose_a_file, damage_manifest]
+    ("key", "damage"),
+    [
+        (POINTER_KEY, lambda content: b"{"),
+        (POINTER_KEY, lambda content: b""),
+        (POINTER_KEY, lambda content: content.replace(OLD.encode(), b"20200101T000000Z-ffffffff")),
+        (bundle_key(OLD, "model.tflite"), lambda content: content[:-1] + bytes([content[-1] ^ 1])),
+        (bundle_key(OLD, "interval.json"), None),
+        (bundle_key(OLD, "manifest.json"), lambda content: b"\xff"),
+    ],
 )
 def test_a_damaged_registry_is_told_and_mended(
-    machine: Machine, damage: Callable[[Callable[[str], Path]], None], capsys: pytest.CaptureFixture[str]
+    machine: Machine, key: str, damage: Callable[[bytes], bytes] | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.train(OLD)
     machine.run()
     capsys.readouterr()
-    damage(lambda key: machine.kept / key.replace("/", "%2F"))
+    path = machine.kept / key.replace("/", "%2F")
+    if damage:
+        path.write_bytes(damage(path.read_bytes()))
+    else:
+        path.unlink()
     assert machine.run() == OLD
     told, published = capsys.readouterr().out.splitlines()
     assert told.startswith("The current model can't be served, so another one takes its place: ")
@@ -162,10 +140,3 @@ def test_a_damaged_registry_is_told_and_mended(
     assert find_current(machine.start(), machine.bucket) == OLD
     assert machine.run() == OLD
     assert capsys.readouterr().out == ""
-
-
-def test_what_is_no_file_is_no_object(machine: Machine) -> None:
-    machine.train(OLD)
-    machine.run()
-    (machine.kept / "models").mkdir()
-    assert machine.run() == OLD

@@ -1,7 +1,7 @@
 """The embedded stack with its real servers: start, stop, crash, and what outlives them."""
 
 import contextlib
-import http.client
+import dataclasses
 import json
 import os
 import shutil
@@ -18,50 +18,25 @@ from pg8000.native import Connection
 
 from lambda_app.aws.client import AwsClient
 from lambda_app.aws.signature import Identity
-from local.aws_client import connect_aws
 from local.aws_services import AwsServices
 from local.cluster import find_binary
 from local.errors import StackError
-from local.ports import LOOPBACK, find_free_ports
+from local.ports import find_free_ports
 from local.postgres import Postgres
 from local.stack import running_stack
+from tests.integration.conftest import STACK_PROGRAM
 from tests.machine import find_port_row
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# Starts the stack, says which processes it has, and waits for a signal.
-PROGRAM = """
-import signal, sys, time
-from pathlib import Path
-from local.errors import StackError
-from local.stack import running_stack
-
-# As in a terminal, also where the tests run under nohup.
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
-try:
-    with running_stack(Path(sys.argv[1]), int(sys.argv[2])) as stack:
-        print(stack.postgres.pid, stack.aws.pid, flush=True)
-        time.sleep(60)
-except StackError as error:
-    sys.exit(str(error))
-"""
 
 
 @contextlib.contextmanager
 def connected(postgres: Postgres) -> Iterator[Connection]:
-    login = postgres.login
-    connection = Connection(
-        login.user,
-        host=login.host,
-        port=login.port,
-        password=login.password,
-        database=login.database,
-        ssl_context=False,
-        timeout=5,
-    )
-    with contextlib.closing(connection):
+    login = dataclasses.asdict(postgres.login)
+    with contextlib.closing(Connection(**login, ssl_context=False, timeout=5)) as connection:
         yield connection
 
 
@@ -81,7 +56,7 @@ def wait_until_ended(*pids: int) -> None:
 @contextlib.contextmanager
 def stack_program(directory: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(directory), str(port)],
+        [sys.executable, "-c", STACK_PROGRAM, str(directory), str(port)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
@@ -99,16 +74,13 @@ def test_a_restart_keeps_the_rows_and_leaves_no_process(tmp_path: Path) -> None:
         first = [stack.postgres.pid, stack.aws.pid]
         with connected(stack.postgres) as connection:
             connection.run("CREATE TABLE predictions AS SELECT 152.5::float8 AS progression")
-        bucket = http.client.HTTPConnection(LOOPBACK, stack.aws.port, timeout=5)
-        bucket.request("PUT", f"/{stack.aws.bucket}/models/current.json", body=b"{}")
-        assert bucket.getresponse().status == 200
-        bucket.close()
+        assert (stack.postgres.directory / "data").stat().st_mode & 0o777 == 0o700
+        # On one address, and on no socket of the file system.
+        assert stack.postgres.log_path.read_text().count("listening on") == 1
     wait_until_ended(*[pid for pid in first if pid])
     assert None not in first
-    started = time.monotonic()
     with running_stack(tmp_path / "with space", 0) as stack, connected(stack.postgres) as connection:
         assert connection.run("SELECT progression FROM predictions") == [[152.5]]
-        assert time.monotonic() - started < 10
 
 
 def test_a_crash_of_the_database_loses_no_committed_row(tmp_path: Path) -> None:
@@ -120,13 +92,6 @@ def test_a_crash_of_the_database_loses_no_committed_row(tmp_path: Path) -> None:
             postgres.start()
         with connected(postgres) as connection:
             assert connection.run("SELECT id FROM predictions") == [[1]]
-
-
-def test_only_the_owner_may_read_the_data(tmp_path: Path) -> None:
-    with Postgres(tmp_path / "postgres", find_free_ports(1)[0]) as postgres:
-        assert (postgres.directory / "data").stat().st_mode & 0o777 == 0o700
-        assert postgres.login.password not in repr(postgres.login)
-        assert postgres.log_path.read_text().count("listening on") == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL refuses root only")
@@ -218,33 +183,6 @@ def test_a_pid_file_whose_process_is_another_one_by_now_is_no_obstacle(tmp_path:
             assert connection.run("SELECT 1") == [[1]]
         assert is_alive(stranger.pid)
         stranger.kill()
-
-
-def test_s3_and_sqs_come_back_after_a_stop(tmp_path: Path) -> None:
-    with AwsServices(tmp_path / "aws.log", find_free_ports(1)[0]) as aws:
-        stopped = aws.pid
-        assert stopped
-        aws.stop()
-        assert not is_alive(stopped)
-        aws.start()
-        assert aws.pid != stopped
-
-
-def test_a_client_knows_nothing_of_the_shell(
-    aws: AwsServices, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    nowhere = f"http://{LOOPBACK}:{find_free_ports(1)[0]}"
-    (tmp_path / "config").write_text("[default]\nuse_fips_endpoint = true\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "http_proxy", "HTTP_PROXY", "AWS_CA_BUNDLE"):
-        monkeypatch.setenv(name, nowhere)
-    for name in ("AWS_PROFILE", "AWS_RETRY_MODE", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "true")
-    before = dict(os.environ)
-    client = connect_aws("s3", aws.endpoint_url)
-    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
-    assert client.meta.endpoint_url == aws.endpoint_url
-    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "nowhere-1"])

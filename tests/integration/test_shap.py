@@ -30,7 +30,7 @@ PATIENTS = [
 
 @pytest.fixture(scope="module")
 def reference(bundle: Path) -> dict[str, Any]:
-    """What SHAP says of the patients."""
+    """SHAP's explanations of the patients."""
     made = subprocess.run(["make", "shap"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     require(made.returncode == 0, f"SHAP ({made.stderr.strip()})")
     command = [REPOSITORY / "build" / "shap" / "bin" / "python", Path(__file__).with_name("shap_reference.py")]

@@ -131,7 +131,7 @@ def decide_state(breaching: Sequence[bool | None], periods: int, needed: int) ->
 
 
 def evaluate_expression(expression: str, values: dict[str, float | None]) -> float | None:
-    """What metric math makes of the values of one period; a value that is missing, or divided by zero, makes none."""
+    """The result of metric math on the values of one period; None if a value is missing or divided by zero."""
     names: dict[str, Any] = {"FILL": lambda value, filler: filler if value is None else value}
     try:
         return float(eval(expression, {"__builtins__": {}}, names | values))  # noqa: S307 - it is from our own Terraform
@@ -145,7 +145,7 @@ def find_percentile(values: Sequence[float], share: float) -> float | None:
 
 
 def _ignores(alarm: dict[str, Any], values: Sequence[float]) -> bool:
-    """Whether a percentile of so few values is left alone. The state before it is taken to be OK."""
+    """True if the percentile is of too few values, so that the alarm keeps its state, which is taken to be OK."""
     if alarm["evaluate_low_sample_count_percentiles"] != "ignore":
         return False
     share = float(alarm["extended_statistic"][1:]) / 100

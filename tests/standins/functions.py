@@ -1,4 +1,4 @@
-"""What stands in for Lambda: invocations go to real handlers in this process, all else to moto, which runs none."""
+"""A stand-in for Lambda: invocations go to real handlers in this process, all else to moto, which runs none."""
 
 import http.client
 import json

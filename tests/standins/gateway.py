@@ -1,4 +1,4 @@
-"""What stands in for API Gateway's HTTP API with IAM: checks the signature, and hands the request on as an event."""
+"""A stand-in for API Gateway's HTTP API with IAM: checks the signature, and hands the request on as an event."""
 
 import hashlib
 from collections.abc import Callable

@@ -68,7 +68,7 @@ class HttpServer(ABC):
 
     @abstractmethod
     def _answer(self, request: Request) -> Response:
-        """What the client gets."""
+        """The response to this request."""
 
     def __enter__(self) -> Self:
         self._thread.start()

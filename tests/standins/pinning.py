@@ -1,4 +1,4 @@
-"""What makes RDS Proxy pin a client to one server connection, or breaks behind a pooler in transaction mode."""
+"""Finds messages that make RDS Proxy pin a client to one connection, or that break behind a pooler."""
 
 import re
 from collections.abc import Iterable, Iterator

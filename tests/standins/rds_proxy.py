@@ -10,7 +10,6 @@ from collections.abc import Coroutine
 from typing import Any, Literal, Self
 
 from local.certificates import Certificate
-from local.cluster import PASSWORD
 from tests.standins.iam import TokenCheck
 from tests.standins.server import BackgroundServer
 from tests.standins.session import Behaviour, Session
@@ -31,20 +30,17 @@ class RdsProxy(BackgroundServer, Behaviour):
         upstream_port: int,
         certificate: Certificate | None,
         token_check: TokenCheck | None = None,
-        upstream_password: str = PASSWORD,
-        host_name: str = "localhost",
         recording: bool = False,
     ) -> None:
         BackgroundServer.__init__(self, "rds-proxy")
         Behaviour.__init__(
             self,
             upstream_port=upstream_port,
-            upstream_password=upstream_password,
             tls=None if certificate is None else _build_context(certificate),
             token_check=token_check,
             recording=recording,
         )
-        self.host_name = host_name
+        self.host_name = "localhost"
         self.speaking.set()
         self._mode: Mode = "forward"
         self._session_count = 0
@@ -56,7 +52,7 @@ class RdsProxy(BackgroundServer, Behaviour):
 
     @property
     def mode(self) -> Mode:
-        """What clients meet: a server that answers, one that is gone, or one that has fallen silent."""
+        """The server answers (forward), is gone (refuse), or has fallen silent (silent)."""
         return self._mode
 
     @mode.setter

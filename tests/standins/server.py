@@ -1,4 +1,4 @@
-"""What the stand-ins have in common: an asyncio server in a thread of its own, and its way to refuse connections."""
+"""The base of the stand-ins: an asyncio server in a thread of its own that can refuse connections."""
 
 import asyncio
 import socket
@@ -24,7 +24,7 @@ class BackgroundServer(ABC):
 
     @abstractmethod
     def _make_session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Coroutine[Any, Any, None]:
-        """What serves a client that has connected."""
+        """Serve one client that has connected."""
 
     def __enter__(self) -> Self:
         self._socket = _bind(0)

@@ -5,6 +5,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from local.cluster import PASSWORD
 from local.ports import LOOPBACK
 from tests.standins import wire
 from tests.standins.iam import TokenCheck
@@ -32,19 +33,17 @@ class Frame(NamedTuple):
 
 
 class Behaviour:
-    """What all sessions share: what a test may change while they run, and what it may read."""
+    """The state that all sessions share. A test may change it and read it while they run."""
 
     def __init__(
         self,
         *,
         upstream_port: int,
-        upstream_password: str,
         tls: ssl.SSLContext | None,
         token_check: TokenCheck | None,
         recording: bool,
     ) -> None:
         self.upstream_port = upstream_port
-        self.upstream_password = upstream_password
         self.tls = tls
         self.token_check = token_check
         # The address that tokens must be made for.
@@ -125,7 +124,7 @@ class Session:
                 text = f"The IAM authentication failed for the role {user}."
                 advice = "Check the IAM token for this role and try again."
                 return await self._answer(wire.build_error("28000", f"{text} {advice}"))
-            password = behaviour.upstream_password
+            password = PASSWORD
         server_reader, server_writer = await asyncio.open_connection(LOOPBACK, behaviour.upstream_port)
         try:
             error = await wire.log_in(server_reader, server_writer, login.parameters, password)

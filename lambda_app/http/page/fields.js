@@ -158,6 +158,11 @@ export function createFields(container, { case: caseName, features }, onChange) 
       }
       return messages.filter((message) => !fields.has(message.field));
     },
-    focusFault: () => [...fields.values()].find((field) => field.findFault())?.inputs[0].focus(),
+    hasFault: () => [...fields.values()].some((field) => field.findFault()),
+    /** The first that the page or the service refuses. */
+    focusFault() {
+      const isRefused = ({ findFault, inputs }) => findFault() || inputs[0].ariaInvalid === "true";
+      [...fields.values()].find(isRefused)?.inputs[0].focus();
+    },
   };
 }

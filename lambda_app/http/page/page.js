@@ -9,7 +9,11 @@ const SETTLE_MS = 150;
 const AT_LATEST_MS = 500;
 // A screen reader hears the answer when the hand rests, not each step on the way.
 const ANNOUNCE_MS = 1000;
+// An answer that takes longer is one to earlier values until then.
+const LATE_MS = 600;
 const LONGEST_WAIT_SECONDS = 60;
+const STANDINGS = { preview: "Preview — not recorded", recorded: "Recorded", earlier: "Answer to earlier values" };
+const REFUSAL = "A value cannot be used; its field says why.";
 
 const part = (id) => document.getElementById(id);
 
@@ -21,9 +25,12 @@ let request;
 let timer;
 let retryTimer;
 let announceTimer;
+let lateTimer;
 let changedAt;
 let failures = 0;
 let recording = false;
+// A value in the fields cannot be used, by the page's check or by the service's.
+let refused = false;
 let tryAgain = start;
 
 /** Says it to a screen reader, once nothing has changed for a moment. */
@@ -34,18 +41,41 @@ function announce(text) {
 
 /** How the shown answer stands to the inputs: "preview", "recorded", or "earlier", and then dimmed. */
 function showStanding(standing) {
-  const words = { preview: "Preview — not recorded", recorded: "Recorded", earlier: "Answer to earlier values" };
-  part("standing").textContent = words[standing];
-  part("standing").hidden = part("shown").hidden;
+  showStandingInWords(standing);
   document.body.dataset.standing = standing;
   showRecordButton(standing === "recorded");
+}
+
+function showStandingInWords(standing) {
+  stopLateTimer();
+  part("standing").textContent = STANDINGS[standing];
+  part("standing").hidden = part("shown").hidden;
+  part("summary-earlier").hidden = standing !== "earlier";
+}
+
+/** From the first unanswered change on. A preview after a record is of the same values, and so not late. */
+function startLateTimer() {
+  lateTimer ??= setTimeout(() => {
+    lateTimer = undefined;
+    if (document.body.dataset.standing === "asking") {
+      showStandingInWords("earlier");
+    }
+  }, LATE_MS);
+}
+
+function stopLateTimer() {
+  clearTimeout(lateTimer);
+  lateTimer = undefined;
 }
 
 /** A button that does nothing says why. Not disabled, which would take the focus away from whoever uses the keyboard. */
 function showRecordButton(isDone) {
   const button = part("record");
   button.textContent = recording ? "Recording …" : isDone ? "Already recorded" : "Record this prediction";
-  button.ariaDisabled = String(recording || isDone);
+  button.ariaDisabled = String(recording || isDone || refused);
+  // Not only hidden: the description of a button is read from hidden text too.
+  part("refusal").textContent = refused ? REFUSAL : "";
+  part("refusal").hidden = !refused;
 }
 
 /** A preview is asked for again by itself; a record is not, which is a person's deed. */
@@ -91,6 +121,7 @@ function change() {
   clearTimeout(timer);
   changedAt ??= performance.now();
   document.body.dataset.standing = "asking";
+  refused = fields.hasFault();
   showRecordButton(false);
   timer = setTimeout(preview, Math.max(0, Math.min(SETTLE_MS, changedAt + AT_LATEST_MS - performance.now())));
 }
@@ -101,12 +132,14 @@ async function preview() {
   changedAt = undefined;
   request?.abort();
   const values = fields.read();
+  refused = !values;
   part("recorded-outdated").hidden = isRecorded(values);
   if (!values) {
     showStanding("earlier");
-    announce("A value cannot be used; the field says why.");
+    announce(REFUSAL);
     return;
   }
+  startLateTimer();
   const own = (request = new AbortController());
   try {
     const { answer } = await ask("explain", values, own.signal);
@@ -118,6 +151,7 @@ async function preview() {
       return;
     }
     hideProblem();
+    stopLateTimer();
     showAnswer(model, fields, values, answer, fields.showMessages(answer.warnings, "warning"));
     part("recorded-outdated").hidden = isRecorded(values);
     // While the hand moves on, another answer is on its way.
@@ -143,17 +177,20 @@ function fail(problem, again) {
     return;
   }
   const unplaced = fields.showMessages(problem.fields, "error");
+  // Where no field says why, it is for the message above to say what to do.
+  refused = unplaced.length < problem.fields.length;
+  showRecordButton(false);
   if (unplaced.length) {
     showProblem(problem, again, unplaced);
   }
 }
 
 async function predict() {
-  const values = fields.read();
-  if (!values) {
+  if (refused) {
     fields.focusFault();
     return;
   }
+  const values = fields.read();
   // A second click, or a key that is held down: one prediction has one record.
   if (recording || isRecorded(values)) {
     return;
@@ -221,6 +258,7 @@ async function start() {
 
 function setTypical() {
   fields.writeTypical();
+  document.body.dataset.standing = "asking";
   preview();
 }
 
