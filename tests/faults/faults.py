@@ -10,6 +10,7 @@ from lambda_app.log.database import DATABASE_ERRORS
 from lambda_app.project import API_ROLE
 from tests.faults.check import MAX_SECONDS
 from tests.faults.environment import START_SECONDS
+from tests.faults.front import Mode
 from tests.faults.stage import Stage
 
 DATABASE, QUEUE, REFUSED, DIED = "database", "queue", "refused", "died"
@@ -171,6 +172,21 @@ def _lose_sqs_answers(stage: Stage, dice: random.Random) -> None:
     stage.sqs_front.mode = "lost"
     stage.rds.mode = "refuse"
     time.sleep(dice.uniform(2.0, 3.0))
+
+
+@_fault("S3 fails while refreshes and cold starts are due", DATABASE)
+def _fail_s3(stage: Stage, dice: random.Random) -> None:
+    modes: list[Mode] = ["error", "slow", "reset", "truncated"]
+    for mode in dice.sample(modes, len(modes)):
+        stage.s3_front.mode = mode
+        environment = stage.idle_apis.get(timeout=START_SECONDS)
+        try:
+            environment.restart()
+        finally:
+            stage.idle_apis.put(environment)
+        # Longer than the others keep a model without a look at S3.
+        time.sleep(dice.uniform(1.1, 1.4))
+        stage.events[f"requests to S3, {mode}"] = stage.s3_front.seen[mode]
 
 
 @_fault("everything flaps")

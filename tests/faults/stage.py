@@ -24,6 +24,7 @@ from local.ports import find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
 from tests.faults.environment import Environment, Plan
+from tests.faults.front import Front
 from tests.faults.sabotage import DROP_A_MESSAGE
 from tests.faults.sqs_front import SqsFront
 from tests.faults.witness import Witness
@@ -51,6 +52,7 @@ class Stage:
     token_check: TokenCheck
     rds: RdsProxy
     sqs_front: SqsFront
+    s3_front: Front
     # For those who meet no fault at SQS, the pollers and the drill itself: the witness is to see them too.
     quiet_front: SqsFront
     witness: Witness
@@ -85,6 +87,7 @@ class Stage:
         self.rds.drop_connections()
         self.token_check.max_token_age_seconds = MAX_AGE_SECONDS
         self.sqs_front.mode = "forward"
+        self.s3_front.mode = "forward"
         if self.postgres.pid is None:
             self.postgres.start()
         self.rds.mode = "forward"
@@ -115,6 +118,7 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
         _seed(Stack(0, postgres, aws), bundle)
         witness = Witness()
         front = running.enter_context(SqsFront(aws_port, witness, drops_a_message=sabotage == DROP_A_MESSAGE))
+        s3_front = running.enter_context(Front(aws_port, "s3-front"))
         quiet_front = running.enter_context(SqsFront(aws_port, witness))
         sqs = boto3.client("sqs", endpoint_url=quiet_front.endpoint_url, config=Config(proxies={}))
         running.callback(sqs.close)
@@ -139,9 +143,9 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
                 "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
                 "AWS_SESSION_TOKEN": SESSION_TOKEN,
             }
-            if function == "replay":
-                # The poller goes there; the function goes where its queue is said to be.
-                variables["AWS_ENDPOINT_URL"] = quiet_front.endpoint_url
+            # The api reads its models there, often. Of replay only the poller goes there: the function goes to QUEUE_URL.
+            endpoint = quiet_front if function == "replay" else s3_front
+            variables |= {"AWS_ENDPOINT_URL": endpoint.endpoint_url, "MODEL_REFRESH_SECONDS": "1"}
             return Plan(function, variables, directory / f"{function}.log", open_seconds, sabotage)
 
         for name in ("api", "replay"):
@@ -156,7 +160,7 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
         idle_apis: Queue[Environment] = Queue()
         for environment in apis:
             idle_apis.put(environment)
-        yield Stage(postgres, check, rds, front, quiet_front, witness, sqs, queues, apis, replays, idle_apis)
+        yield Stage(postgres, check, rds, front, s3_front, quiet_front, witness, sqs, queues, apis, replays, idle_apis)
 
 
 def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:

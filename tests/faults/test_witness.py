@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.faults.sqs_front import ANSWER, ERROR
+from tests.faults.front import ANSWER, ERROR
 from tests.faults.witness import Witness, WitnessReport
 
 RECORDS = [uuid4(), uuid4()]
