@@ -143,7 +143,7 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
                 "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
                 "AWS_SESSION_TOKEN": SESSION_TOKEN,
             }
-            # The api reads its models there, often. Of replay only the poller goes there: the function goes to QUEUE_URL.
+            # The api reads its models there, often. Of replay, only the poller goes there: the function uses QUEUE_URL.
             endpoint = quiet_front if function == "replay" else s3_front
             variables |= {"AWS_ENDPOINT_URL": endpoint.endpoint_url, "MODEL_REFRESH_SECONDS": "1"}
             return Plan(function, variables, directory / f"{function}.log", open_seconds, sabotage)
