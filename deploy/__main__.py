@@ -1,4 +1,4 @@
-"""The command line: `python -m deploy all|image|plan|apply|migrate|model|smoke|call|destroy`."""
+"""The command line: `python -m deploy all|image|plan|apply|migrate|model|smoke|call|doctor|destroy`."""
 
 import sys
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 
 from deploy import terraform
 from deploy.call import print_answer, read_event, send_event
+from deploy.doctor import examine
 from deploy.environment import Environment, open_environment
 from deploy.errors import CallError, DeployError
 from deploy.image import find_image, push_image
@@ -139,6 +140,21 @@ def call(
 
 
 @app.command()
+def doctor(env: Env, token: Token = None) -> None:
+    """Check this machine, the account and, once it is applied, the environment.
+
+    Each line is ok, or says what to do. The exit code is 1 if there is anything to do.
+    """
+    with _working_on(env) as environment:
+        findings = []
+        for finding in examine(environment, _find_api(environment), token):
+            _say(str(finding))
+            findings.append(finding)
+    if any(finding.advice for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def destroy(env: Env, yes: Yes = False) -> None:
     """Remove an unprotected environment and its records."""
     with _working_on(env) as environment:
@@ -162,6 +178,14 @@ def _apply(environment: Environment, yes: bool) -> None:
     path = terraform.find_plan(environment)
     _ask(f"Apply the plan to {environment.name}?", "yes", yes)
     terraform.apply_plan(environment, path)
+
+
+def _find_api(environment: Environment) -> str | None:
+    """Return the URL of the API, or None before there is one."""
+    try:
+        return _read_outputs(environment).api_url
+    except DeployError:
+        return None
 
 
 def _read_outputs(environment: Environment) -> terraform.Outputs:

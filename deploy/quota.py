@@ -1,4 +1,4 @@
-"""Compares the concurrency that a plan reserves with the account's quota, because Lambda refuses it only at the apply."""
+"""Compares the concurrency that a plan reserves with the account's quota. Terraform would notice half-way."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

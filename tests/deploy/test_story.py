@@ -191,9 +191,9 @@ def test_plan_beyond_the_quota_of_the_account_is_refused(site: Clone, functions:
     functions.quota = 10
     assert site.refuse("plan", "--env", "dev") == (
         "dev needs a quota of 140 concurrent executions, and the account has 10: 40 for dev, 0 reserved by others, 100 "
-        "that must stay unreserved. Request it: `aws service-quotas request-service-quota-increase --service-code lambda "
-        "--quota-code L-B99A9384 --desired-value 140 --region eu-west-1`. Or leave out api_reserved_concurrency and "
-        "provisioned_concurrency in terraform/environments/dev/main.tf"
+        "that must stay unreserved. Request it: `aws service-quotas request-service-quota-increase "
+        "--service-code lambda --quota-code L-B99A9384 --desired-value 140 --region eu-west-1`. "
+        "Or leave out api_reserved_concurrency and provisioned_concurrency in terraform/environments/dev/main.tf"
     )
     assert site.refuse("apply", "--env", "dev", "--yes").startswith("nothing is planned: ")
     functions.quota = 140
