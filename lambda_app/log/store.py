@@ -1,7 +1,7 @@
 """All SQL but the migrations."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,10 +49,6 @@ _INSERT_PREDICTIONS = (
     f"FROM json_to_recordset(CAST(:records AS json)) AS record ({_DEFINITIONS}) {_KEEP_FIRST}"
 )
 
-# RDS Proxy pins a connection for a statement of more than 16 KB. Whether the parameters count is not documented, so
-# statement and parameters together stay below that.
-_MAX_ROWS_BYTES = 16_000 - len(_INSERT_PREDICTIONS)
-
 _CLAIM_KEY = (
     "INSERT INTO idempotency_keys (caller, idempotency_key, fingerprint, request_id) "
     "VALUES (:caller, :key, :fingerprint, :request_id) ON CONFLICT DO NOTHING RETURNING request_id"
@@ -87,23 +83,19 @@ class KeyUse:
 
 def insert_predictions(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> int:
     """Insert the records but those whose request id, or place in a batch, is taken; returns how many."""
-    if len(records) == 1:
-        row = _to_row(records[0])
-        connection.run(_INSERT_PREDICTION, **row | {"warnings": json.dumps(row["warnings"])})
-        return int(connection.row_count)
-    count = 0
-    for _, rows in _split(records):
-        connection.run(_INSERT_PREDICTIONS, records=rows)
-        count += connection.row_count
+    rows = [_to_row(record) for record in records]
+    if len(rows) == 1:
+        connection.run(_INSERT_PREDICTION, **rows[0] | {"warnings": json.dumps(rows[0]["warnings"])})
+    else:
+        connection.run(_INSERT_PREDICTIONS, records=json.dumps(rows))
+    count: int = connection.row_count
     return count
 
 
 def find_unstored(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> list[PredictionRecord]:
     """Those of the records that the table does not hold as they are; needs no right to read it."""
-    found = []
-    for some, rows in _split(records):
-        found += [some[place] for [place] in connection.run(_FIND_UNSTORED, records=rows) or []]
-    return found
+    rows = connection.run(_FIND_UNSTORED, records=json.dumps([_to_row(record) for record in records])) or []
+    return [records[place] for [place] in rows]
 
 
 def find_prediction(
@@ -137,24 +129,6 @@ def claim_key(connection: pg8000.native.Connection, key: IdempotencyKey) -> KeyU
 def ping(connection: pg8000.native.Connection) -> None:
     """Make the server answer."""
     connection.run("SELECT 1")
-
-
-def _split(records: Sequence[PredictionRecord]) -> Iterator[tuple[list[PredictionRecord], str]]:
-    """Yield the records in groups, each with its JSON text, which fits into one statement."""
-    group: list[PredictionRecord] = []
-    texts: list[str] = []
-    size = 0
-    for record in records:
-        text = json.dumps(_to_row(record))
-        if group and size + len(text) > _MAX_ROWS_BYTES:
-            yield group, f"[{','.join(texts)}]"
-            group, texts, size = [], [], 0
-        group.append(record)
-        texts.append(text)
-        # With its comma.
-        size += len(text) + 1
-    if group:
-        yield group, f"[{','.join(texts)}]"
 
 
 def _to_row(record: PredictionRecord) -> dict[str, Any]:
