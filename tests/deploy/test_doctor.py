@@ -83,7 +83,7 @@ def test_empty_account_is_told_what_to_do(opened: Environment, monkeypatch: pyte
 
 @pytest.mark.usefixtures("bootstrap", "proxy")
 def test_applied_environment_is_asked_for_its_state(
-    opened: Environment, api: LambdaHandler, connect_service: Connect
+    api: LambdaHandler, opened: Environment, connect_service: Connect
 ) -> None:
     require_terraform()
     with Gateway(api, None, KEY_ID, SECRET) as gateway:

@@ -14,7 +14,10 @@ from tests.events import EVENTS, NAMES, Context, check_answer, load_event
 from tests.functional.helpers import Query, Wire, count_rows, read_row
 
 # One event is as API Gateway sends it with IAM in front, the other as without an authorizer.
-CALLERS = {"predict": "arn:aws:iam::123456789012:role/clinic", "predict_base64": None}
+CALLERS = {
+    "predict": {"caller": "arn:aws:iam::123456789012:role/clinic", "caller_session": "integration"},
+    "predict_base64": {"caller": None, "caller_session": None},
+}
 STORED = {"predict": 1, "predict_base64": 1, "predict_batch": 2}
 
 
@@ -51,7 +54,7 @@ def test_answered_prediction_is_the_stored_row(
         "prediction": body["prediction"],
         **{f"interval_{name}": value for name, value in body["interval"].items()},
         "model_version": manifest["version"],
-        "caller": CALLERS[name],
+        **CALLERS[name],
         "batch_id": None,
         "batch_index": None,
         "warnings": [],
