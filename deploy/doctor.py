@@ -128,7 +128,8 @@ def _check_proxy(environment: Environment) -> Finding:
 
 
 def _check_pins(environment: Environment) -> Finding:
-    end = datetime.now(UTC)
+    # The present minute too.
+    end = datetime.now(UTC) + timedelta(minutes=1)
     points = environment.session.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/RDS",
         MetricName="DatabaseConnectionsCurrentlySessionPinned",

@@ -14,7 +14,7 @@ from tests.events import EVENTS, NAMES, Context, check_answer, load_event
 from tests.functional.helpers import Query, Wire, count_rows, read_row
 
 # One event is as API Gateway sends it with IAM in front, the other as without an authorizer.
-CALLERS = {
+CALLERS: dict[str, dict[str, str | None]] = {
     "predict": {"caller": "arn:aws:iam::123456789012:role/clinic", "caller_session": "integration"},
     "predict_base64": {"caller": None, "caller_session": None},
 }
