@@ -31,7 +31,7 @@ class CloudWatch:
         self._client = connect("cloudwatch", endpoint_url=aws.endpoint_url, region_name=REGION, **keys)
         self._put: list[tuple[str, dict[str, Any]]] = []
 
-    def put_lines(self, lines: Iterable[str]) -> None:
+    def put_lines(self, lines: Iterable[str], earlier: timedelta = timedelta()) -> None:
         """Take the metrics out of what a function printed, as CloudWatch does with its log."""
         for line in lines:
             document = json.loads(line)
@@ -40,7 +40,7 @@ class CloudWatch:
                 for names in directive["Dimensions"]:
                     dimensions = {name: document[name] for name in names}
                     for metric in directive["Metrics"]:
-                        at = datetime.fromtimestamp(emf["Timestamp"] / 1000, UTC)
+                        at = datetime.fromtimestamp(emf["Timestamp"] / 1000, UTC) - earlier
                         values = {"values": document[metric["Name"]], "unit": metric["Unit"]}
                         self.put_values(directive["Namespace"], metric["Name"], dimensions, at, **values)
 

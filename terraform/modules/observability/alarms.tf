@@ -63,7 +63,7 @@ locals {
       description = "The dead-letter queue has messages."
     }
     model-load-failures = {
-      namespace   = var.metrics_namespace, metric = "ModelLoadFailures", dimensions = local.service_dimensions
+      namespace = var.metrics_namespace, metric = "ModelLoadFailures", dimensions = local.service_dimensions
       # A single failure is a slow handshake or an error of S3: the next check, a minute later, mends it.
       statistic   = "Sum", threshold = 0, periods = 3, needed = 2, section = local.sections.model
       description = "The promoted model cannot be loaded. Execution environments with a model keep it, new ones answer 503. Roll back. `model cannot be loaded` in the log gives the reason."

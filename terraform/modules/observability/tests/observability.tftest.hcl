@@ -35,7 +35,7 @@ run "alarms" {
       records-to-queue     = "SampleService RecordsToQueue Sum GreaterThanThreshold 0 1"
       replay-failures      = "SampleService ReplayFailures Sum GreaterThanThreshold 0 1"
       dead-letters         = "AWS/SQS ApproximateNumberOfMessagesVisible Maximum GreaterThanThreshold 0 1"
-      model-load-failures  = "SampleService ModelLoadFailures Sum GreaterThanThreshold 0 1"
+      model-load-failures  = "SampleService ModelLoadFailures Sum GreaterThanThreshold 0 3"
       proxy-pinned         = "AWS/RDS DatabaseConnectionsCurrentlySessionPinned Maximum GreaterThanThreshold 0 2"
       database-cpu         = "AWS/RDS CPUUtilization Average GreaterThanThreshold 80 3"
       database-storage     = "AWS/RDS FreeStorageSpace Minimum LessThanThreshold 4294967296 1"
@@ -48,6 +48,11 @@ run "alarms" {
       errors-migrate       = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
     }
     error_message = "The set of alarms must be exactly this one."
+  }
+
+  assert {
+    condition     = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.datapoints_to_alarm if alarm.datapoints_to_alarm != null } == { model-load-failures = 2 }
+    error_message = "A single failure to load the model must not raise an alarm. All other alarms need all their periods."
   }
 
   assert {
