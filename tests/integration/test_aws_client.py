@@ -1,8 +1,12 @@
 """AWS without boto3: signatures that are boto3's, errors by AWS's names, and connections that are verified and kept."""
 
 import hashlib
+import http.server
 import socket
 import ssl
+import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -11,7 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from lambda_app.aws.client import AwsClient, AwsError
+from lambda_app.aws.client import AWS_ERRORS, AwsClient, AwsError
 from lambda_app.aws.signature import Identity, sign_headers
 from local.certificates import Certificate, Certificates
 from local.ports import LOOPBACK
@@ -128,3 +132,68 @@ def test_connection_is_kept_until_it_was_idle_for_long(monkeypatch: pytest.Monke
 def test_no_secret_is_shown() -> None:
     assert IDENTITY.secret_access_key not in repr(IDENTITY)
     assert str(IDENTITY.session_token) not in repr(IDENTITY)
+
+
+@pytest.fixture
+def failing_server() -> Iterator[tuple[str, list[str]]]:
+    """The address of a server that fails as the list says, one request after the other, and then answers."""
+    failures: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline()
+            self.close_connection = True
+            if not self.raw_requestline or not self.parse_request():
+                return
+            failure = failures.pop(0) if failures else ""
+            self.close_connection = bool(failure)
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            if failure == "reset":
+                return
+            self.send_response_only(int(failure) if failure.isdigit() else 200)
+            # A truncated body is shorter than this.
+            self.send_header("content-length", "5")
+            self.end_headers()
+            self.wfile.write(b"mod" if failure == "truncated" else b"model")
+
+    with http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        yield f"http://{LOOPBACK}:{server.server_port}", failures
+        server.shutdown()
+
+
+@pytest.mark.parametrize("failure", ["500", "503", "reset", "truncated"])
+def test_read_is_sent_again_once(failing_server: tuple[str, list[str]], failure: str) -> None:
+    url, failures = failing_server
+    client = AwsClient(IDENTITY, "s3", url)
+    # On a connection that was kept, too.
+    for _ in range(2):
+        failures.append(failure)
+        assert client.read("/any", {}).body == b"model"
+    failures.extend([failure, failure])
+    with pytest.raises(AWS_ERRORS):
+        client.read("/any", {})
+    assert failures == []
+    failures.append(failure)
+    with pytest.raises(AWS_ERRORS):
+        client.send("POST", "/any", body=b"{}")
+
+
+def test_refused_read_is_not_sent_again(failing_server: tuple[str, list[str]]) -> None:
+    url, failures = failing_server
+    failures.append("403")
+    with pytest.raises(AwsError):
+        AwsClient(IDENTITY, "s3", url).read("/any", {})
+
+
+def test_both_attempts_of_a_read_share_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambda_app.aws.client.DEADLINE_SECONDS", 0.3)
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        client = AwsClient(IDENTITY, "s3", f"http://{LOOPBACK}:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            client.read("/any", {})
+        # The deadline is a promise: a request must not wait for S3 twice.
+        assert time.monotonic() - started < 1
