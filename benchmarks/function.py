@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,11 @@ from local.ports import find_free_ports
 
 @dataclass(frozen=True)
 class Site:
-    """A variant's place to run: emulator, Python, packages and environment variables."""
+    """A variant's place to run: emulator, Python, packages and environment variables.
+
+    `wake` makes PostgreSQL and S3 answer once. On AWS, other requests keep them awake. Here they sleep while a function
+    with TensorFlow starts, and the next function would pay for that.
+    """
 
     variant: Variant
     emulator: Path
@@ -27,8 +31,10 @@ class Site:
     packages: Path
     environment: Mapping[str, str]
     log_path: Path
+    wake: Callable[[], object]
 
     def start(self) -> "Function":
+        self.wake()
         return Function(self)
 
 

@@ -95,6 +95,7 @@ def start_uncached(
             try:
                 # The emulator runs already: it is no part of the start.
                 empty_page_cache()
+                site.wake()
                 samples[site.variant.name].uncached_ms.append(function.call(event))
             finally:
                 function.stop()

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from benchmarks.function import Site
 from benchmarks.packages import make_client, make_packages
 from benchmarks.variant import FEATURES, ROOT, VARIANTS, Variant
 from lambda_app.log.database import Database
+from lambda_app.model.bundle import POINTER_KEY
 from lambda_app.settings import Settings
 from lambda_app.table import Kind
+from local.aws_client import connect_aws
 from local.environment import build_service_environment
 from local.seed import prepare_service
 from local.stack import Stack, running_stack
@@ -48,6 +51,7 @@ def running_stage(
     with running_stack(directory, http_port=0) as stack:
         environment = prepare_service(stack, bundle) | build_common_environment(bundle)
         prepare_tables(stack)
+        wake = partial(ask_servers, stack, connect_aws("s3", stack.aws.endpoint_url))
         yield [
             Site(
                 variant,
@@ -56,6 +60,7 @@ def running_stage(
                 packages[variant.name],
                 build_environment(variant, environment, stack),
                 directory / f"{variant.name}.log",
+                wake,
             )
             for variant in variants
         ]
@@ -98,6 +103,15 @@ def prepare_tables(stack: Stack) -> None:
 
     with closing(Database(Settings.from_env(build_service_environment(stack, "migrate")))) as database:
         database.run_transaction(work)
+
+
+def ask_servers(stack: Stack, s3: Any) -> None:
+    """Read the pointer to the current model from S3, and an empty result from a new connection to PostgreSQL."""
+    s3.get_object(Bucket=stack.aws.bucket, Key=POINTER_KEY)["Body"].read()
+    login = stack.postgres.login
+    options = {"host": login.host, "port": login.port, "database": login.database, "password": login.password}
+    with closing(pg8000.native.Connection(login.user, **options)) as connection:
+        connection.run("SELECT FROM predictions LIMIT 0")
 
 
 def load_event(name: str) -> dict[str, Any]:
