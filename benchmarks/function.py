@@ -34,7 +34,6 @@ class Site:
     wake: Callable[[], object]
 
     def start(self) -> "Function":
-        self.wake()
         return Function(self)
 
 

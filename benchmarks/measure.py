@@ -121,6 +121,7 @@ def start_cold(
     step = 0
     for number in range(count + 1):
         for site in sites:
+            site.wake()
             with ExitStack() as starting:
                 function = site.start()
                 starting.callback(function.stop)

@@ -1,7 +1,6 @@
 """Checks that a person can run before and after a deployment; each result is one line, with what to do."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploy.call import explain_refusal, read_event, send_event
 from deploy.environment import Environment
 from deploy.errors import CallError, DeployError
+from deploy.image import find_engine
 from deploy.process import run_program
 from deploy.quota import UNRESERVED
 from lambda_app.project import PREFIX
@@ -22,6 +22,10 @@ TERRAFORM = (1, 11)
 # As terraform/modules/network excludes them.
 WITHOUT_PROXY = {"use1-az3", "use1-az6"}
 PINNED_MINUTES = 60
+
+
+# What was found, and what to do, if anything.
+Result = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,14 @@ class Finding:
 
 def examine(environment: Environment, api_url: str | None, token: str | None) -> Iterator[Finding]:
     """Yield the findings in turn; those about a deployed environment only with its `api_url`."""
-    before: list[tuple[str, Callable[[Environment], Finding]]] = [
+    before: list[tuple[str, Callable[[Environment], Result]]] = [
         ("terraform", _check_terraform),
         ("container engine", _check_engine),
         ("state bucket", _check_bucket),
         ("concurrency", _check_quota),
         ("zones", _check_zones),
     ]
-    after: list[tuple[str, Callable[[Environment], Finding]]] = [
+    after: list[tuple[str, Callable[[Environment], Result]]] = [
         ("proxy", _check_proxy),
         ("pinned sessions", _check_pins),
         ("alarms", _check_alarms),
@@ -53,59 +57,59 @@ def examine(environment: Environment, api_url: str | None, token: str | None) ->
     ]
     for name, check in [*before, *(after if api_url else [])]:
         try:
-            yield check(environment)
+            yield Finding(name, *check(environment))
         except (BotoCoreError, ClientError) as error:
             yield Finding(name, describe_aws_error(error, "AWS"), "Check the credentials and their permissions")
         except (CallError, DeployError) as error:
             yield Finding(name, str(error), "Mend this first")
 
 
-def _check_terraform(_: Environment) -> Finding:
+def _check_terraform(_: Environment) -> Result:
     _code, output = run_program("terraform", "version", capture=True)
     found = re.search(r"v(\d+)\.(\d+)\.\d+", output)
     version = found[0] if found else "unknown"
     is_recent = found is not None and (int(found[1]), int(found[2])) >= TERRAFORM
-    return Finding("terraform", version, "" if is_recent else "Install Terraform 1.11 or later")
+    return version, "" if is_recent else "Install Terraform 1.11 or later"
 
 
-def _check_engine(_: Environment) -> Finding:
-    name = next((name for name in ("docker", "podman") if shutil.which(name)), None)
+def _check_engine(_: Environment) -> Result:
+    name = find_engine()
     if name is None:
-        return Finding("container engine", "neither docker nor podman is on PATH", "Install one to build the image")
+        return "neither docker nor podman is on PATH", "Install one to build the image"
     template = "{{.Server.Arch}}" if name == "docker" else "{{.Client.OsArch}}"
     code, output = run_program(name, "version", "--format", template, capture=True)
     if code != 0:
-        return Finding("container engine", f"{name} does not answer", f"Start {name}")
+        return f"{name} does not answer", f"Start {name}"
     architecture = output.strip().rpartition("/")[2]
     if architecture == "amd64":
-        return Finding("container engine", f"{name} for amd64")
+        return f"{name} for amd64", ""
     advice = "The image is for amd64: set up emulation (binfmt, QEMU)"
-    return Finding("container engine", f"{name} for {architecture}", advice)
+    return f"{name} for {architecture}", advice
 
 
-def _check_bucket(environment: Environment) -> Finding:
+def _check_bucket(environment: Environment) -> Result:
     name = environment.state_bucket_name
     try:
         found = environment.session.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=environment.account_id)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
             raise
-        return Finding("state bucket", f"there is no {name}", "Apply terraform/bootstrap")
+        return f"there is no {name}", "Apply terraform/bootstrap"
     region = found.get("BucketRegion", environment.region)
     if region == environment.region:
-        return Finding("state bucket", f"{name} in {region}")
+        return f"{name} in {region}", ""
     advice = f"Apply terraform/bootstrap in {environment.region}, or change the region of {environment.name}"
-    return Finding("state bucket", f"{name} is in {region}, not in {environment.region}", advice)
+    return f"{name} is in {region}, not in {environment.region}", advice
 
 
-def _check_quota(environment: Environment) -> Finding:
+def _check_quota(environment: Environment) -> Result:
     limits = environment.session.client("lambda").get_account_settings()["AccountLimit"]
     free = max(0, limits["UnreservedConcurrentExecutions"] - UNRESERVED)
     # The plan knows how much it needs: deploy/quota.py compares that.
-    return Finding("concurrency", f"{limits['ConcurrentExecutions']} executions, of which {free} can be reserved")
+    return f"{limits['ConcurrentExecutions']} executions, of which {free} can be reserved", ""
 
 
-def _check_zones(environment: Environment) -> Finding:
+def _check_zones(environment: Environment) -> Result:
     filters = [
         {"Name": "opt-in-status", "Values": ["opt-in-not-required"]},
         {"Name": "state", "Values": ["available"]},
@@ -113,21 +117,21 @@ def _check_zones(environment: Environment) -> Finding:
     answer = environment.session.client("ec2").describe_availability_zones(Filters=filters)
     zones = sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"] if zone["ZoneId"] not in WITHOUT_PROXY)
     advice = "" if len(zones) >= 2 else "RDS Proxy needs two zones: choose another region"
-    return Finding("zones", ", ".join(zones) or "none", advice)
+    return ", ".join(zones) or "none", advice
 
 
-def _check_proxy(environment: Environment) -> Finding:
+def _check_proxy(environment: Environment) -> Result:
     name = f"{PREFIX}-{environment.name}"
     [target, *_] = environment.session.client("rds").describe_db_proxy_targets(DBProxyName=name)["Targets"]
     health = target.get("TargetHealth", {})
     if health.get("State") == "AVAILABLE":
-        return Finding("proxy", f"{name} reaches {target.get('RdsResourceId', 'the database')}")
+        return f"{name} reaches {target.get('RdsResourceId', 'the database')}", ""
     told = " ".join(health.get(part, "") for part in ("State", "Reason", "Description")).strip() or "unknown"
     advice = "The roles' passwords do not work before the first migration: run migrate, and wait some minutes"
-    return Finding("proxy", f"{name}'s target is {told}", advice)
+    return f"{name}'s target is {told}", advice
 
 
-def _check_pins(environment: Environment) -> Finding:
+def _check_pins(environment: Environment) -> Result:
     # The present minute too.
     end = datetime.now(UTC) + timedelta(minutes=1)
     points = environment.session.client("cloudwatch").get_metric_statistics(
@@ -141,27 +145,27 @@ def _check_pins(environment: Environment) -> Finding:
     )["Datapoints"]
     most = max((point["Maximum"] for point in points), default=None)
     if most is None:
-        return Finding("pinned sessions", f"no figures for the last {PINNED_MINUTES} minutes")
+        return f"no figures for the last {PINNED_MINUTES} minutes", ""
     advice = 'Read docs/operations.md, "The proxy is pinned"' if most > 0 else ""
-    return Finding("pinned sessions", f"at most {most:.0f} in the last {PINNED_MINUTES} minutes", advice)
+    return f"at most {most:.0f} in the last {PINNED_MINUTES} minutes", advice
 
 
-def _check_alarms(environment: Environment) -> Finding:
+def _check_alarms(environment: Environment) -> Result:
     pages = environment.session.client("cloudwatch").get_paginator("describe_alarms")
     prefix = f"{PREFIX}-{environment.name}-"
     alarms = [alarm for page in pages.paginate(AlarmNamePrefix=prefix) for alarm in page["MetricAlarms"]]
     ringing = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
     if ringing:
-        return Finding("alarms", f"{', '.join(ringing)} of {len(alarms)}", "docs/operations.md has a section for each")
-    return Finding("alarms", f"none of {len(alarms)}", "" if alarms else f"Run `make deploy ENV={environment.name}`")
+        return f"{', '.join(ringing)} of {len(alarms)}", "docs/operations.md has a section for each"
+    return f"none of {len(alarms)}", "" if alarms else f"Run `make deploy ENV={environment.name}`"
 
 
-def _check_request(environment: Environment, url: str, token: str | None) -> Finding:
+def _check_request(environment: Environment, url: str, token: str | None) -> Result:
     event = read_event(Path("events") / "health.json")
     answer = send_event(url, event, environment.session, environment.region, token)
     if answer.status != HTTPStatus.OK:
         text = f"GET /health returned {answer.status}: {answer.body[:500].decode(errors='replace')}"
-        return Finding("request", text, explain_refusal(answer) or 'Read docs/operations.md, "Requests fail"')
+        return text, explain_refusal(answer) or 'Read docs/operations.md, "Requests fail"'
     status = answer.read_json()["status"]
     advice = "" if status == "ok" else "GET /health says which dependency is away: python -m deploy call shows it"
-    return Finding("request", f"GET /health is {status}", advice)
+    return f"GET /health is {status}", advice

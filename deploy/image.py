@@ -33,7 +33,9 @@ def push_image(environment: Environment) -> str:
     if _find_digest(environment, tag):
         print(f"ECR has the image of {tag} already", flush=True)
         return find_image(environment)
-    engine = _find_engine()
+    engine = find_engine()
+    if engine is None:
+        raise DeployError("building the image needs docker or podman, and neither is on PATH")
     registry, password = _log_in(environment)
     name = f"{registry}/{REPOSITORY}:{tag}"
     # Lambda runs no image with attestations beside it, which Docker would add.
@@ -77,11 +79,9 @@ def _log_in(environment: Environment) -> tuple[str, str]:
     return data["proxyEndpoint"].removeprefix("https://"), password
 
 
-def _find_engine() -> str:
-    for name in ("docker", "podman"):
-        if shutil.which(name):
-            return name
-    raise DeployError("building the image needs docker or podman, and neither is on PATH")
+def find_engine() -> str | None:
+    """Return the name of the container engine on PATH, if there is one."""
+    return next((name for name in ("docker", "podman") if shutil.which(name)), None)
 
 
 def _run(
