@@ -47,12 +47,13 @@ deploy: env set-up ## Deploy ENV=dev, staging or prod to AWS (YES=1: without ask
 destroy: env set-up ## Remove ENV=dev, staging or prod from AWS, with its records
 	@$(RUN) deploy destroy --env $(ENV) $(if $(YES),--yes)
 
-lint: set-up ## Check style, format, types, import directions and workflows
+lint: set-up ## Check style, types, import directions, workflows and Dockerfiles
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 	@.venv/bin/lint-imports
 	@.venv/bin/zizmor --offline --quiet .github
+	@.venv/bin/hadolint Dockerfile.lambda Dockerfile.local
 
 format: set-up ## Format the code
 	@$(RUN) ruff check --fix-only .
