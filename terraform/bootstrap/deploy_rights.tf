@@ -139,16 +139,17 @@ locals {
   }
 
   unnamed_actions = [
-    "apigateway:*", "cloudwatch:DescribeAlarms", "ec2:AssociateRouteTable", "ec2:AuthorizeSecurityGroup*",
-    "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateTags", "ec2:CreateVpc",
-    "ec2:CreateVpcEndpoint", "ec2:DeleteNetworkInterface", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags",
-    "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints", "ec2:Describe*", "ec2:DetachNetworkInterface", "ec2:DisassociateRouteTable", "ec2:GetSecurityGroupsForVpc",
+    "apigateway:*", "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricStatistics", "ec2:AssociateRouteTable",
+    "ec2:AuthorizeSecurityGroup*", "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet",
+    "ec2:CreateTags", "ec2:CreateVpc", "ec2:CreateVpcEndpoint", "ec2:DeleteNetworkInterface", "ec2:DeleteRouteTable",
+    "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints",
+    "ec2:Describe*", "ec2:DetachNetworkInterface", "ec2:DisassociateRouteTable", "ec2:GetSecurityGroupsForVpc",
     "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint",
     "ec2:RevokeSecurityGroup*", "kms:CreateGrant", "kms:CreateKey", "kms:DescribeKey", "kms:EnableKeyRotation",
     "kms:GetKey*", "kms:ListResourceTags", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource",
-    "kms:UntagResource", "kms:UpdateKeyDescription", "lambda:*EventSourceMapping*", "lambda:GetAccountSettings", "lambda:ListTags",
-    "logs:*LogDeliver*", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:PutResourcePolicy",
-    "rds:Describe*", "rds:ListTagsForResource", "secretsmanager:CreateSecret", "secretsmanager:GetRandomPassword",
-    "secretsmanager:TagResource",
+    "kms:UntagResource", "kms:UpdateKeyDescription", "lambda:*EventSourceMapping*", "lambda:GetAccountSettings",
+    "lambda:ListTags", "logs:*LogDeliver*", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+    "logs:PutResourcePolicy", "rds:Describe*", "rds:ListTagsForResource", "secretsmanager:CreateSecret",
+    "secretsmanager:GetRandomPassword", "secretsmanager:TagResource",
   ]
 }

@@ -1,13 +1,15 @@
 """`deploy doctor`: one line for each check, before there is an environment and once it is applied."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from deploy.doctor import examine
+from deploy.doctor import WITHOUT_PROXY, examine
 from deploy.environment import Environment
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import ACCOUNT, REGION, AwsServices
@@ -79,6 +81,12 @@ def test_empty_account_is_told_what_to_do(opened: Environment, monkeypatch: pyte
     assert list_lines(opened)["container engine"] == (
         "do  container engine: neither docker nor podman is on PATH. Install one to build the image"
     )
+
+
+def test_zones_are_those_that_terraform_takes() -> None:
+    text = Path("terraform/modules/network/main.tf").read_text()
+    [excluded] = re.findall(r"exclude_zone_ids = \[(.*)\]", text)
+    assert set(re.findall(r'"(.+?)"', excluded)) == WITHOUT_PROXY
 
 
 @pytest.mark.usefixtures("bootstrap", "proxy")
