@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from lambda_app.errors import LookupFailedError, ModelUnavailableError, RecordNotFoundError
@@ -27,6 +28,14 @@ class Caller:
 
     name: str | None = None
     session: str | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """The features of a case, and the caller's reference to its person or thing, if any."""
+
+    features: Mapping[str, float]
+    subject: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,14 +92,14 @@ class PredictionService:
         self._writer = writer
         self._on_recorded = on_recorded
 
-    def predict(self, features: Mapping[str, float], context: RequestContext) -> WriteResult:
+    def predict(self, case: Case, context: RequestContext) -> WriteResult:
         """Predict for one case; the record has the id of the request.
 
         Raises ModelUnavailableError, PredictionError, RecordError or IdempotencyConflictError.
         """
-        return self._answer([features], context, is_batch=False)
+        return self._answer([case], context, is_batch=False)
 
-    def predict_batch(self, cases: Sequence[Mapping[str, float]], context: RequestContext) -> WriteResult:
+    def predict_batch(self, cases: Sequence[Case], context: RequestContext) -> WriteResult:
         """Predict for several cases in one inference; return only if all of their records are durable.
 
         Raises as `predict` does.
@@ -124,18 +133,18 @@ class PredictionService:
         queue = _ask(self._queue.check, QUEUE_ERRORS, describe_queue_error)
         return Health(model_version, model_error, database, self._database.breaker.state, queue)
 
-    def _answer(self, cases: Sequence[Mapping[str, float]], context: RequestContext, *, is_batch: bool) -> WriteResult:
+    def _answer(self, cases: Sequence[Case], context: RequestContext, *, is_batch: bool) -> WriteResult:
         predictor = self._model.get()
-        predictions = predictor.predict(cases)
+        predictions = predictor.predict([case.features for case in cases])
         created_at = datetime.now(UTC)
         spent_seconds = time.perf_counter() - context.arrived_at
 
-        def make_record(index: int, features: Mapping[str, float], prediction: Prediction) -> PredictionRecord:
+        def make_record(index: int, case: Case, prediction: Prediction) -> PredictionRecord:
             return PredictionRecord(
                 # Derived from the request id, so that the same request makes the same rows.
                 request_id=uuid5(context.request_id, str(index)) if is_batch else context.request_id,
                 created_at=created_at,
-                features=features,
+                features=case.features,
                 prediction=prediction.value,
                 interval_lower=prediction.interval.lower,
                 interval_upper=prediction.interval.upper,
@@ -144,6 +153,7 @@ class PredictionService:
                 latency_ms=spent_seconds * 1000,
                 caller=context.caller.name,
                 caller_session=context.caller.session,
+                subject=case.subject,
                 batch_id=context.request_id if is_batch else None,
                 batch_index=index if is_batch else None,
                 warnings=[{"field": warning.field, "message": warning.message} for warning in prediction.warnings],
@@ -156,16 +166,17 @@ class PredictionService:
         return written
 
 
-def _make_key(
-    cases: Sequence[Mapping[str, float]], context: RequestContext, *, is_batch: bool
-) -> IdempotencyKey | None:
+def _make_key(cases: Sequence[Case], context: RequestContext, *, is_batch: bool) -> IdempotencyKey | None:
     if context.idempotency_key is None:
         return None
     # A digest of the values, not of the bytes: a client may format the same request differently.
     # Adding zero turns -0.0 into 0.0, which is equal to it.
-    measured = [sorted((name, value + 0.0) for name, value in case.items()) for case in cases]
-    asked = json.dumps([is_batch, measured])
-    fingerprint = hashlib.sha256(asked.encode()).digest()
+    measured = [sorted((name, value + 0.0) for name, value in case.features.items()) for case in cases]
+    asked: list[Any] = [is_batch, measured]
+    subjects = [case.subject for case in cases]
+    if any(subjects):
+        asked.append(subjects)
+    fingerprint = hashlib.sha256(json.dumps(asked).encode()).digest()
     return IdempotencyKey(context.caller.name, context.idempotency_key, fingerprint, context.request_id)
 
 

@@ -11,7 +11,7 @@ RECORD_NAMES = frozenset(
     (
         *("request_id", "created_at", "recorded_at", "prediction", "interval_lower", "interval_upper"),
         *("interval_coverage", "model_version", "latency_ms", "caller", "caller_session", "batch_id"),
-        *("batch_index", "warnings", "body", "features"),
+        *("batch_index", "subject", "warnings", "body", "features"),
     )
 )
 # PostgreSQL accepts these as column names only in quotes.

@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from lambda_app import handler
-from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_REQUEST, REFUSED_FEATURE
+from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_REQUEST, EXAMPLE_SUBJECT, REFUSED_FEATURE
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
 from lambda_app.project import API_ROLE, PREFIX, REPLAY_ROLE
@@ -74,7 +74,7 @@ def make_bodies() -> dict[str, str]:
     return {
         **dict.fromkeys(("predict", "predict_malformed_key", "explain"), sound),
         "predict_base64": base64.b64encode(sound.encode()).decode(),
-        "predict_batch": json.dumps({TABLE.cases: [EXAMPLE_REQUEST] * 2}),
+        "predict_batch": json.dumps({TABLE.cases: [{**EXAMPLE_REQUEST, "subject": EXAMPLE_SUBJECT}, EXAMPLE_REQUEST]}),
         "predict_invalid": json.dumps(wrong),
         "predict_not_a_number": json.dumps({**EXAMPLE_REQUEST, first: float("nan")}),
     }

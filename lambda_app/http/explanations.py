@@ -78,10 +78,11 @@ def add_explanation_routes(app: FastAPI, service: PredictionService) -> None:
     async def explain(request: Request, response: Response, body: PredictionRequest) -> dict[str, Any]:
         """Returns a prediction, and the contribution of each feature compared with the training mean.
 
-        It is a preview, neither recorded nor counted. Use /predict for a prediction that you rely on.
+        It is a preview, neither recorded nor counted, and ignores `subject`. Use /predict for a prediction that you
+        rely on.
         """
         predictor = service.get_model()
-        explanation = predictor.explain(body.model_dump())
+        explanation = predictor.explain(body.model_dump(exclude={"subject"}))
         response.headers["x-prediction-record"] = "none"
         estimated = explanation.standard_errors is not None
         return {

@@ -20,7 +20,7 @@ from lambda_app.http.schemas import (
 )
 from lambda_app.log.record import PredictionRecord
 from lambda_app.log.writer import WriteResult
-from lambda_app.service import PredictionService, RequestContext
+from lambda_app.service import Case, PredictionService, RequestContext
 from problem.table import TABLE
 
 
@@ -36,7 +36,7 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
     )
     async def predict(request: Request, body: PredictionRequest, keys: IdempotencyKeys = None) -> Response:
         """Returns the prediction and its interval after their record is durable."""
-        written = service.predict(body.model_dump(), _read_context(request, keys))
+        written = service.predict(_read_case(body.model_dump()), _read_context(request, keys))
         [record] = written.records
         return _answer(PredictionResponse, {**_show_prediction(record), **_show_origin(record)}, written)
 
@@ -51,7 +51,8 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
     )
     async def predict_batch(request: Request, body: BatchRequest, keys: IdempotencyKeys = None) -> Response:
         """Returns all predictions after all of their records are durable, or none."""
-        written = service.predict_batch(body.model_dump()[TABLE.cases], _read_context(request, keys))
+        cases = [_read_case(values) for values in body.model_dump()[TABLE.cases]]
+        written = service.predict_batch(cases, _read_context(request, keys))
         first = written.records[0]
         predictions = [_show_prediction(record) for record in written.records]
         content = {"predictions": predictions, "batch_id": first.batch_id, **_show_origin(first)}
@@ -71,6 +72,11 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
             raise RecordNotFoundError
         record = service.find(wanted, find_caller(request.scope.get("aws.event", {})))
         return {"features": record.features, **_show_prediction(record), **_show_origin(record)}
+
+
+def _read_case(values: dict[str, Any]) -> Case:
+    subject = values.pop("subject")
+    return Case(values, subject)
 
 
 def _read_context(request: Request, keys: IdempotencyKeys) -> RequestContext:
@@ -100,6 +106,7 @@ def _show_prediction(record: PredictionRecord) -> dict[str, Any]:
         "prediction": record.prediction,
         "interval": interval,
         "request_id": record.request_id,
+        "subject": record.subject,
         "warnings": record.warnings,
     }
 

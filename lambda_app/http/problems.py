@@ -16,7 +16,7 @@ from lambda_app.errors import (
     Problem,
     ServiceError,
 )
-from lambda_app.http.schemas import MAX_BATCH
+from lambda_app.http.schemas import MAX_BATCH, SUBJECT_LIMITS
 from problem.table import TABLE
 
 MEDIA_TYPE = "application/problem+json"
@@ -34,7 +34,7 @@ _FRAMEWORK_PROBLEMS = {
 _NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
 _NO_CASE = f"must be a JSON object with the features of one {TABLE.case}"
 
-_LIMITS = {feature.name: feature.limits for feature in TABLE.features}
+_LIMITS = {feature.name: feature.limits for feature in TABLE.features} | {"subject": SUBJECT_LIMITS}
 
 
 class ProblemJSONResponse(JSONResponse):

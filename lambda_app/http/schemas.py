@@ -13,6 +13,7 @@ from problem.table import TABLE
 
 TARGET = TABLE.target
 EXAMPLE_REQUEST: dict[str, Any] = TABLE.example
+EXAMPLE_SUBJECT = "case-4711"
 _LOWER, _UPPER = sorted((0.5 * TARGET.example, 1.5 * TARGET.example))
 EXAMPLE_ANSWER: dict[str, Any] = {
     "prediction": TARGET.example,
@@ -20,6 +21,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "model_version": "20261123T104500Z-0f3a9c1e",
     "timestamp": "2026-11-23T11:00:00.123456Z",
     "request_id": "5f2b8f0e-7d1c-4c7c-9f51-0f6f6f0f7a11",
+    "subject": EXAMPLE_SUBJECT,
     "warnings": [],
 }
 # The documentation shows an error for this feature: one with choices, if there is one.
@@ -67,12 +69,36 @@ def _describe_field(feature: Feature) -> tuple[Any, Any]:
     return Annotated[float, Field(strict=True), AfterValidator(require_accepted), WithJsonSchema(schema)], ...
 
 
+_EXAMPLE = {**EXAMPLE_REQUEST, "subject": EXAMPLE_SUBJECT}
+MAX_SUBJECT_LENGTH = 128
+SUBJECT_LIMITS = f"a text of 1 to {MAX_SUBJECT_LENGTH} printable characters, or null"
+SUBJECT_REQUEST = (
+    f"Your reference to the {TABLE.case}, to find and erase the records later: {SUBJECT_LIMITS}. "
+    "Send a pseudonym that only you can resolve, never a name"
+)
+
+
+def _require_printable(subject: str | None) -> str | None:
+    # It refuses lone surrogates too, which PostgreSQL cannot store.
+    if subject is not None and not subject.isprintable():
+        raise ValueError(f"must be {SUBJECT_LIMITS}")
+    return subject
+
+
+Subject = Annotated[
+    str | None,
+    Field(strict=True, min_length=1, max_length=MAX_SUBJECT_LENGTH, description=SUBJECT_REQUEST),
+    AfterValidator(_require_printable),
+]
+
+
 # Strict: no string, boolean or null is accepted as a number. Forbid: a misspelt name is an error.
 PredictionRequest = create_model(  # type: ignore[call-overload] # mypy does not understand **
     "PredictionRequest",
-    __config__=ConfigDict(extra="forbid", protected_namespaces=(), json_schema_extra={"examples": [EXAMPLE_REQUEST]}),
-    __doc__=f"The features of one {TABLE.case}.",
+    __config__=ConfigDict(extra="forbid", protected_namespaces=(), json_schema_extra={"examples": [_EXAMPLE]}),
+    __doc__=f"The features of one {TABLE.case}, and a reference to it.",
     **{feature.name: _describe_field(feature) for feature in TABLE.features},
+    subject=(Subject, None),
 )
 
 
@@ -81,7 +107,7 @@ MAX_BATCH = 1000
 
 BatchRequest = create_model(  # type: ignore[call-overload] # mypy does not understand **
     "BatchRequest",
-    __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [{TABLE.cases: [EXAMPLE_REQUEST]}]}),
+    __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [{TABLE.cases: [_EXAMPLE]}]}),
     __doc__=f"The {TABLE.cases} to predict for together.",
     **{
         TABLE.cases: (
@@ -93,6 +119,7 @@ BatchRequest = create_model(  # type: ignore[call-overload] # mypy does not unde
 
 
 PREDICTION = f"{TARGET.label}; /model has its range in training"
+SUBJECT = "The subject of the request"
 INTERVAL = f"The range with the true {TARGET.name} for most {TABLE.cases}"
 WARNINGS = (
     f"Why the {TABLE.case} is unlike those of the training: a feature is outside its range, features contradict each "
@@ -133,6 +160,7 @@ class PredictionResponse(BaseModel):
     model_version: str = Field(description="The version of the model")
     timestamp: datetime = Field(description="When the prediction was made, UTC")
     request_id: UUID = Field(description="The id of the record")
+    subject: str | None = Field(description=SUBJECT)
     warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
@@ -155,6 +183,7 @@ class BatchPrediction(BaseModel):
     prediction: float = Field(description=PREDICTION)
     interval: IntervalResponse = Field(description=INTERVAL)
     request_id: UUID = Field(description="The id of the record of this prediction")
+    subject: str | None = Field(description=SUBJECT)
     warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
@@ -167,7 +196,10 @@ class BatchResponse(BaseModel):
             "examples": [
                 {
                     "predictions": [
-                        {name: EXAMPLE_ANSWER[name] for name in ("prediction", "interval", "request_id", "warnings")}
+                        {
+                            name: EXAMPLE_ANSWER[name]
+                            for name in ("prediction", "interval", "request_id", "subject", "warnings")
+                        }
                     ],
                     "model_version": EXAMPLE_ANSWER["model_version"],
                     "timestamp": EXAMPLE_ANSWER["timestamp"],

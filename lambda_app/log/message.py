@@ -12,7 +12,7 @@ from uuid import UUID
 from lambda_app.log.record import PredictionRecord
 from problem.table import TABLE
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # The default limit of SQS is 256 KiB.
 MAX_MESSAGE_BYTES = 250_000
@@ -59,7 +59,8 @@ def decode_message(body: str) -> list[PredictionRecord]:
         raise MessageError(f"the message cannot be read: {type(error).__name__}") from None
     if not isinstance(document, dict) or type(document.get("version")) is not int:
         raise MessageError("the message is no object with a version")
-    if document["version"] != FORMAT_VERSION:
+    readers = _RECORDS.get(document["version"])
+    if readers is None:
         raise MessageError("the message is of a version that this code does not know")
     documents = document.get("records")
     if not isinstance(documents, list) or not documents or len(document) > 2:
@@ -67,7 +68,7 @@ def decode_message(body: str) -> list[PredictionRecord]:
     records, faults = [], []
     for index, one in enumerate(documents):
         try:
-            records.append(PredictionRecord(**_read_object(one, _RECORD, f"records[{index}]")))
+            records.append(PredictionRecord(**_read_object(one, readers, f"records[{index}]")))
         except MessageError as error:
             faults.append(str(error))
     if faults:
@@ -144,7 +145,7 @@ _read_time = _canonical(
 )
 _FEATURES: Mapping[str, _Reader] = dict.fromkeys(TABLE.names, _read_number)
 _WARNING: Mapping[str, _Reader] = {"field": _read_text, "message": _read_text}
-_RECORD: Mapping[str, _Reader] = {
+_FIRST_RECORD: Mapping[str, _Reader] = {
     "request_id": _read_id,
     "created_at": _read_time,
     "features": lambda value, name: _read_object(value, _FEATURES, name),
@@ -160,3 +161,5 @@ _RECORD: Mapping[str, _Reader] = {
     "batch_index": _or_null(_read_integer),
     "warnings": _read_warnings,
 }
+# By version of the format.
+_RECORDS = {1: _FIRST_RECORD, FORMAT_VERSION: {**_FIRST_RECORD, "subject": _or_null(_read_text)}}

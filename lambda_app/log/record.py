@@ -11,9 +11,10 @@ from uuid import UUID
 class PredictionRecord:
     """One prediction. `latency_ms` is the time from the arrival of the request to the creation of this record.
 
-    `caller` comes from the gateway, and `caller_session` too if the caller is a role. `batch_id` is the id of a batch
-    request, `batch_index` the place in it. Each warning has `field` and `message`. Old rows have no interval. Raises
-    ValueError for NaN and infinities, because PostgreSQL would store them.
+    `subject` is the caller's reference to the person or thing of the case. `caller` comes from the gateway, and
+    `caller_session` too if the caller is a role. `batch_id` is the id of a batch request, `batch_index` the place in
+    it. Each warning has `field` and `message`. Old rows have no interval. Raises ValueError for NaN and infinities,
+    because PostgreSQL would store them.
     """
 
     request_id: UUID
@@ -27,6 +28,7 @@ class PredictionRecord:
     latency_ms: float
     caller: str | None = None
     caller_session: str | None = None
+    subject: str | None = None
     batch_id: UUID | None = None
     batch_index: int | None = None
     warnings: Sequence[Mapping[str, str]] = ()

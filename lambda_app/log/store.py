@@ -26,6 +26,7 @@ _RECORD_TYPES = {
     "latency_ms": "double precision",
     "caller": "text",
     "caller_session": "text",
+    "subject": "text",
     "batch_id": "uuid",
     "batch_index": "integer",
     "warnings": "jsonb",

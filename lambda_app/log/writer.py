@@ -104,8 +104,8 @@ def _find_answer(
     """Return the stored records of a request, if they have the same caller and cases and belong to one answer."""
     stored = {record.batch_index: record for record in find_request(connection, request_id, near)}
     found = [stored[record.batch_index] for record in records if record.batch_index in stored]
-    asked = [(record.caller, record.features) for record in records]
+    asked = [(record.caller, record.subject, record.features) for record in records]
     # All records of a batch have one time and one model.
     answers = {(record.created_at, record.model_version) for record in found}
-    is_same = [(record.caller, record.features) for record in found] == asked and len(answers) == 1
+    is_same = [(record.caller, record.subject, record.features) for record in found] == asked and len(answers) == 1
     return found if is_same else None

@@ -90,8 +90,8 @@ def test_everything_is_described_and_has_examples(document: dict[str, Any]) -> N
 
 def test_features_have_their_bounds_units_and_examples(document: dict[str, Any]) -> None:
     schema = document["components"]["schemas"]["PredictionRequest"]
-    assert schema["examples"] == [EXAMPLE_REQUEST]
-    assert list(schema["properties"]) == list(TABLE.names)
+    assert schema["examples"] == [{**EXAMPLE_REQUEST, "subject": "case-4711"}]
+    assert list(schema["properties"]) == [*TABLE.names, "subject"]
     assert schema["properties"]["sex"]["enum"] == [1, 2]
     for feature in TABLE.features:
         told = schema["properties"][feature.name]

@@ -57,6 +57,7 @@ def test_answered_prediction_is_the_stored_row(
         **CALLERS[name],
         "batch_id": None,
         "batch_index": None,
+        "subject": None,
         "warnings": [],
     }
     assert row["interval_lower"] < row["prediction"] < row["interval_upper"]

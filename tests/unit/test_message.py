@@ -29,6 +29,7 @@ records = st.builds(
     model_version=st.text(),
     latency_ms=numbers,
     caller=st.none() | st.text(),
+    subject=st.none() | st.text(),
     batch_id=st.none() | st.uuids(),
     batch_index=st.none() | st.integers(0, 999),
     warnings=st.lists(st.fixed_dictionaries({"field": st.text(), "message": st.text()}), max_size=2),
@@ -87,6 +88,14 @@ def test_the_first_version_stays_readable() -> None:
     ]
 
 
+def test_the_second_version_has_a_subject() -> None:
+    document = json.loads(FIRST_VERSION)
+    document["version"] = 2
+    document["records"][0]["subject"] = "case-17"
+    [record] = decode_message(json.dumps(document))
+    assert record.subject == "case-17"
+
+
 ID = "0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10"
 
 
@@ -109,6 +118,7 @@ WRONG: dict[str, list[Any]] = {
     "model_version": [*WRONG_TEXTS, None],
     "caller": WRONG_TEXTS,
     "caller_session": WRONG_TEXTS,
+    "subject": WRONG_TEXTS,
     "warnings": [
         *[None, "", {}, [None], ["bmi"], [{"field": "bmi"}], [{"field": "bmi", "message": 5}]],
         *[[{"field": "bmi", "message": "", "more": ""}], [{"field": "\ud800", "message": ""}]],
@@ -148,9 +158,9 @@ def test_a_missing_or_repeated_field_is_refused(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "version", ["2", "0", "-1", "true", "1.0", '"1"', "null", "[]", "1e0", '1,"version":1', '1,"more":1']
+    "version", ["3", "0", "-1", "true", "1.0", '"1"', "null", "[]", "1e0", '1,"version":1', '1,"more":1']
 )
 def test_another_version_is_refused(version: str) -> None:
     [body] = encode_messages([make_record()])
     with pytest.raises(MessageError, match=r"^the message "):
-        decode_message(body.replace('"version":1', f'"version":{version}'))
+        decode_message(body.replace('"version":2', f'"version":{version}'))

@@ -1,0 +1,291 @@
+-- The life of a record after its answer: partitions, export, holds, erasure. The function maintain works on them.
+
+ALTER TABLE predictions ADD COLUMN subject text
+CONSTRAINT predictions_subject CHECK (length(subject) BETWEEN 1 AND 128);
+COMMENT ON COLUMN predictions.subject IS 'The caller''s pseudonymous reference to the person or thing of the case';
+CREATE INDEX predictions_subject ON predictions (subject) WHERE subject IS NOT NULL;
+-- Finds the rows of the last days, for the export. Rows are written in the order of this time, so a small index does.
+CREATE INDEX predictions_recorded_at ON predictions USING brin (recorded_at);
+-- For keys that expire, and for those of an erased record.
+CREATE INDEX idempotency_keys_created_at ON idempotency_keys USING brin (created_at);
+CREATE INDEX idempotency_keys_request_id ON idempotency_keys (request_id);
+
+-- Records that a lawyer or an audit needs. Expiry and erasure pass over them. A removed hold stays, as evidence.
+CREATE TABLE holds (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subject text,
+    caller text,
+    starts timestamptz,
+    ends timestamptz,
+    reason text NOT NULL,
+    placed_by text NOT NULL,
+    placed_at timestamptz NOT NULL DEFAULT now(),
+    removed_by text,
+    removed_at timestamptz,
+    CONSTRAINT holds_scope CHECK (num_nonnulls(subject, caller, starts) = 1),
+    CONSTRAINT holds_period CHECK (num_nulls(starts, ends) = 2 OR (num_nulls(starts, ends) = 0 AND starts < ends))
+);
+
+CREATE FUNCTION is_held(of_subject text, of_caller text, at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT FROM holds
+        WHERE removed_at IS NULL AND (subject = of_subject OR caller = of_caller OR (starts <= at AND at < ends))
+    );
+END;
+
+-- Each erasure. It names its subject or request only until it is complete.
+CREATE TABLE erasures (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    subject text,
+    request_id uuid,
+    reason text NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamptz NOT NULL DEFAULT now(),
+    completed_at timestamptz,
+    -- The last exported file that was searched; the files before it need no second search.
+    searched_file text,
+    predictions bigint NOT NULL DEFAULT 0,
+    idempotency_keys bigint NOT NULL DEFAULT 0,
+    messages bigint NOT NULL DEFAULT 0,
+    exported_rows bigint NOT NULL DEFAULT 0,
+    CONSTRAINT erasures_scope CHECK (
+        num_nonnulls(subject, request_id) = CASE WHEN completed_at IS NULL THEN 1 ELSE 0 END
+    )
+);
+
+-- Keeps an erased record from being stored again: of a request id for ever, of a subject for records made until then.
+CREATE TABLE tombstones (
+    -- SHA-256 of the request id or the subject.
+    digest bytea PRIMARY KEY,
+    erased_at timestamptz NOT NULL
+);
+
+CREATE FUNCTION digest_request(id uuid) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT
+RETURN sha256(convert_to('request:' || id, 'UTF8'));
+
+CREATE FUNCTION digest_subject(subject text) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT
+RETURN sha256(convert_to('subject:' || subject, 'UTF8'));
+
+CREATE FUNCTION is_erased(request_id uuid, batch_id uuid, subject text, caller text, created_at timestamptz)
+RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT FROM tombstones
+        WHERE digest = digest_request(is_erased.request_id)
+            OR digest = digest_request(is_erased.batch_id)
+            OR (digest = digest_subject(is_erased.subject) AND is_erased.created_at <= erased_at)
+    ) AND NOT is_held(is_erased.subject, is_erased.caller, is_erased.created_at);
+END;
+
+CREATE OR REPLACE FUNCTION keep_first_prediction() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    earliest timestamptz := NEW.created_at - interval '1 day';
+    latest timestamptz := NEW.created_at + interval '1 day';
+BEGIN
+    -- Whoever writes the same request waits for the other's commit, and then sees it.
+    PERFORM pg_advisory_xact_lock(hashtextextended(coalesce(NEW.batch_id, NEW.request_id)::text, 4420));
+    IF EXISTS (
+        SELECT FROM predictions
+        WHERE request_id = NEW.request_id AND created_at BETWEEN earliest AND latest
+    ) OR is_erased(NEW.request_id, NEW.batch_id, NEW.subject, NEW.caller, NEW.created_at) THEN
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- As before, but an erased record is not missing.
+CREATE OR REPLACE FUNCTION unstored_predictions(records json) RETURNS SETOF bigint
+LANGUAGE sql STABLE SECURITY DEFINER
+SET extra_float_digits = 1
+BEGIN ATOMIC
+    SELECT record.place - 1
+    FROM json_array_elements(records) WITH ORDINALITY AS record (content, place)
+    CROSS JOIN LATERAL json_populate_record(NULL::predictions, record.content) AS given
+    LEFT JOIN LATERAL (
+        SELECT to_jsonb(predictions) AS row
+        FROM predictions
+        WHERE request_id = given.request_id AND created_at = given.created_at
+    ) AS stored ON true
+    WHERE EXISTS (
+        SELECT FROM json_object_keys(record.content) AS name
+        WHERE stored.row -> name IS DISTINCT FROM to_jsonb(given) -> name
+    ) AND NOT is_erased(given.request_id, given.batch_id, given.subject, given.caller, given.created_at)
+    ORDER BY record.place;
+END;
+
+-- Makes the partition of each month that needs one: this month, the months `ahead` after it, and those of the rows in
+-- predictions_default, which move into it. Returns the names.
+CREATE FUNCTION add_partitions(ahead integer) RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    month timestamp;
+    partition_name text;
+    first_time text;
+    next_time text;
+BEGIN
+    FOR month IN
+        SELECT date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => n)
+        FROM generate_series(0, ahead) AS n
+        UNION
+        SELECT date_trunc('month', created_at AT TIME ZONE 'UTC') FROM predictions_default
+        ORDER BY 1
+    LOOP
+        partition_name := to_char(month, '"predictions_"YYYY_MM');
+        first_time := to_char(month, 'YYYY-MM-DD"T00:00Z"');
+        next_time := to_char(month + interval '1 month', 'YYYY-MM-DD"T00:00Z"');
+        CONTINUE WHEN to_regclass(partition_name) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %I (LIKE predictions INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition_name);
+        EXECUTE format(
+            'WITH moved AS (DELETE FROM predictions_default WHERE created_at >= %L AND created_at < %L RETURNING *) '
+            'INSERT INTO %I SELECT * FROM moved',
+            first_time, next_time, partition_name
+        );
+        EXECUTE format(
+            'ALTER TABLE predictions ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+            partition_name, first_time, next_time
+        );
+        RETURN NEXT partition_name;
+    END LOOP;
+END
+$$;
+
+-- Sums up the rows of a time, to compare them with an export: their number, and the XOR of each half of their ids.
+CREATE FUNCTION summarise_predictions(
+    first_time timestamptz, next_time timestamptz, OUT row_count bigint, OUT ids bigint[]
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        count(*),
+        ARRAY[
+            coalesce(bit_xor(('x' || encode(substr(uuid_send(request_id), 1, 8), 'hex'))::bit(64)::bigint), 0),
+            coalesce(bit_xor(('x' || encode(substr(uuid_send(request_id), 9, 8), 'hex'))::bit(64)::bigint), 0)
+        ]
+    FROM predictions
+    WHERE created_at >= first_time AND created_at < next_time;
+END;
+
+-- The holds that keep rows of a time. A period counts even without a row.
+CREATE FUNCTION find_holds(first_time timestamptz, next_time timestamptz) RETURNS SETOF bigint
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT id FROM holds
+    WHERE removed_at IS NULL AND (
+        (starts < next_time AND ends > first_time)
+        OR EXISTS (
+            SELECT FROM predictions
+            WHERE created_at >= first_time AND created_at < next_time AND predictions.subject = holds.subject
+        )
+        OR EXISTS (
+            SELECT FROM predictions
+            WHERE created_at >= first_time AND created_at < next_time AND predictions.caller = holds.caller
+        )
+    )
+    ORDER BY id;
+END;
+
+-- Detaches the partition of a month that is over, if its rows are those of the export and no hold keeps one.
+CREATE FUNCTION detach_month(month date, exported_count bigint, exported_ids bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    partition_name text := to_char(month, '"predictions_"YYYY_MM');
+    first_time timestamptz := date_trunc('month', month::timestamp) AT TIME ZONE 'UTC';
+    next_time timestamptz := (date_trunc('month', month::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
+    found record;
+BEGIN
+    IF next_time > now() THEN
+        RAISE EXCEPTION '% is not over', partition_name;
+    END IF;
+    -- A late row waits for the end of this, and then finds no partition of its month.
+    EXECUTE format('LOCK TABLE %I IN SHARE MODE', partition_name);
+    SELECT * INTO found FROM summarise_predictions(first_time, next_time);
+    IF found.row_count <> exported_count OR found.ids <> exported_ids THEN
+        RAISE EXCEPTION '% has % rows, its export % or others', partition_name, found.row_count, exported_count;
+    END IF;
+    IF EXISTS (SELECT FROM find_holds(first_time, next_time)) THEN
+        RAISE EXCEPTION '% has rows under a hold', partition_name;
+    END IF;
+    EXECUTE format('ALTER TABLE predictions DETACH PARTITION %I', partition_name);
+END
+$$;
+
+-- Drops the partitions that were detached. Returns their names.
+CREATE FUNCTION drop_detached() RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    partition_name text;
+BEGIN
+    FOR partition_name IN
+        SELECT relname FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT relispartition
+            AND relname ~ '^predictions_\d{4}_\d{2}$'
+        ORDER BY relname
+    LOOP
+        EXECUTE format('DROP TABLE %I', partition_name);
+        RETURN NEXT partition_name;
+    END LOOP;
+END
+$$;
+
+-- Each run of the export: it has read the rows that were recorded until then.
+CREATE TABLE exports (
+    recorded_until timestamptz PRIMARY KEY,
+    finished_at timestamptz NOT NULL DEFAULT now(),
+    days integer NOT NULL,
+    exported_rows bigint NOT NULL
+);
+
+DO $$
+BEGIN
+    EXECUTE format('CREATE ROLE %I LOGIN', :'maintain');
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+    NULL;
+END
+$$;
+
+DO $$
+DECLARE
+    name text;
+    setting text;
+BEGIN
+    -- With its owner's rights a function shall find these tables, and no temporary ones of the caller's.
+    FOREACH name IN ARRAY ARRAY['keep_first_prediction', 'add_partitions', 'detach_month', 'drop_detached'] LOOP
+        EXECUTE format('ALTER FUNCTION %I SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
+    FOREACH name IN ARRAY ARRAY['add_partitions', 'detach_month', 'drop_detached'] LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', name);
+    END LOOP;
+
+    -- A statement may read a month of rows. Where a lock is not free soon, it is tried again later, so that no insert
+    -- waits behind it.
+    FOREACH setting IN ARRAY ARRAY[
+        'statement_timeout = ''10min''',
+        'lock_timeout = ''2s''',
+        'idle_in_transaction_session_timeout = ''5min''',
+        'client_encoding = ''UTF8''',
+        'DateStyle = ''ISO''',
+        'IntervalStyle = ''postgres''',
+        'bytea_output = ''hex''',
+        'TimeZone = ''UTC''',
+        'extra_float_digits = ''1''',
+        'synchronous_commit = ''on''',
+        'default_transaction_isolation = ''read committed'''
+    ] LOOP
+        EXECUTE format('ALTER ROLE %I IN DATABASE %I SET ', :'maintain', current_database()) || setting;
+    END LOOP;
+END
+$$;
+
+GRANT SELECT, DELETE ON predictions, idempotency_keys TO :"maintain";
+GRANT SELECT, INSERT, UPDATE ON holds, erasures TO :"maintain";
+GRANT SELECT, INSERT ON tombstones, exports TO :"maintain";
+GRANT EXECUTE ON FUNCTION add_partitions, detach_month, drop_detached TO :"maintain";
