@@ -1,4 +1,4 @@
-"""The Lambda functions api, replay and migrate, wired once per execution environment.
+"""The Lambda functions api, replay, migrate and maintain, wired once per execution environment.
 
 Lambda gets the function by its name during the initialisation, and `__getattr__` wires it then. This phase has a full
 CPU. Only the requested function is wired: migrate needs no model and may not read one.
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # Building an index may take minutes, and a second migration waits for the first. Lambda's limit is 15 minutes.
 MIGRATION_SECONDS = 600.0
+# Within Lambda's limit too. A statement may read a month of rows.
+MAINTENANCE_SECONDS = 840.0
 
 
 def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
@@ -176,7 +178,19 @@ def _build_migrate(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler
     return migrate
 
 
-_BUILDERS = {"api": _build_api, "replay": build_replay, "migrate": _build_migrate}
+def build_maintain(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
+    """Build the function that looks after the records."""
+    # Imported here, because only the image analyse has what they need.
+    import boto3  # noqa: PLC0415
+
+    from lambda_app.maintain.function import Tools, make_handler  # noqa: PLC0415
+
+    database = _build_database(settings, wait_seconds=MAINTENANCE_SECONDS, deadline_seconds=MAINTENANCE_SECONDS)
+    session = boto3.Session()
+    return make_handler(Tools(settings, database, session.client("s3"), session.client("sqs"), telemetry))
+
+
+_BUILDERS = {"api": _build_api, "replay": build_replay, "migrate": _build_migrate, "maintain": build_maintain}
 
 
 def __getattr__(name: str) -> "LambdaHandler":

@@ -1,0 +1,1 @@
+"""The function maintain: partitions, export, expiry, erasure and holds of records."""
