@@ -82,6 +82,8 @@ lock: set-up-uv ## Resolve pyproject.toml into requirements/ (UPGRADE=1: newest)
 		--output-file requirements/lambda-litert.txt
 	@$(COMPILE) pyproject.toml --extra tensorflow --constraint requirements/dev.txt \
 		--output-file requirements/lambda-tensorflow.txt
+	@$(COMPILE) pyproject.toml --extra analyse --constraint requirements/dev.txt \
+		--output-file requirements/lambda-analyse.txt
 	@for group in bench-client bench-bare bench-known; do \
 		$(COMPILE) --group $$group --constraint requirements/dev.txt --output-file requirements/$$group.txt || exit 1; done
 	@for group in sam checkov shap; do $(COMPILE) --group $$group --output-file requirements/$$group.txt || exit 1; done
