@@ -15,7 +15,7 @@ from deploy.call import print_answer, read_event, send_event
 from deploy.doctor import examine
 from deploy.environment import Environment, open_environment
 from deploy.errors import CallError, DeployError
-from deploy.image import find_image, push_image
+from deploy.image import Images, find_images, push_images
 from deploy.migrate import migrate as run_migrations
 from deploy.model import provide_model
 from deploy.smoke import SmokeTest
@@ -55,9 +55,9 @@ def all_steps(env: Env, yes: Yes = False, token: Token = None) -> None:
     They are image, plan, apply, migrate, model and smoke.
     """
     with _working_on(env) as environment:
-        uri = _push(environment)
+        images = _push(environment)
         terraform.initialise(environment)
-        if terraform.make_plan(environment, uri):
+        if terraform.make_plan(environment, images):
             _apply(environment, yes)
         outputs = terraform.read_outputs(environment)
         _migrate(environment, outputs)
@@ -67,7 +67,7 @@ def all_steps(env: Env, yes: Yes = False, token: Token = None) -> None:
 
 @app.command()
 def image(env: Env) -> None:
-    """Build the image of this commit and push it to ECR."""
+    """Build the images of this commit and push them to ECR."""
     with _working_on(env) as environment:
         _push(environment)
 
@@ -76,9 +76,9 @@ def image(env: Env) -> None:
 def plan(env: Env) -> None:
     """Show what Terraform would change, and keep that plan."""
     with _working_on(env) as environment:
-        uri = find_image(environment)
+        images = find_images(environment)
         terraform.initialise(environment)
-        terraform.make_plan(environment, uri)
+        terraform.make_plan(environment, images)
 
 
 @app.command()
@@ -163,15 +163,16 @@ def destroy(env: Env, yes: Yes = False) -> None:
         if path is None:
             _say(f"There is nothing of {env}")
             return
-        _ask(f"Destroy {env} with its database and its models?", env, yes)
+        _ask(f"Destroy {env} with its database, its models and its records?", env, yes)
         terraform.apply_plan(environment, path)
         _say(f"{env} is gone; images and states stay")
 
 
-def _push(environment: Environment) -> str:
-    uri = push_image(environment)
-    _say(f"Image {uri}")
-    return uri
+def _push(environment: Environment) -> Images:
+    images = push_images(environment)
+    for kind, uri in images._asdict().items():
+        _say(f"Image {kind} {uri}")
+    return images
 
 
 def _apply(environment: Environment, yes: bool) -> None:

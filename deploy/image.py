@@ -1,7 +1,8 @@
-"""The image of the functions: built from a commit, pushed once, and named by its digest from then on."""
+"""The images of the functions: built from a commit, pushed once, and named by their digests from then on."""
 
 import base64
 import shutil
+from typing import NamedTuple
 
 from deploy.environment import Environment
 from deploy.errors import DeployError, explain_failures
@@ -11,41 +12,60 @@ from lambda_app.project import PREFIX
 # As terraform/bootstrap calls it.
 REPOSITORY = PREFIX
 DOCKERFILE = "Dockerfile.lambda"
-# All that is in the image. Whatever else a commit changes, the image stays the same.
+# All that is in the images. Whatever else a commit changes, the images stay the same.
 SOURCES = (DOCKERFILE, ".dockerignore", "problem", "lambda_app", "requirements")
+# Of each image: what its tag has after the commit, and the arguments of its build.
+KINDS = {"serve": ("", ()), "analyse": ("-analyse", ("--build-arg", "PACKAGES=analyse"))}
 BOOTSTRAP = f"there is no repository {REPOSITORY} in ECR: apply terraform/bootstrap to this account first"
 
 
-def find_image(environment: Environment) -> str:
-    """The URI, by digest, of the image of this commit; DeployError when it was not pushed yet."""
-    tag = read_tag()
-    digest = _find_digest(environment, tag)
-    if digest is None:
-        raise DeployError(
-            f"ECR has no image of this commit ({tag}): run `python -m deploy image --env {environment.name}`"
-        )
-    return f"{_log_in(environment)[0]}/{REPOSITORY}@{digest}"
+class Images(NamedTuple):
+    """The URIs of the images, by digest."""
+
+    serve: str
+    analyse: str
 
 
-def push_image(environment: Environment) -> str:
-    """Build and push the image of this commit, unless ECR has it; return its URI by digest."""
-    tag = read_tag()
-    if _find_digest(environment, tag):
-        print(f"ECR has the image of {tag} already", flush=True)
-        return find_image(environment)
+def find_images(environment: Environment) -> Images:
+    """Return the images of this commit; DeployError when one was not pushed yet."""
+    commit = read_tag()
+    registry, _ = _log_in(environment)
+    uris = {}
+    for kind, (ending, _) in KINDS.items():
+        tag = commit + ending
+        digest = _find_digest(environment, tag)
+        if digest is None:
+            raise DeployError(
+                f"ECR has no image of this commit ({tag}): run `python -m deploy image --env {environment.name}`"
+            )
+        uris[kind] = f"{registry}/{REPOSITORY}@{digest}"
+    return Images(**uris)
+
+
+def push_images(environment: Environment) -> Images:
+    """Build and push the images of this commit, except those that ECR has; return their URIs by digest."""
+    commit = read_tag()
+    missing = [kind for kind, (ending, _) in KINDS.items() if _find_digest(environment, commit + ending) is None]
+    if not missing:
+        print(f"ECR has the images of {commit} already", flush=True)
+        return find_images(environment)
     engine = find_engine()
     if engine is None:
-        raise DeployError("building the image needs docker or podman, and neither is on PATH")
+        raise DeployError("building an image needs docker or podman, and neither is on PATH")
     registry, password = _log_in(environment)
-    name = f"{registry}/{REPOSITORY}:{tag}"
     # Lambda runs no image with attestations beside it, which Docker would add.
     settings = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-    build = ("build", "--platform", "linux/amd64", "--file", DOCKERFILE, "--tag", name, ".")
-    _run(engine, *build, advice="see above", settings=settings)
+    names = []
+    for kind in missing:
+        ending, arguments = KINDS[kind]
+        names.append(f"{registry}/{REPOSITORY}:{commit}{ending}")
+        build = ("build", "--platform", "linux/amd64", "--file", DOCKERFILE, *arguments, "--tag", names[-1], ".")
+        _run(engine, *build, advice="see above", settings=settings)
     login = ("login", "--username", "AWS", "--password-stdin", registry)
     _run(engine, *login, advice="may this caller push to ECR?", text=password)
-    _run(engine, "push", name, advice="once a tag is pushed it stays: if it is there now, run this again")
-    return find_image(environment)
+    for name in names:
+        _run(engine, "push", name, advice="once a tag is pushed it stays: if it is there now, run this again")
+    return find_images(environment)
 
 
 def read_tag() -> str:

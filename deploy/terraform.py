@@ -8,14 +8,15 @@ from typing import Any
 
 from deploy.environment import Environment
 from deploy.errors import DeployError, explain_failures
+from deploy.image import Images
 from deploy.process import run_program
 from deploy.quota import check_concurrency
 
 PLANS = Path("build/deploy")
 # Exit code of `plan -detailed-exitcode` when there is something to do.
 CHANGES = 2
-# Nothing is made from it, but the variable must have a value.
-NO_IMAGE = f"destroyed@sha256:{'0' * 64}"
+# Nothing is made from them, but the variables must have values.
+NO_IMAGES = Images(*[f"destroyed@sha256:{'0' * 64}"] * 2)
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,13 @@ def initialise(environment: Environment) -> None:
         raise DeployError("`terraform init` failed: its reason stands above")
 
 
-def make_plan(environment: Environment, image_uri: str) -> bool:
+def make_plan(environment: Environment, images: Images) -> bool:
     """Show what would change, and keep it for `apply_plan`; False when nothing would.
 
     DeployError when the account's quota is too small for it: Terraform would find that out half-way.
     """
     path = _name_plan(environment)
-    if not _plan(environment, path, f"-var=image_uri={image_uri}"):
+    if not _plan(environment, path, *_list_inputs(images)):
         return False
     try:
         check_concurrency(environment, _read_changes(environment, path))
@@ -106,7 +107,7 @@ def plan_destruction(environment: Environment) -> Path | None:
     DeployError when something is protected. Terraform would find that out last, with the rest of it gone.
     """
     path = PLANS.absolute() / f"{environment.name}.destroy.tfplan"
-    if not _plan(environment, path, "-destroy", f"-var=image_uri={NO_IMAGE}"):
+    if not _plan(environment, path, "-destroy", *_list_inputs(NO_IMAGES)):
         return None
     changes = _read_changes(environment, path)
     if protections := [told for change in changes for told in _list_protections(change)]:
@@ -116,6 +117,10 @@ def plan_destruction(environment: Environment) -> Path | None:
             f"off in {environment.root}/main.tf, deploy, and then destroy"
         )
     return path
+
+
+def _list_inputs(images: Images) -> tuple[str, ...]:
+    return f"-var=image_uri={images.serve}", f"-var=analyse_image_uri={images.analyse}"
 
 
 def _read_changes(environment: Environment, path: Path) -> list[dict[str, Any]]:
@@ -132,7 +137,7 @@ def _list_protections(change: dict[str, Any]) -> list[str]:
     before = change["change"]["before"]
     told = {
         "deletion_protection": (True, "has deletion_protection"),
-        "force_destroy": (False, "has no force_destroy, and may hold models"),
+        "force_destroy": (False, "has no force_destroy, and may hold models or records"),
     }
     return [f"{change['address']} {text}" for name, (value, text) in told.items() if before.get(name) is value]
 

@@ -16,6 +16,7 @@ from local.ports import LOOPBACK, require_port
 from local.process import read_last_fault, start_process, stop_process
 
 BUCKET = f"{PREFIX}-models"
+RECORDS_BUCKET = f"{PREFIX}-records"
 QUEUE = f"{PREFIX}-records"
 DEAD_LETTER_QUEUE = f"{QUEUE}-dead"
 # What a poller got and did not delete is hidden for so long; whoever gets it so often in vain is not helped by more.
@@ -110,6 +111,7 @@ class AwsServices:
 
     def _seed(self) -> None:
         self._request("PUT", f"/{self.bucket}", "bucket")
+        self._request("PUT", f"/{RECORDS_BUCKET}", "bucket")
         self._create_queue(DEAD_LETTER_QUEUE, {})
         redrive = {
             "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTER_QUEUE}",

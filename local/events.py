@@ -1,7 +1,8 @@
 """`python -m local.events`: writes the sample events anew, with the answers that a fresh stack gives to them.
 
 Run it after a change of `problem/` or of the API, and read the difference. Of an event only what follows from the table
-and the project's name is written; the rest is as it stands in the file.
+and the project's name is written; the rest is as it stands in the file. It also writes `problem/columns.json`, by which
+Terraform knows the features.
 """
 
 import base64
@@ -22,9 +23,10 @@ from lambda_app import handler
 from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_REQUEST, EXAMPLE_SUBJECT, REFUSED_FEATURE
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
-from lambda_app.project import API_ROLE, PREFIX, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, PREFIX, REPLAY_ROLE
+from lambda_app.table import Kind
 from lambda_app.telemetry import LambdaHandler
-from local.aws_services import ACCOUNT, BUCKET, DEAD_LETTER_QUEUE, QUEUE, REGION
+from local.aws_services import ACCOUNT, BUCKET, DEAD_LETTER_QUEUE, QUEUE, RECORDS_BUCKET, REGION
 from local.cluster import PASSWORD
 from local.environment import build_service_environment
 from local.errors import StackError
@@ -40,7 +42,11 @@ from training.provide import ensure_model
 app = make_app()
 
 EVENTS = Path("events")
+COLUMNS = Path("problem/columns.json")
 ANSWER = ".answer.json"
+MAINTAIN = "maintain_"
+# By Athena's names. Exported files have these types.
+COLUMN_TYPES = {Kind.REAL: "double", Kind.INTEGER: "bigint", Kind.CHOICES: "smallint"}
 
 # What stands in an answer for a text that is new each time.
 PATTERNS = {
@@ -105,17 +111,33 @@ def make_environment() -> dict[str, Any]:
         **{"MODEL_BUCKET": BUCKET, "DATABASE_HOST": host, "DATABASE_PORT": "8001", "DATABASE_NAME": DATABASE},
         **{"DATABASE_PASSWORD": PASSWORD, "DATABASE_TLS": "off", "QUEUE_URL": f"{aws}/{ACCOUNT}/{QUEUE}"},
         **{"DEAD_LETTER_QUEUE_URL": f"{aws}/{ACCOUNT}/{DEAD_LETTER_QUEUE}", "AWS_ENDPOINT_URL": aws},
+        "RECORDS_BUCKET": RECORDS_BUCKET,
     }
-    users = {"ApiFunction": API_ROLE, "ReplayFunction": REPLAY_ROLE, "MigrateFunction": USER}
+    users = {
+        "ApiFunction": API_ROLE,
+        "ReplayFunction": REPLAY_ROLE,
+        "MigrateFunction": USER,
+        "MaintainFunction": MAINTAIN_ROLE,
+    }
     return {"Parameters": shared, **{function: {"DATABASE_USER": user} for function, user in users.items()}}
 
 
+def list_columns() -> list[dict[str, str]]:
+    """The columns of the features in exported files."""
+    return [{"name": feature.name, "type": COLUMN_TYPES[feature.kind]} for feature in TABLE.features]
+
+
 def write_events(directory: Path, api: LambdaHandler, replay: LambdaHandler) -> None:
-    """Write the events in `directory` anew, and beside each the answer of its function."""
+    """Write the events in `directory` anew, and beside each the answer of its function.
+
+    Those of maintain have no answer here, because it depends on the rows and the time.
+    """
     bodies = make_bodies()
     _write(directory / "env.json", make_environment())
+    for task in ("daily", "status"):
+        _write(directory / f"{MAINTAIN}{task}.json", {"task": task})
     for path in sorted(directory.glob("*.json")):
-        if path.name == "env.json" or path.name.endswith(ANSWER):
+        if path.name == "env.json" or path.name.startswith(MAINTAIN) or path.name.endswith(ANSWER):
             continue
         event = json.loads(path.read_bytes())
         if path.stem in bodies:
@@ -177,6 +199,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as directory,
         running_stack(Path(directory), http_port=0) as stack,
     ):
+        _write(COLUMNS, list_columns())
         prepare_service(stack, ensure_model())
 
         def wire(function: Any) -> LambdaHandler:
@@ -187,7 +210,7 @@ def main() -> None:
         # The functions log what they do.
         with contextlib.redirect_stdout(io.StringIO()):
             write_events(EVENTS, wire("api"), wire("replay"))
-    print(f"Wrote the events and answers in {EVENTS}.")
+    print(f"Wrote the events and answers in {EVENTS}, and {COLUMNS}.")
 
 
 if __name__ == "__main__":

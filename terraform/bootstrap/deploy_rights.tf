@@ -56,6 +56,20 @@ locals {
         Condition = { StringEquals = { "aws:RequestedRegion" = var.region } }
       },
       {
+        # The tunnel of the module network, which is off by default.
+        Sid    = "Tunnel"
+        Effect = "Allow"
+        Action = [
+          "ec2:CreateInstanceConnectEndpoint", "ec2:DeleteInstanceConnectEndpoint", "ec2:ModifyInstanceAttribute",
+          "ec2:RunInstances", "ec2:TerminateInstances",
+        ]
+        Resource = ["*"]
+        Condition = {
+          StringEquals         = { "aws:RequestedRegion" = var.region }
+          StringEqualsIfExists = { "ec2:InstanceType" = "t4g.nano" }
+        }
+      },
+      {
         # Like any caller, the smoke test can read only the records of its own predictions.
         Sid      = "SmokeTest"
         Effect   = "Allow"
@@ -86,19 +100,19 @@ locals {
         Resource = ["${local.arn}:iam::${var.account_id}:role/${local.prefix}-${environment}-*"]
         Condition = {
           StringEquals = {
-            "iam:PassedToService" = ["lambda.amazonaws.com", "rds.amazonaws.com"]
+            "iam:PassedToService" = ["lambda.amazonaws.com", "rds.amazonaws.com", "scheduler.amazonaws.com"]
           }
         }
       },
       {
-        # RDS and API Gateway create these when an account first uses them.
+        # RDS, API Gateway and the endpoint of a tunnel create these when an account first uses them.
         Sid      = "ServiceLinkedRoles"
         Effect   = "Allow"
         Action   = ["iam:CreateServiceLinkedRole"]
         Resource = ["${local.arn}:iam::${var.account_id}:role/aws-service-role/*"]
         Condition = {
           StringEquals = {
-            "iam:AWSServiceName" = ["ops.apigateway.amazonaws.com", "rds.amazonaws.com"]
+            "iam:AWSServiceName" = ["ec2-instance-connect.amazonaws.com", "ops.apigateway.amazonaws.com", "rds.amazonaws.com"]
           }
         }
       },
@@ -111,15 +125,22 @@ locals {
   named_actions = [
     "cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource",
     "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource",
-    "events:*", "lambda:*", "logs:*", "rds:*", "s3:*", "secretsmanager:*", "sns:*", "sqs:*",
+    "athena:*", "events:*", "glue:*Database", "glue:*Table", "glue:*agResource", "glue:GetPartitionIndexes", "glue:GetTags",
+    "lambda:*", "logs:*", "rds:*", "s3:*", "scheduler:*", "secretsmanager:*", "sns:*", "sqs:*", "ssm:GetParameter",
   ]
 
   named_resources = {
     for environment in var.environments : environment => [
       for resource in [
+        "athena:${local.arn_tail}:workgroup/${local.prefix}-${environment}",
         "cloudwatch:${local.arn_tail}:alarm:${local.prefix}-${environment}-*",
         "cloudwatch::${var.account_id}:dashboard/${local.prefix}-${environment}*",
         "events:${local.arn_tail}:rule/${local.prefix}-${environment}-*",
+        # A database and its tables are of the account's catalog, which has no name.
+        "glue:${local.arn_tail}:catalog",
+        "glue:${local.arn_tail}:database/${local.prefix}_${environment}",
+        "glue:${local.arn_tail}:table/${local.prefix}_${environment}/*",
+        "glue:${local.arn_tail}:userDefinedFunction/${local.prefix}_${environment}/*",
         "lambda:${local.arn_tail}:function:${local.prefix}-${environment}-*",
         # Has an id instead of a name, and is tagged when created.
         "lambda:${local.arn_tail}:event-source-mapping:*",
@@ -131,9 +152,12 @@ locals {
         "rds:${local.arn_tail}:db-proxy:*",
         "rds:${local.arn_tail}:target-group:*",
         "s3:::${local.prefix}-${environment}-*",
+        "scheduler:${local.arn_tail}:schedule/default/${local.prefix}-${environment}-*",
         "secretsmanager:${local.arn_tail}:secret:${local.prefix}-${environment}-*",
         "sns:${local.arn_tail}:${local.prefix}-${environment}-*",
         "sqs:${local.arn_tail}:${local.prefix}-${environment}-*",
+        # AWS's own: the image of the tunnel's host.
+        "ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*",
       ] : "${local.arn}:${resource}"
     ]
   }

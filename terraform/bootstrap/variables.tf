@@ -19,9 +19,9 @@ variable "region" {
 }
 
 variable "images_kept" {
-  description = "Number of newest images that the repository keeps."
+  description = "Number of newest images that the repository keeps. A release has two, serve and analyse."
   type        = number
-  default     = 100
+  default     = 200
 
   validation {
     condition     = var.images_kept >= 10 && var.images_kept <= 1000 && floor(var.images_kept) == var.images_kept

@@ -1,5 +1,6 @@
 """Every sample event through the handler: the whole answer, and the whole row."""
 
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
-from local.events import read_body, write_events
+from local.events import COLUMNS, list_columns, read_body, write_events
 from tests.events import EVENTS, NAMES, Context, check_answer, load_event
 from tests.functional.helpers import Query, Wire, count_rows, read_row
 
@@ -27,6 +28,10 @@ def test_files_are_what_the_command_writes(tmp_path: Path, wire: Wire) -> None:
         shutil.copy(EVENTS / name, tmp_path)
     write_events(tmp_path, wire(), wire("replay"))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+def test_columns_are_those_of_the_table() -> None:
+    assert json.loads((EVENTS.parent / COLUMNS).read_bytes()) == list_columns()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -19,6 +19,7 @@ INPUTS = {
     "region": REGION,
     # Never pulled. The tests run the code of the repository instead.
     "image_uri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{PREFIX}@sha256:{'0' * 64}",
+    "analyse_image_uri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{PREFIX}@sha256:{'1' * 64}",
 }
 
 

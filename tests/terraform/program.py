@@ -54,10 +54,11 @@ class Root:
 
 
 def copy_sources(directory: Path) -> Path:
-    """Copy terraform/ and problem/project.json, so that Terraform leaves no files in the repository."""
+    """Copy terraform/ and what it reads of problem/, so that Terraform leaves no files in the repository."""
     leftovers = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*")
     (directory / "problem").mkdir()
-    shutil.copy(REPOSITORY / "problem" / "project.json", directory / "problem")
+    for name in ("project.json", "columns.json"):
+        shutil.copy(REPOSITORY / "problem" / name, directory / "problem")
     return Path(shutil.copytree(SOURCES, directory / "terraform", ignore=leftovers))
 
 

@@ -43,6 +43,7 @@ run "each_environment_has_its_role" {
       RegistryLogin      = ["*"]
       Image              = ["arn:aws:ecr:eu-west-1:123456789012:repository/sample"]
       Unnamed            = ["*"]
+      Tunnel             = ["*"]
       SmokeTest          = ["arn:aws:execute-api:eu-west-1:123456789012:*"]
       PrivateNames       = ["arn:aws:route53:::hostedzone/*"]
       Roles              = ["arn:aws:iam::123456789012:role/${local.prefix}-dev-*"]
@@ -57,9 +58,9 @@ run "each_environment_has_its_role" {
       for resource in one([
         for statement in jsondecode(aws_iam_role_policy.deploy["dev"].policy).Statement : statement.Resource
         if statement.Sid == "Named"
-      ]) : strcontains(resource, "${local.prefix}-dev") || can(regex(":(db-proxy|target-group|og:default|event-source-mapping):\\*$", resource))
+      ]) : strcontains(replace(resource, "_", "-"), "${local.prefix}-dev") || can(regex(":(db-proxy|target-group|og:default|event-source-mapping):\\*$|:catalog$|::parameter/aws/service/ami-amazon-linux-latest/\\*$", resource))
     ])
-    error_message = "Statements must be limited to names of the environment, except for the proxy, default option groups and event source mappings."
+    error_message = "Statements must be limited to names of the environment, except for the proxy, default option groups, event source mappings, the account's catalog, and AWS's own images."
   }
 
   assert {

@@ -23,8 +23,14 @@ variable "image_uri" {
   type        = string
 }
 
+variable "analyse_image_uri" {
+  description = "Image analyse in ECR, by digest, for the function maintain."
+  type        = string
+}
+
 locals {
-  project = jsondecode(file("${path.module}/../../../problem/project.json"))
+  project  = jsondecode(file("${path.module}/../../../problem/project.json"))
+  features = jsondecode(file("${path.module}/../../../problem/columns.json"))
 }
 
 provider "aws" {
@@ -43,7 +49,10 @@ module "environment" {
   environment = "staging"
   account_id  = var.account_id
   region      = var.region
-  image_uri   = var.image_uri
+  features    = local.features
+
+  image_uri         = var.image_uri
+  analyse_image_uri = var.analyse_image_uri
 
   settings = {
     vpc_cidr                 = "10.20.16.0/20"
@@ -69,5 +78,9 @@ output "model_bucket_name" { value = module.environment.model_bucket_name }
 output "function_names" { value = module.environment.function_names }
 output "queue_url" { value = module.environment.queue_url }
 output "dead_letter_queue_url" { value = module.environment.dead_letter_queue_url }
+output "records_bucket_name" { value = module.environment.records_bucket_name }
+output "query_database_name" { value = module.environment.query_database_name }
+output "query_workgroup_name" { value = module.environment.query_workgroup_name }
+output "tunnel" { value = module.environment.tunnel }
 output "dashboard_name" { value = module.environment.dashboard_name }
 output "topic_arn" { value = module.environment.topic_arn }

@@ -8,6 +8,16 @@ output "database_port" {
   value       = aws_db_instance.this.port
 }
 
+output "instance_endpoint" {
+  description = "Host name of the instance, for a person who connects without the proxy."
+  value       = aws_db_instance.this.address
+}
+
+output "master_secret_arn" {
+  description = "ARN of the secret with the password of the master user. RDS rotates it."
+  value       = one(aws_db_instance.this.master_user_secret[*].secret_arn)
+}
+
 output "instance_identifier" {
   description = "Identifier of the instance, a dimension of its metrics."
   value       = aws_db_instance.this.identifier

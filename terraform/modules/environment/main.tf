@@ -1,4 +1,4 @@
-# One environment: network, database, model store, service, and what observes them.
+# One environment: network, database, stores of models and records, service, and what observes them.
 
 locals {
   name = "${var.project.prefix}-${var.environment}"
@@ -14,6 +14,7 @@ module "network" {
   availability_zones = var.settings.availability_zones
   # The functions need the network, but their roles' policies do not, so this is no cycle.
   network_policy_ids = module.service.network_policy_ids
+  tunnel_enabled     = var.settings.tunnel_enabled
 }
 
 module "database" {
@@ -45,19 +46,35 @@ module "model_store" {
   force_destroy           = var.settings.force_destroy
 }
 
+module "records" {
+  source = "../records"
+
+  name                    = local.name
+  bucket_name             = "${local.name}-records-${var.account_id}"
+  features                = var.features
+  noncurrent_version_days = var.settings.noncurrent_version_days
+  force_destroy           = var.settings.force_destroy
+}
+
 module "service" {
   source = "../service"
 
   name                       = local.name
   image_uri                  = var.image_uri
+  analyse_image_uri          = var.analyse_image_uri
   subnet_ids                 = module.network.private_subnet_ids
   function_security_group_id = module.network.function_security_group_id
   model_bucket_name          = module.model_store.bucket_name
   model_bucket_arn           = module.model_store.bucket_arn
+  records_bucket_name        = module.records.bucket_name
+  records_bucket_arn         = module.records.bucket_arn
+  retention_months           = var.settings.retention_months
+  idempotency_days           = var.settings.idempotency_days
   model_refresh_seconds      = var.settings.model_refresh_seconds
   pages_enabled              = var.settings.pages_enabled
   database_name              = module.database.database_name
   database_port              = module.database.database_port
+  database_storage_gb        = var.settings.max_allocated_storage_gb
   database_user_names        = module.database.database_user_names
   proxy_endpoint             = module.database.proxy_endpoint
   proxy_resource_id          = module.database.proxy_resource_id

@@ -14,7 +14,7 @@ output "model_bucket_name" {
 }
 
 output "function_names" {
-  description = "Names of the functions api, replay and migrate, by key."
+  description = "Names of the functions api, replay, migrate and maintain, by key."
   value       = module.service.function_names
 }
 
@@ -26,6 +26,30 @@ output "queue_url" {
 output "dead_letter_queue_url" {
   description = "URL of the dead-letter queue, for DEAD_LETTER_QUEUE_URL in docs/operations.md."
   value       = module.service.dead_letter_queue_url
+}
+
+output "records_bucket_name" {
+  description = "Bucket of the exported records."
+  value       = module.records.bucket_name
+}
+
+output "query_database_name" {
+  description = "Name of the database of the exported records, for queries by Athena."
+  value       = module.records.query_database_name
+}
+
+output "query_workgroup_name" {
+  description = "Name of the workgroup of Athena."
+  value       = module.records.query_workgroup_name
+}
+
+output "tunnel" {
+  description = "What a person needs to reach the database: the host of the tunnel, the instance, the secret with the password. Null without a tunnel."
+  value = module.network.tunnel_host_id == null ? null : {
+    host_id             = module.network.tunnel_host_id
+    database_endpoint   = module.database.instance_endpoint
+    database_secret_arn = module.database.master_secret_arn
+  }
 }
 
 output "dashboard_name" {

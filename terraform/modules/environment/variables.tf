@@ -52,6 +52,16 @@ variable "image_uri" {
   type        = string
 }
 
+variable "analyse_image_uri" {
+  description = "Image analyse in ECR, by digest, for the function maintain."
+  type        = string
+}
+
+variable "features" {
+  description = "The columns of the features in the exported files, as in problem/columns.json."
+  type        = list(object({ name = string, type = string }))
+}
+
 # The module that receives a setting checks its range and states the limit in its error message.
 variable "settings" {
   description = "Everything in which environments differ. Defaults protect data and cost nothing extra."
@@ -61,6 +71,8 @@ variable "settings" {
     # Names of the two availability zones. By default the first two that offer RDS Proxy. An environment that must keep
     # its zones names them: a zone that AWS adds or closes could otherwise move its subnets.
     availability_zones = optional(list(string))
+    # Make a tunnel by which a person reaches the database.
+    tunnel_enabled = optional(bool, false)
 
     # RDS instance class, such as db.t4g.micro.
     instance_class = string
@@ -78,12 +90,17 @@ variable "settings" {
     # Increase by one to replace the passwords of the database roles.
     secret_version = optional(number, 1)
 
-    # Days for which overwritten or deleted models can be restored.
+    # Whole months for which the database keeps a record after its own. Then it is only in the exported files. Null for
+    # ever.
+    retention_months = optional(number)
+    # Days after which an Idempotency-Key expires.
+    idempotency_days = optional(number, 30)
+    # Days for which overwritten or deleted models and exported files can be restored.
     noncurrent_version_days = optional(number, 365)
-    # Delete the model bucket even if it holds models.
+    # Delete the buckets even if they hold models and records.
     force_destroy = optional(bool, false)
 
-    # Memory of each function. Lambda gives a full CPU from 1769 MB.
+    # Memory of each function but maintain. Lambda gives a full CPU from 1769 MB.
     memory_mb = optional(number, 1769)
     # Maximum number of requests served at the same time, which Lambda reserves. Null reserves nothing, for accounts with
     # a small quota: AWS keeps 100 executions of it unreserved, and a new account may have 10 in all.

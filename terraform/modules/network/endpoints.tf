@@ -18,7 +18,7 @@ locals {
   })
 }
 
-# For the model bucket. Unlike an interface endpoint, a gateway endpoint is free.
+# For the buckets of models and records. Unlike an interface endpoint, a gateway endpoint is free.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${data.aws_region.current.name}.s3"

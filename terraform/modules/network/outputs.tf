@@ -22,3 +22,8 @@ output "database_security_group_id" {
   description = "Id of the security group of PostgreSQL."
   value       = aws_security_group.this["database"].id
 }
+
+output "tunnel_host_id" {
+  description = "Id of the host of the tunnel to the database. Null without a tunnel."
+  value       = one(aws_instance.host[*].id)
+}

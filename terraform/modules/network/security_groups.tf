@@ -1,18 +1,30 @@
 locals {
-  groups = {
-    functions = "The functions api, replay and migrate"
-    proxy     = "RDS Proxy"
-    database  = "PostgreSQL"
-    endpoints = "Interface endpoints of AWS services"
-  }
+  groups = merge(
+    {
+      functions = "The functions"
+      proxy     = "RDS Proxy"
+      database  = "PostgreSQL"
+      endpoints = "Interface endpoints of AWS services"
+    },
+    var.tunnel_enabled ? {
+      tunnel = "EC2 Instance Connect Endpoint"
+      host   = "The host of the tunnel"
+    } : {},
+  )
 
   # All connections that may be opened inside the VPC. Each becomes a rule at both ends, so that the ends always match.
   # The database and the endpoints open no connections.
-  edges = {
-    functions_to_proxy     = { from = "functions", to = "proxy", port = 5432 }
-    functions_to_endpoints = { from = "functions", to = "endpoints", port = 443 }
-    proxy_to_database      = { from = "proxy", to = "database", port = 5432 }
-  }
+  edges = merge(
+    {
+      functions_to_proxy     = { from = "functions", to = "proxy", port = 5432 }
+      functions_to_endpoints = { from = "functions", to = "endpoints", port = 443 }
+      proxy_to_database      = { from = "proxy", to = "database", port = 5432 }
+    },
+    var.tunnel_enabled ? {
+      tunnel_to_host   = { from = "tunnel", to = "host", port = 22 }
+      host_to_database = { from = "host", to = "database", port = 5432 }
+    } : {},
+  )
 }
 
 resource "aws_security_group" "this" {
@@ -50,8 +62,8 @@ resource "aws_vpc_security_group_ingress_rule" "this" {
   description                  = "From ${each.value.from}"
 }
 
-# A gateway endpoint has no security group, only a prefix list. All functions share one group, but only the role of api
-# has permissions for the bucket.
+# A gateway endpoint has no security group, only a prefix list. All functions share one group, but only the roles of api
+# and maintain have permissions for a bucket.
 resource "aws_vpc_security_group_egress_rule" "functions_to_s3" {
   security_group_id = aws_security_group.this["functions"].id
   prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id

@@ -44,6 +44,12 @@ variable "network_policy_ids" {
   type        = list(string)
 }
 
+variable "tunnel_enabled" {
+  description = "Make a tunnel by which a person with permissions of the account reaches the database. docs/operations.md describes its use."
+  type        = bool
+  default     = false
+}
+
 variable "interface_endpoints" {
   description = "Short names of the AWS services that get an interface endpoint. S3 has a gateway endpoint."
   type        = set(string)

@@ -12,6 +12,7 @@ locals {
     storage      = "The database is short of storage"
     connections  = "The database has too many connections"
     pinned       = "The proxy is pinned"
+    maintenance  = "The records are not looked after"
   }
 
   service_dimensions  = { service = var.service_name }
@@ -19,9 +20,11 @@ locals {
   database_dimensions = { DBInstanceIdentifier = var.instance_identifier }
 
   period_seconds = 300
+  day_seconds    = 86400
 
-  # Counts are sent only if there is something to count, so missing data is not a failure. An alarm evaluates one period
-  # unless it names more, and then all of them unless it names fewer as `needed`.
+  # Counts are sent only if there is something to count, so missing data is not a failure unless an alarm says so. An alarm
+  # evaluates one period, of five minutes, unless it names more or another, and then all of them unless it names fewer as
+  # `needed`.
   alarms = merge({
     server-errors = {
       namespace = var.metrics_namespace, metric = "ServerErrors", dimensions = local.service_dimensions
@@ -88,6 +91,19 @@ locals {
       statistic   = "Maximum", threshold = var.thresholds.database_connections, periods = 2, section = local.sections.connections
       description = "The database has too many connections. Check for pinning and for clients other than the proxy."
     }
+    maintenance-missing = {
+      # Filled, because CloudWatch would otherwise go back to the last days with a run.
+      expression  = "FILL(runs, 0)", sums = { runs = "MaintenanceRuns" }
+      namespace   = var.metrics_namespace, dimensions = local.service_dimensions, period = local.day_seconds, periods = 2
+      threshold   = 1, comparison = "LessThanThreshold", missing = "breaching", section = local.sections.maintenance
+      description = "The daily work of maintain has not succeeded for two days: no export, no expiry, no new partitions. In a new environment this alarm ends with the first night."
+    }
+    default-partition = {
+      # Sent once a day.
+      namespace   = var.metrics_namespace, metric = "DefaultPartitionRows", dimensions = local.service_dimensions
+      statistic   = "Maximum", threshold = 0, period = local.day_seconds, section = local.sections.maintenance
+      description = "Rows are in the default partition, because the month of their time had none. The daily work moves them."
+    }
     }, {
     for key, name in var.function_names : "throttles-${key}" => {
       namespace   = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = name }
@@ -114,7 +130,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   namespace   = can(each.value.metric) ? each.value.namespace : null
   metric_name = try(each.value.metric, null)
   dimensions  = can(each.value.metric) ? each.value.dimensions : null
-  period      = can(each.value.metric) ? local.period_seconds : null
+  period      = can(each.value.metric) ? try(each.value.period, local.period_seconds) : null
 
   statistic          = try(startswith(each.value.statistic, "p") ? null : each.value.statistic, null)
   extended_statistic = try(startswith(each.value.statistic, "p") ? each.value.statistic : null, null)
@@ -131,7 +147,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
         namespace   = each.value.namespace
         metric_name = metric_query.value
         dimensions  = each.value.dimensions
-        period      = local.period_seconds
+        period      = try(each.value.period, local.period_seconds)
         stat        = "Sum"
       }
     }
@@ -152,7 +168,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   evaluation_periods  = try(each.value.periods, 1)
   datapoints_to_alarm = try(each.value.needed, null)
-  treat_missing_data  = "notBreaching"
+  treat_missing_data  = try(each.value.missing, "notBreaching")
 
   alarm_actions = [aws_sns_topic.alarms.arn]
   ok_actions    = [aws_sns_topic.alarms.arn]

@@ -60,6 +60,13 @@ locals {
     { title = "Free storage of the database, bytes", stat = "Minimum", metrics = [
       ["AWS/RDS", "FreeStorageSpace", "DBInstanceIdentifier", var.instance_identifier, {}],
     ] },
+    { title = "Daily work on the records", stat = "Sum", period = 86400, metrics = [
+      [var.metrics_namespace, "MaintenanceRuns", "service", var.service_name, {}],
+      [var.metrics_namespace, "MaintenanceFailures", "service", var.service_name, {}],
+      [var.metrics_namespace, "PartitionsDropped", "service", var.service_name, {}],
+      [var.metrics_namespace, "DefaultPartitionRows", "service", var.service_name, { stat = "Maximum" }],
+      [var.metrics_namespace, "RowsExported", "service", var.service_name, { yAxis = "right" }],
+    ] },
   ]
 
   # Queries of the log of api.

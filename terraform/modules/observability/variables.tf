@@ -23,8 +23,8 @@ variable "function_names" {
   type        = map(string)
 
   validation {
-    condition     = toset(keys(var.function_names)) == toset(["api", "replay", "migrate"])
-    error_message = "function_names must have exactly the keys api, replay and migrate."
+    condition     = toset(keys(var.function_names)) == toset(["api", "replay", "migrate", "maintain"])
+    error_message = "function_names must have exactly the keys api, replay, migrate and maintain."
   }
 }
 
@@ -33,8 +33,8 @@ variable "log_group_names" {
   type        = map(string)
 
   validation {
-    condition     = toset(keys(var.log_group_names)) == toset(["api", "replay", "migrate"])
-    error_message = "log_group_names must have exactly the keys api, replay and migrate."
+    condition     = toset(keys(var.log_group_names)) == toset(["api", "replay", "migrate", "maintain"])
+    error_message = "log_group_names must have exactly the keys api, replay, migrate and maintain."
   }
 }
 

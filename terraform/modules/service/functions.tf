@@ -4,7 +4,7 @@ data "aws_region" "current" {}
 
 locals {
   # API Gateway gives up after 30 seconds. Separate from local.functions, so that the queues do not depend on the database.
-  timeouts = { api = 29, replay = 60, migrate = 900 }
+  timeouts = { api = 29, replay = 60, migrate = 900, maintain = 900 }
 
   # Reservations need a quota of more than 100, which new accounts do not have. So either all functions reserve or none.
   # Without them, the event source still limits replay, and a lock in the database migrate.
@@ -22,12 +22,22 @@ locals {
     migrate = {
       reserved_concurrency = local.reserves ? 1 : null
     }
+    # Two, so that a person's command is served beside the daily run. A lock in the database keeps them apart where needed.
+    maintain = {
+      reserved_concurrency = local.reserves ? 2 : null
+    }
   }
+
+  # maintain runs in the image analyse. Its memory does not depend on the number of rows.
+  image_uris = { for key in keys(local.functions) : key => key == "maintain" ? var.analyse_image_uri : var.image_uri }
+  memory_mb  = { for key in keys(local.functions) : key => key == "maintain" ? 1024 : var.memory_mb }
 
   # Every function reads and checks all settings. Without a password, each connection uses an IAM token.
   environments = {
     for key in keys(local.functions) : key => merge({
       MODEL_BUCKET          = var.model_bucket_name
+      RECORDS_BUCKET        = var.records_bucket_name
+      IDEMPOTENCY_DAYS      = tostring(var.idempotency_days)
       MODEL_RUNTIME         = var.model_runtime
       MODEL_REFRESH_SECONDS = tostring(var.model_refresh_seconds)
       DATABASE_HOST         = var.proxy_endpoint
@@ -35,13 +45,17 @@ locals {
       DATABASE_NAME         = var.database_name
       DATABASE_USER         = var.database_user_names[key]
       DATABASE_TLS          = "verify"
+      DATABASE_STORAGE_GB   = tostring(var.database_storage_gb)
       QUEUE_URL             = aws_sqs_queue.records.url
       DEAD_LETTER_QUEUE_URL = aws_sqs_queue.dead_letters.url
       PAGES                 = var.pages_enabled ? "on" : "off"
       SERVICE_NAME          = var.name
       METRICS_NAMESPACE     = var.metrics_namespace
       LOG_LEVEL             = var.log_level
-    }, key == "migrate" ? { ROLE_SECRET_ARNS = join(",", values(var.role_secret_arns)) } : {})
+      },
+      # Not set, it is for ever.
+      var.retention_months == null ? {} : { RETENTION_MONTHS = tostring(var.retention_months) },
+    key == "migrate" ? { ROLE_SECRET_ARNS = join(",", values(var.role_secret_arns)) } : {})
   }
 }
 
@@ -56,7 +70,7 @@ resource "aws_cloudwatch_log_group" "function" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_116:api and migrate are invoked synchronously, and failed messages of replay stay in the queue.
+  #checkov:skip=CKV_AWS_116:api and migrate are invoked synchronously, failed messages of replay stay in the queue, and maintain runs again the next day.
   #checkov:skip=CKV_AWS_173:The variables contain no secret. Lambda encrypts them with its own key.
   #checkov:skip=CKV_AWS_272:Lambda cannot check signatures of container images. The digest pins the image.
   for_each = local.functions
@@ -64,9 +78,9 @@ resource "aws_lambda_function" "this" {
   function_name                  = "${var.name}-${each.key}"
   role                           = aws_iam_role.function[each.key].arn
   package_type                   = "Image"
-  image_uri                      = var.image_uri
+  image_uri                      = local.image_uris[each.key]
   architectures                  = ["x86_64"]
-  memory_size                    = var.memory_mb
+  memory_size                    = local.memory_mb[each.key]
   timeout                        = local.timeouts[each.key]
   reserved_concurrent_executions = each.value.reserved_concurrency
   # The aliases point to published versions. Only those can have provisioned concurrency.

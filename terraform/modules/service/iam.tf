@@ -73,6 +73,37 @@ locals {
         Resource = values(var.role_secret_arns)
       },
     ]
+    maintain = [
+      {
+        Sid      = "ConnectToDatabase"
+        Effect   = "Allow"
+        Action   = ["rds-db:connect"]
+        Resource = ["${local.database_user_arn_prefix}/${var.database_user_names.maintain}"]
+      },
+      {
+        Sid      = "FindFiles"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket", "s3:ListBucketVersions"]
+        Resource = [var.records_bucket_arn]
+      },
+      {
+        # An erasure also deletes the old versions of a file.
+        Sid      = "KeepFiles"
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"]
+        Resource = [for prefix in ["manifests", "predictions"] : "${var.records_bucket_arn}/${prefix}/*"]
+      },
+      {
+        # An erasure takes records out of the messages that wait.
+        Sid    = "SweepQueues"
+        Effect = "Allow"
+        Action = [
+          "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
+          "sqs:SendMessage",
+        ]
+        Resource = [aws_sqs_queue.records.arn, aws_sqs_queue.dead_letters.arn]
+      },
+    ]
   }
 
   tracing_statements = [

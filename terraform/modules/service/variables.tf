@@ -19,6 +19,16 @@ variable "image_uri" {
   }
 }
 
+variable "analyse_image_uri" {
+  description = "Image analyse in ECR, by digest, for the function maintain."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@]+@sha256:[0-9a-f]{64}$", var.analyse_image_uri))
+    error_message = "analyse_image_uri must end in @sha256: and 64 hexadecimal digits."
+  }
+}
+
 variable "subnet_ids" {
   description = "Private subnets of the functions in at least two availability zones."
   type        = list(string)
@@ -42,6 +52,36 @@ variable "model_bucket_name" {
 variable "model_bucket_arn" {
   description = "ARN of the model bucket."
   type        = string
+}
+
+variable "records_bucket_name" {
+  description = "Name of the records bucket."
+  type        = string
+}
+
+variable "records_bucket_arn" {
+  description = "ARN of the records bucket."
+  type        = string
+}
+
+variable "retention_months" {
+  description = "RETENTION_MONTHS, the whole months for which the database keeps a record after its own. Null for ever."
+  type        = number
+
+  validation {
+    condition     = var.retention_months == null || try(var.retention_months >= 1 && var.retention_months <= 1200 && floor(var.retention_months) == var.retention_months, false)
+    error_message = "retention_months must be a whole number from 1 to 1200, or null."
+  }
+}
+
+variable "idempotency_days" {
+  description = "IDEMPOTENCY_DAYS, the days after which an Idempotency-Key expires."
+  type        = number
+
+  validation {
+    condition     = var.idempotency_days >= 1 && var.idempotency_days <= 3650 && floor(var.idempotency_days) == var.idempotency_days
+    error_message = "idempotency_days must be a whole number from 1 to 3650."
+  }
 }
 
 variable "model_runtime" {
@@ -80,6 +120,11 @@ variable "database_port" {
   }
 }
 
+variable "database_storage_gb" {
+  description = "DATABASE_STORAGE_GB, the storage up to which RDS extends the database. maintain tells when it will be full."
+  type        = number
+}
+
 variable "proxy_endpoint" {
   description = "Host name of RDS Proxy."
   type        = string
@@ -100,8 +145,8 @@ variable "database_user_names" {
   type        = map(string)
 
   validation {
-    condition     = toset(keys(var.database_user_names)) == toset(["api", "migrate", "replay"])
-    error_message = "database_user_names must have exactly the keys api, replay and migrate."
+    condition     = toset(keys(var.database_user_names)) == toset(["api", "maintain", "migrate", "replay"])
+    error_message = "database_user_names must have exactly the keys api, replay, migrate and maintain."
   }
 }
 
@@ -110,13 +155,13 @@ variable "role_secret_arns" {
   type        = map(string)
 
   validation {
-    condition     = toset(keys(var.role_secret_arns)) == toset(["api", "replay"])
-    error_message = "role_secret_arns must have exactly the keys api and replay."
+    condition     = toset(keys(var.role_secret_arns)) == toset(["api", "maintain", "replay"])
+    error_message = "role_secret_arns must have exactly the keys api, replay and maintain."
   }
 }
 
 variable "memory_mb" {
-  description = "Memory of each function. Lambda gives a full CPU from 1769 MB."
+  description = "Memory of each function but maintain. Lambda gives a full CPU from 1769 MB."
   type        = number
 
   validation {
