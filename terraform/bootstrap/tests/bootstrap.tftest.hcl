@@ -60,9 +60,9 @@ run "states_and_images" {
       [rule.selection.tagStatus, rule.selection.countType, rule.selection.countNumber, rule.action.type]
       ] == [
       ["untagged", "sinceImagePushed", 14, "expire"],
-      ["any", "imageCountMoreThan", 100, "expire"],
+      ["any", "imageCountMoreThan", 200, "expire"],
     ]
-    error_message = "Untagged images must expire after 14 days, others when there are more than a hundred."
+    error_message = "Untagged images must expire after 14 days, others when there are more than two hundred."
   }
 
   assert {

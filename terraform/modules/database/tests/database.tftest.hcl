@@ -40,6 +40,12 @@ override_resource {
   values          = { arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay" }
 }
 
+override_resource {
+  target          = aws_secretsmanager_secret.role["maintain"]
+  override_during = plan
+  values          = { arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain" }
+}
+
 run "protected" {
   command = plan
 
@@ -130,6 +136,8 @@ run "protected" {
       database_name       = output.database_name
       database_port       = output.database_port
       instance_identifier = output.instance_identifier
+      instance_endpoint   = output.instance_endpoint
+      master_secret_arn   = output.master_secret_arn
       proxy_name          = output.proxy_name
       proxy_endpoint      = output.proxy_endpoint
       proxy_resource_id   = output.proxy_resource_id
@@ -137,6 +145,8 @@ run "protected" {
       database_name       = "sample"
       database_port       = 5432
       instance_identifier = "sample-dev"
+      instance_endpoint   = "sample-dev.abc.eu-west-1.rds.amazonaws.com"
+      master_secret_arn   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1"
       proxy_name          = "sample-dev"
       proxy_endpoint      = "sample-dev.proxy-abc.eu-west-1.rds.amazonaws.com"
       proxy_resource_id   = "prx-0123"
@@ -145,14 +155,15 @@ run "protected" {
   }
 
   assert {
-    condition     = output.database_user_names == { api = "sample_api", replay = "sample_replay", migrate = "sample_owner" }
+    condition     = output.database_user_names == { api = "sample_api", replay = "sample_replay", maintain = "sample_maintain", migrate = "sample_owner" }
     error_message = "The outputs must name the database user of each function."
   }
 
   assert {
     condition = output.role_secret_arns == {
-      api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
-      replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay"
+      api      = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
+      maintain = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain"
+      replay   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay"
     }
     error_message = "The outputs must name the secret of each role."
   }
@@ -174,9 +185,10 @@ run "protected" {
       ]) == toset([
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1",
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
+      "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain",
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
     ])
-    error_message = "The proxy must accept exactly three users, each with an IAM token and a separate secret."
+    error_message = "The proxy must accept exactly four users, each with an IAM token and a separate secret."
   }
 
   assert {
@@ -186,11 +198,12 @@ run "protected" {
       Action = ["secretsmanager:GetSecretValue"]
       Resource = [
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
       ]
     }]
-    error_message = "The proxy's role may read the three secrets and nothing else."
+    error_message = "The proxy's role may read the four secrets and nothing else."
   }
 
   assert {
@@ -232,10 +245,11 @@ run "choices" {
 
   assert {
     condition = { for role, version in aws_secretsmanager_secret_version.role : role => version.secret_string_wo_version } == {
-      api    = 7
-      replay = 7
+      api      = 7
+      maintain = 7
+      replay   = 7
     }
-    error_message = "A new version must replace both secrets."
+    error_message = "A new version must replace all secrets."
   }
 
   assert {

@@ -26,6 +26,7 @@ override_module {
     function_security_group_id = "sg-1"
     proxy_security_group_id    = "sg-3"
     database_security_group_id = "sg-4"
+    tunnel_host_id             = null
   }
 }
 
@@ -34,14 +35,17 @@ override_module {
   outputs = {
     database_name       = "sample"
     database_port       = 5432
-    database_user_names = { api = "sample_api", replay = "sample_replay", migrate = "sample_owner" }
+    database_user_names = { api = "sample_api", replay = "sample_replay", maintain = "sample_maintain", migrate = "sample_owner" }
+    instance_endpoint   = "instance.example"
     instance_identifier = "sample-test"
+    master_secret_arn   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:owner"
     proxy_name          = "sample-test"
     proxy_endpoint      = "proxy.example"
     proxy_resource_id   = "prx-1"
     role_secret_arns = {
-      api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
-      replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay"
+      api      = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
+      maintain = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain"
+      replay   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay"
     }
   }
 }
@@ -54,12 +58,26 @@ override_module {
   }
 }
 
+override_module {
+  target = module.records
+  outputs = {
+    bucket_name          = "sample-test-records-123456789012"
+    bucket_arn           = "arn:aws:s3:::sample-test-records-123456789012"
+    query_database_name  = "sample_test"
+    query_workgroup_name = "sample-test"
+  }
+}
+
 variables {
   project     = { name = "sample-service", prefix = "sample" }
   environment = "test"
   account_id  = "123456789012"
   region      = "eu-west-1"
-  image_uri   = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  features    = [{ name = "size", type = "double" }]
+
+  analyse_image_uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample@sha256:abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789"
+
+  image_uri = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
   settings = {
     vpc_cidr                 = "10.20.0.0/20"
     instance_class           = "db.t4g.micro"
@@ -75,7 +93,7 @@ run "names_and_defaults" {
   command = plan
 
   assert {
-    condition     = output.function_names == { for key in ["api", "migrate", "replay"] : key => "sample-test-${key}" } && output.dashboard_name == "sample-test" && module.service.service_name == "sample-test"
+    condition     = output.function_names == { for key in ["api", "maintain", "migrate", "replay"] : key => "sample-test-${key}" } && output.dashboard_name == "sample-test" && module.service.service_name == "sample-test"
     error_message = "All names must begin with the project's prefix and the environment's name."
   }
 
@@ -85,13 +103,13 @@ run "names_and_defaults" {
   }
 
   assert {
-    condition     = length(module.observability.alarm_arns) == 18
+    condition     = length(module.observability.alarm_arns) == 22
     error_message = "Every environment must have all alarms."
   }
 
   assert {
     condition = {
-      for name in ["multi_az", "backup_retention_days", "deletion_protection", "skip_final_snapshot", "noncurrent_version_days", "force_destroy"] :
+      for name in ["multi_az", "backup_retention_days", "deletion_protection", "skip_final_snapshot", "noncurrent_version_days", "force_destroy", "tunnel_enabled"] :
       name => tostring(var.settings[name])
       } == {
       multi_az                = "true"
@@ -100,8 +118,19 @@ run "names_and_defaults" {
       skip_final_snapshot     = "false"
       noncurrent_version_days = "365"
       force_destroy           = "false"
+      tunnel_enabled          = "false"
     }
     error_message = "Only an explicit setting may weaken the protection of the data."
+  }
+
+  assert {
+    condition     = var.settings.retention_months == null && var.settings.idempotency_days == 30
+    error_message = "By default, records must be kept for ever, and keys for 30 days."
+  }
+
+  assert {
+    condition     = output.tunnel == null
+    error_message = "By default, nobody may have a tunnel to the database."
   }
 }
 

@@ -11,6 +11,10 @@ mock_provider "aws" {
     defaults = { account_id = "123456789012" }
   }
 
+  mock_data "aws_ssm_parameter" {
+    defaults = { insecure_value = "ami-0123456789abcdef0" }
+  }
+
   override_resource {
     target = aws_vpc_endpoint.s3
     values = { prefix_list_id = "pl-s3" }
@@ -149,6 +153,48 @@ run "network" {
       ]]
     ])
     error_message = "Endpoints must serve only principals and resources of this account."
+  }
+}
+
+run "no_tunnel_by_default" {
+  assert {
+    condition     = length(aws_instance.host) == 0 && length(aws_ec2_instance_connect_endpoint.this) == 0 && output.tunnel_host_id == null
+    error_message = "By default, there must be no tunnel."
+  }
+}
+
+run "a_tunnel_leads_by_its_host_to_the_database_alone" {
+  variables {
+    tunnel_enabled = true
+  }
+
+  assert {
+    condition = {
+      for name, rule in aws_vpc_security_group_egress_rule.this : name => rule.to_port
+      if contains([aws_security_group.this["tunnel"].id, aws_security_group.this["host"].id], rule.security_group_id)
+    } == { tunnel_to_host = 22, host_to_database = 5432 }
+    error_message = "The endpoint may reach SSH on the host, and the host PostgreSQL."
+  }
+
+  assert {
+    condition = (
+      aws_ec2_instance_connect_endpoint.this[0].security_group_ids == toset([aws_security_group.this["tunnel"].id])
+      && aws_ec2_instance_connect_endpoint.this[0].subnet_id == aws_subnet.private["eu-west-1b"].id
+      && !aws_ec2_instance_connect_endpoint.this[0].preserve_client_ip
+    )
+    error_message = "The endpoint must be in its group, and hide the address of the client."
+  }
+
+  assert {
+    condition = (
+      aws_instance.host[0].vpc_security_group_ids == toset([aws_security_group.this["host"].id])
+      && !aws_instance.host[0].associate_public_ip_address
+      && aws_instance.host[0].metadata_options[0].http_tokens == "required"
+      && aws_instance.host[0].root_block_device[0].encrypted
+      && aws_instance.host[0].ami == "ami-0123456789abcdef0"
+      && output.tunnel_host_id == aws_instance.host[0].id
+    )
+    error_message = "The host must be private, encrypted, and of Amazon's image."
   }
 }
 

@@ -14,8 +14,8 @@ variables {
   name                   = "sample-test"
   metrics_namespace      = "SampleService"
   service_name           = "sample-test"
-  function_names         = { api = "sample-test-api", replay = "sample-test-replay", migrate = "sample-test-migrate" }
-  log_group_names        = { api = "/aws/lambda/sample-test-api", replay = "/aws/lambda/sample-test-replay", migrate = "/aws/lambda/sample-test-migrate" }
+  function_names         = { api = "sample-test-api", replay = "sample-test-replay", migrate = "sample-test-migrate", maintain = "sample-test-maintain" }
+  log_group_names        = { api = "/aws/lambda/sample-test-api", replay = "/aws/lambda/sample-test-replay", migrate = "/aws/lambda/sample-test-migrate", maintain = "/aws/lambda/sample-test-maintain" }
   api_id                 = "api1"
   stage_name             = "$default"
   queue_name             = "sample-test-records"
@@ -28,7 +28,7 @@ variables {
 
 run "alarms" {
   assert {
-    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => "${alarm.namespace} ${alarm.metric_name} ${coalesce(alarm.statistic, alarm.extended_statistic)} ${alarm.comparison_operator} ${alarm.threshold} ${alarm.evaluation_periods}" if key != "gateway-5xx" } == {
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => "${alarm.namespace} ${alarm.metric_name} ${coalesce(alarm.statistic, alarm.extended_statistic)} ${alarm.comparison_operator} ${alarm.threshold} ${alarm.evaluation_periods}" if length(alarm.metric_query) == 0 } == {
       server-errors        = "SampleService ServerErrors Average GreaterThanThreshold 0.01 1"
       latency              = "AWS/ApiGateway Latency p99 GreaterThanThreshold 3000 3"
       queue-age            = "AWS/SQS ApproximateAgeOfOldestMessage Maximum GreaterThanThreshold 900 1"
@@ -43,9 +43,12 @@ run "alarms" {
       throttles-api        = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
       throttles-replay     = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
       throttles-migrate    = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
+      throttles-maintain   = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
+      default-partition    = "SampleService DefaultPartitionRows Maximum GreaterThanThreshold 0 1"
       errors-api           = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
       errors-replay        = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
       errors-migrate       = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
+      errors-maintain      = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
     }
     error_message = "The set of alarms must be exactly this one."
   }
@@ -56,13 +59,25 @@ run "alarms" {
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn]) && alarm.treat_missing_data == "notBreaching"])
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn]) && alarm.treat_missing_data == (key == "maintenance-missing" ? "breaching" : "notBreaching")])
     error_message = "Every alarm must notify the topic when it starts and when it ends."
   }
 
   assert {
-    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.period == 300 if key != "gateway-5xx"])
-    error_message = "A period must be five minutes."
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.period == (key == "default-partition" ? 86400 : 300) if length(alarm.metric_query) == 0])
+    error_message = "A period must be five minutes, and of the daily work a day."
+  }
+
+  assert {
+    condition = (
+      [for query in aws_cloudwatch_metric_alarm.this["maintenance-missing"].metric_query : join(" ", [query.metric[0].namespace, query.metric[0].metric_name, query.metric[0].stat, query.metric[0].period]) if query.id == "runs"] == ["SampleService MaintenanceRuns Sum 86400"]
+      && [for query in aws_cloudwatch_metric_alarm.this["maintenance-missing"].metric_query : query.expression if query.return_data == true] == ["FILL(runs, 0)"]
+      && aws_cloudwatch_metric_alarm.this["maintenance-missing"].evaluation_periods == 2
+      && aws_cloudwatch_metric_alarm.this["maintenance-missing"].comparison_operator == "LessThanThreshold"
+      && aws_cloudwatch_metric_alarm.this["maintenance-missing"].threshold == 1
+      && aws_cloudwatch_metric_alarm.this["maintenance-missing"].treat_missing_data == "breaching"
+    )
+    error_message = "Two days without a successful run must raise an alarm, also when no metric comes."
   }
 
   assert {
@@ -129,6 +144,7 @@ run "alarms" {
       "metric 0 30 Connections of the database",
       "metric 12 30 Load of the database: CPU in percent, sessions at work",
       "metric 0 36 Free storage of the database, bytes",
+      "metric 12 36 Daily work on the records",
       "log 0 42 Initialisation of the api",
       "log 12 42 Model versions that environments loaded",
     ]
@@ -141,7 +157,7 @@ run "alarms" {
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[13].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
+    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[14].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
     error_message = "Initialisation must be read from the REPORT lines."
   }
 }

@@ -5,30 +5,36 @@ mock_provider "aws" {
 run "functions" {
   assert {
     condition = { for key, function in aws_lambda_function.this : key => [function.function_name, function.timeout, function.reserved_concurrent_executions, function.image_config[0].command[0]] } == {
-      api     = ["sample-test-api", 29, 20, "lambda_app.handler.api"]
-      migrate = ["sample-test-migrate", 900, 1, "lambda_app.handler.migrate"]
-      replay  = ["sample-test-replay", 60, 2, "lambda_app.handler.replay"]
+      api      = ["sample-test-api", 29, 20, "lambda_app.handler.api"]
+      maintain = ["sample-test-maintain", 900, 2, "lambda_app.handler.maintain"]
+      migrate  = ["sample-test-migrate", 900, 1, "lambda_app.handler.migrate"]
+      replay   = ["sample-test-replay", 60, 2, "lambda_app.handler.replay"]
     }
     error_message = "Names, timeouts, reserved concurrency and commands of the functions must be these."
   }
 
   assert {
-    condition     = alltrue([for function in aws_lambda_function.this : function.package_type == "Image" && function.publish && function.image_uri == var.image_uri && function.logging_config[0].log_format == "Text" && function.tracing_config[0].mode == "PassThrough"])
-    error_message = "Every function must use the image, be published, log as text, and have no tracing."
+    condition     = alltrue([for key, function in aws_lambda_function.this : function.package_type == "Image" && function.publish && function.image_uri == (key == "maintain" ? var.analyse_image_uri : var.image_uri) && function.logging_config[0].log_format == "Text" && function.tracing_config[0].mode == "PassThrough"])
+    error_message = "Every function must use its image, be published, log as text, and have no tracing."
   }
 
   assert {
-    condition     = { for key, function in aws_lambda_function.this : key => function.vpc_config[0].security_group_ids } == { for key in ["api", "migrate", "replay"] : key => toset(["sg-function"]) }
+    condition     = { for key, function in aws_lambda_function.this : key => function.memory_size } == { api = 1024, maintain = 1024, migrate = 1024, replay = 1024 }
+    error_message = "The memory of the functions must be this."
+  }
+
+  assert {
+    condition     = { for key, function in aws_lambda_function.this : key => function.vpc_config[0].security_group_ids } == { for key in ["api", "maintain", "migrate", "replay"] : key => toset(["sg-function"]) }
     error_message = "Every function must be in the functions' security group."
   }
 
   assert {
-    condition     = { for key, alias in aws_lambda_alias.live : key => [alias.name, alias.function_version] } == { for key in ["api", "migrate", "replay"] : key => ["live", "7"] }
+    condition     = { for key, alias in aws_lambda_alias.live : key => [alias.name, alias.function_version] } == { for key in ["api", "maintain", "migrate", "replay"] : key => ["live", "7"] }
     error_message = "The alias live must name the published version."
   }
 
   assert {
-    condition     = { for key, group in aws_cloudwatch_log_group.function : key => [group.name, group.retention_in_days] } == { for key in ["api", "migrate", "replay"] : key => ["/aws/lambda/sample-test-${key}", 90] }
+    condition     = { for key, group in aws_cloudwatch_log_group.function : key => [group.name, group.retention_in_days] } == { for key in ["api", "maintain", "migrate", "replay"] : key => ["/aws/lambda/sample-test-${key}", 90] }
     error_message = "Each function must have a log group with a retention."
   }
 
@@ -40,6 +46,8 @@ run "functions" {
   assert {
     condition = aws_lambda_function.this["api"].environment[0].variables == tomap({
       MODEL_BUCKET          = "sample-test-models"
+      RECORDS_BUCKET        = "sample-test-records"
+      IDEMPOTENCY_DAYS      = "30"
       MODEL_RUNTIME         = "litert"
       MODEL_REFRESH_SECONDS = "60"
       DATABASE_HOST         = "proxy.example.rds.amazonaws.com"
@@ -47,6 +55,7 @@ run "functions" {
       DATABASE_NAME         = "sample"
       DATABASE_USER         = "sample_api"
       DATABASE_TLS          = "verify"
+      DATABASE_STORAGE_GB   = "100"
       QUEUE_URL             = "https://sqs.eu-west-1.amazonaws.com/123456789012/sample-test-records"
       DEAD_LETTER_QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/sample-test-dead-letters"
       PAGES                 = "on"
@@ -63,9 +72,14 @@ run "functions" {
   }
 
   assert {
+    condition     = aws_lambda_function.this["maintain"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, { DATABASE_USER = "sample_maintain" }))
+    error_message = "maintain must differ from api only in its database role."
+  }
+
+  assert {
     condition = aws_lambda_function.this["migrate"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, {
       DATABASE_USER    = "sample_owner"
-      ROLE_SECRET_ARNS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay"
+      ROLE_SECRET_ARNS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_maintain,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay"
     }))
     error_message = "migrate must differ from api in two things: the master user, and the ARNs of the roles' secrets."
   }
@@ -77,6 +91,8 @@ run "choices" {
     provisioned_concurrency = 2
     keep_warm_schedule      = "rate(5 minutes)"
     tracing_enabled         = true
+    retention_months        = 3
+    memory_mb               = 1769
   }
 
   assert {
@@ -103,12 +119,25 @@ run "choices" {
     condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables["PAGES"] == "off"])
     error_message = "PAGES must follow the variable."
   }
+
+  assert {
+    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables["RETENTION_MONTHS"] == "3"])
+    error_message = "RETENTION_MONTHS must follow the variable."
+  }
+
+  assert {
+    condition     = { for key, function in aws_lambda_function.this : key => function.memory_size } == { api = 1769, maintain = 1024, migrate = 1769, replay = 1769 }
+    error_message = "The memory of maintain must not follow the variable."
+  }
 }
 
 run "rejects_values_out_of_range" {
   command = plan
   variables {
     image_uri               = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample:latest"
+    analyse_image_uri       = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample:latest"
+    retention_months        = 0
+    idempotency_days        = 0.5
     database_user_names     = { api = "sample_api" }
     custom_domain           = { domain_name = "api.example.org", certificate_arn = "certificate" }
     name                    = "Sample Test"
@@ -131,7 +160,7 @@ run "rejects_values_out_of_range" {
     queue_retention_days    = 15
   }
   expect_failures = [
-    var.name, var.image_uri, var.database_user_names, var.custom_domain, var.subnet_ids, var.model_runtime, var.model_refresh_seconds, var.database_port, var.proxy_resource_id,
+    var.name, var.image_uri, var.analyse_image_uri, var.retention_months, var.idempotency_days, var.database_user_names, var.custom_domain, var.subnet_ids, var.model_runtime, var.model_refresh_seconds, var.database_port, var.proxy_resource_id,
     var.role_secret_arns, var.memory_mb, var.replay_concurrency, var.provisioned_concurrency,
     var.keep_warm_schedule, var.log_level, var.log_retention_days, var.metrics_namespace, var.jwt, var.throttle_rate,
     var.throttle_burst, var.queue_retention_days,

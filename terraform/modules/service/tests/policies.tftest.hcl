@@ -39,7 +39,7 @@ run "policies" {
   }
 
   assert {
-    condition     = length(aws_iam_role.function) == 3 && { for key, policy in aws_iam_role_policy.function : key => policy.role } == { for key, role in aws_iam_role.function : key => role.id }
+    condition     = length(aws_iam_role.function) == 4 && { for key, policy in aws_iam_role_policy.function : key => policy.role } == { for key, role in aws_iam_role.function : key => role.id }
     error_message = "Each function must have a separate role and policy."
   }
 
@@ -57,6 +57,7 @@ run "policies" {
       [["rds-db:connect"], ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123456789abcdef0/sample_owner"]],
       [["secretsmanager:GetSecretValue"], [
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_maintain",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay",
       ]],
     ]
@@ -64,7 +65,23 @@ run "policies" {
   }
 
   assert {
-    condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Sid] } == { api = ["ReadModels", "ConnectToDatabase", "QueueRecords", "WriteLogs"], replay = ["ConnectToDatabase", "TakeRecords", "DeadLetterMessages", "WriteLogs"], migrate = ["ConnectToDatabase", "ReadPasswords", "WriteLogs"] }
+    condition = [for statement in slice(jsondecode(aws_iam_role_policy.function["maintain"].policy).Statement, 0, 4) : [statement.Action, statement.Resource]] == [
+      [["rds-db:connect"], ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123456789abcdef0/sample_maintain"]],
+      [["s3:ListBucket", "s3:ListBucketVersions"], ["arn:aws:s3:::sample-test-records"]],
+      [["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"], [
+        "arn:aws:s3:::sample-test-records/manifests/*",
+        "arn:aws:s3:::sample-test-records/predictions/*",
+      ]],
+      [["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"], [
+        "arn:aws:sqs:eu-west-1:123456789012:sample-test-records",
+        "arn:aws:sqs:eu-west-1:123456789012:sample-test-dead-letters",
+      ]],
+    ]
+    error_message = "The additional permissions of maintain must be exactly these."
+  }
+
+  assert {
+    condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Sid] } == { api = ["ReadModels", "ConnectToDatabase", "QueueRecords", "WriteLogs"], replay = ["ConnectToDatabase", "TakeRecords", "DeadLetterMessages", "WriteLogs"], migrate = ["ConnectToDatabase", "ReadPasswords", "WriteLogs"], maintain = ["ConnectToDatabase", "FindFiles", "KeepFiles", "SweepQueues", "WriteLogs"] }
     error_message = "Each function must have this number of statements."
   }
 
@@ -74,7 +91,7 @@ run "policies" {
   }
 
   assert {
-    condition     = { for key, policy in aws_iam_role_policy.network : key => [for statement in jsondecode(policy.policy).Statement : statement.Condition if statement.Sid == "KeepNetworkFromCode"] } == { for key in ["api", "replay", "migrate"] : key => [{ ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:sample-test-${key}"] } }] }
+    condition     = { for key, policy in aws_iam_role_policy.network : key => [for statement in jsondecode(policy.policy).Statement : statement.Condition if statement.Sid == "KeepNetworkFromCode"] } == { for key in ["api", "replay", "migrate", "maintain"] : key => [{ ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:sample-test-${key}"] } }] }
     error_message = "The Deny must apply to the code of the function, but not to Lambda itself."
   }
 }

@@ -1,17 +1,24 @@
 name                       = "sample-test"
 image_uri                  = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+analyse_image_uri          = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample@sha256:abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789"
 subnet_ids                 = ["subnet-1", "subnet-2"]
 function_security_group_id = "sg-function"
 model_bucket_name          = "sample-test-models"
 model_bucket_arn           = "arn:aws:s3:::sample-test-models"
+records_bucket_name        = "sample-test-records"
+records_bucket_arn         = "arn:aws:s3:::sample-test-records"
+retention_months           = null
+idempotency_days           = 30
 database_name              = "sample"
 database_port              = 5432
+database_storage_gb        = 100
 proxy_endpoint             = "proxy.example.rds.amazonaws.com"
 proxy_resource_id          = "prx-0123456789abcdef0"
-database_user_names        = { api = "sample_api", replay = "sample_replay", migrate = "sample_owner" }
+database_user_names        = { api = "sample_api", replay = "sample_replay", maintain = "sample_maintain", migrate = "sample_owner" }
 role_secret_arns = {
-  api    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api"
-  replay = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay"
+  api      = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api"
+  maintain = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_maintain"
+  replay   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay"
 }
 api_reserved_concurrency = 20
 throttle_rate            = 50

@@ -1,0 +1,35 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+run "daily" {
+  assert {
+    condition     = [aws_scheduler_schedule.daily.name, aws_scheduler_schedule.daily.schedule_expression, aws_scheduler_schedule.daily.flexible_time_window[0].mode] == ["sample-test-daily", "cron(30 0 * * ? *)", "OFF"]
+    error_message = "The work must begin every day at half past midnight in UTC."
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.daily.target[0].arn == aws_lambda_alias.live["maintain"].arn && jsondecode(aws_scheduler_schedule.daily.target[0].input) == { task = "daily" } && aws_scheduler_schedule.daily.target[0].role_arn == aws_iam_role.schedule.arn
+    error_message = "The schedule must ask the alias live of maintain for the daily work, by a role of its own."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.schedule.policy).Statement == [{
+      Sid      = "InvokeMaintain"
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunction"]
+      Resource = [aws_lambda_alias.live["maintain"].arn]
+    }] && aws_iam_role_policy.schedule.role == aws_iam_role.schedule.id
+    error_message = "The schedule may invoke maintain and do nothing else."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.schedule.assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Action    = ["sts:AssumeRole"]
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = "123456789012" } }
+    }]
+    error_message = "Only EventBridge Scheduler of this account may assume the role."
+  }
+}
