@@ -13,12 +13,12 @@ from urllib.request import Request, urlopen
 import boto3
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
-from lambda_app.project import API_ROLE, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, REPLAY_ROLE
 from local.aws_services import ACCOUNT, REGION
 from local.cluster import PASSWORD
 
 Document = dict[str, Any]
-ROLES = ("api", "replay", "migrate", "proxy")
+ROLES = ("api", "replay", "migrate", "maintain", "proxy")
 ADMIN = "admin"
 # The name of a bucket, a queue and a secret that no role may reach.
 ELSEWHERE = "elsewhere"
@@ -124,11 +124,13 @@ class Account:
 
     def _copy_stores(self) -> None:
         s3, sqs, secrets = (self.client(ADMIN, name) for name in ("s3", "sqs", "secretsmanager"))
-        bucket = self._resources["module.environment.module.model_store.aws_s3_bucket.this"]["bucket"]
-        policy = self._resources["module.environment.module.model_store.aws_s3_bucket_policy.this"]["policy"]
-        for name in (bucket, ELSEWHERE):
+        s3.create_bucket(Bucket=ELSEWHERE, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for module in ("model_store", "records"):
+            name = self._resources[f"module.environment.module.{module}.aws_s3_bucket.this"]["bucket"]
+            policy = self._resources[f"module.environment.module.{module}.aws_s3_bucket_policy.this"]["policy"]
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-        s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+            s3.put_bucket_policy(Bucket=name, Policy=policy)
         for queue in ("records", "dead_letters"):
             policy = self._resources[f'module.environment.module.service.aws_sqs_queue_policy.tls_only["{queue}"]'][
                 "policy"
@@ -139,7 +141,7 @@ class Account:
         secrets.create_secret(Name=ELSEWHERE, SecretString="{}")
         instance = self._resources["module.environment.module.database.aws_db_instance.this"]
         arns = {instance["username"]: instance["master_user_secret"][0]["secret_arn"]}
-        for function, user in (("api", API_ROLE), ("replay", REPLAY_ROLE)):
+        for function, user in (("api", API_ROLE), ("replay", REPLAY_ROLE), ("maintain", MAINTAIN_ROLE)):
             address = f'module.environment.module.database.aws_secretsmanager_secret.role["{function}"]'
             arns[user] = self._resources[address]["arn"]
         self._secret_arns = {}

@@ -8,6 +8,7 @@ from tests.terraform.applied import Applied
 
 # The calls of each service that list the parts of an environment.
 LISTS = {
+    "athena": ["list_work_groups"],
     "apigatewayv2": ["get_apis"],
     "cloudwatch": ["describe_alarms", "list_dashboards"],
     "ec2": [
@@ -17,6 +18,7 @@ LISTS = {
         "describe_vpc_endpoints",
         "describe_vpcs",
     ],
+    "glue": ["get_databases"],
     "iam": ["list_roles"],
     "lambda": ["list_functions", "list_event_source_mappings"],
     "logs": ["describe_log_groups"],
@@ -27,12 +29,13 @@ LISTS = {
         "describe_db_subnet_groups",
     ],
     "s3": ["list_buckets"],
+    "scheduler": ["list_schedules"],
     "secretsmanager": ["list_secrets"],
     "sns": ["list_topics", "list_subscriptions"],
     "sqs": ["list_queues"],
 }
 # The role for deployments outlives the environment.
-OURS = re.compile(rf"(?<!deploy-){PREFIX}-dev\b")
+OURS = re.compile(rf"(?<!deploy-){PREFIX}[-_]dev\b")
 
 
 def find_listed(applied: Applied) -> set[str]:

@@ -44,8 +44,8 @@ FIRING: dict[str, list[dict[str, list[Minute]]]] = {
     "database-cpu": [{"CPUUtilization": repeat([95], 15)}],
     "database-storage": [{"FreeStorageSpace": [[20 * GIB], [5 * GIB], [3.9 * GIB]]}],
     "database-connections": [{"DatabaseConnections": repeat([61], 10)}],
-    **{f"throttles-{name}": [{"Throttles": [[1]]}] for name in ("api", "replay", "migrate")},
-    **{f"errors-{name}": [{"Errors": [[0], [1], [0]]}] for name in ("api", "replay", "migrate")},
+    **{f"throttles-{name}": [{"Throttles": [[1]]}] for name in ("api", "replay", "migrate", "maintain")},
+    **{f"errors-{name}": [{"Errors": [[0], [1], [0]]}] for name in ("api", "replay", "migrate", "maintain")},
 }
 
 # The situations in which it does not go off.
@@ -68,8 +68,8 @@ QUIET: dict[str, list[dict[str, list[Minute]]]] = {
     "database-cpu": [{"CPUUtilization": [*repeat([95], 10), *repeat([20])]}],
     "database-storage": [{"FreeStorageSpace": repeat([4.1 * GIB])}],
     "database-connections": [{"DatabaseConnections": [*repeat([61]), *repeat([60])]}],
-    **{f"throttles-{name}": [{}, {"Throttles": repeat([0])}] for name in ("api", "replay", "migrate")},
-    **{f"errors-{name}": [{}, {"Errors": repeat([0] * 20)}] for name in ("api", "replay", "migrate")},
+    **{f"throttles-{name}": [{}, {"Throttles": repeat([0])}] for name in ("api", "replay", "migrate", "maintain")},
+    **{f"errors-{name}": [{}, {"Errors": repeat([0] * 20)}] for name in ("api", "replay", "migrate", "maintain")},
 }
 
 CASES = [

@@ -43,6 +43,8 @@ def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metri
         telemetry.replay_failed("id", "reason")
         telemetry.message_dead_lettered("id", "reason")
         telemetry.model_load_failed("reason")
+        telemetry.maintenance_ended("daily", "reason")
+        telemetry.daily_work_ended({"exported_rows": 1, "dropped": 1, "default_rows": 1}, failed=False)
 
     # Powertools tells a cold start once in a process, of which other tests are part.
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from lambda_app.project import API_ROLE, METRICS_NAMESPACE, PREFIX, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, METRICS_NAMESPACE, PREFIX, REPLAY_ROLE
 from lambda_app.settings import Settings
 from local.aws_services import REGION, REPOSITORY
 from local.emulator import Emulator
@@ -22,7 +22,7 @@ from tests.queues import count_messages
 from tests.terraform.applied import Applied, list_resources
 from training.registry import promote_version, publish_bundle
 
-DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": f"{PREFIX}_owner"}
+DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": f"{PREFIX}_owner", "maintain": MAINTAIN_ROLE}
 FUNCTIONS = tuple(DATABASE_USERS)
 # The database of these tests is another one, without a proxy that takes tokens and without TLS.
 DATABASE = ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_PASSWORD", "DATABASE_TLS")
@@ -38,6 +38,14 @@ NOT_SET = {
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
+}
+
+# Settings of other functions.
+NOT_NEEDED = {
+    "api": {"ROLE_SECRET_ARNS", "RECORDS_BUCKET", "RETENTION_MONTHS"},
+    "replay": {"ROLE_SECRET_ARNS", "RECORDS_BUCKET", "RETENTION_MONTHS"},
+    "migrate": {"RECORDS_BUCKET", "RETENTION_MONTHS"},
+    "maintain": {"ROLE_SECRET_ARNS", "MODEL_BUCKET"},
 }
 
 # Lambda gives these to every function itself.
@@ -113,7 +121,10 @@ def test_deployed_environment_names_what_was_made(applied: Applied, function: st
     assert settings.database_tls == "verify"
     assert settings.database_user == DATABASE_USERS[function]
     assert settings.metrics_namespace == METRICS_NAMESPACE
-    assert settings.model_bucket == applied.outputs["model_bucket_name"]
+    is_maintain = function == "maintain"
+    assert settings.model_bucket == ("" if is_maintain else applied.outputs["model_bucket_name"])
+    assert settings.records_bucket == (applied.outputs["records_bucket_name"] if is_maintain else "")
+    assert (settings.retention_months, settings.idempotency_days) == (3 if is_maintain else None, 30)
     assert settings.queue_url == applied.outputs["queue_url"]
     assert settings.dead_letter_queue_url == applied.outputs["dead_letter_queue_url"]
     assert settings.database_host == resources["module.environment.module.database.aws_db_proxy.this"]["endpoint"]
@@ -121,7 +132,7 @@ def test_deployed_environment_names_what_was_made(applied: Applied, function: st
     assert settings.database_port == resources["module.environment.module.database.aws_db_instance.this"]["port"]
     # Terraform sets every setting, so that none rests on a default.
     unset = {field.name.upper() for field in dataclasses.fields(Settings)} - set(variables)
-    assert unset - {"ROLE_SECRET_ARNS"} == NOT_SET
+    assert unset == NOT_SET | NOT_NEEDED[function]
 
 
 def test_prediction_is_stored_and_measured_where_the_alarms_look(

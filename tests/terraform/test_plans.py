@@ -12,11 +12,11 @@ from tests.terraform.leaks import find_set_attributes
 
 Planned = dict[str, dict[str, Any]]
 
-# Multi-AZ, days of backups, deletion protection, no final snapshot, deletion of the bucket with its models.
+# Multi-AZ, days of backups, deletion protection, no final snapshot, deletion of the buckets with models and records.
 PROTECTION = {
-    "dev": (False, 1, False, True, True),
-    "staging": (True, 7, False, True, False),
-    "prod": (True, 35, True, False, False),
+    "dev": (False, 1, False, True, True, True),
+    "staging": (True, 7, False, True, False, False),
+    "prod": (True, 35, True, False, False, False),
 }
 
 
@@ -44,11 +44,12 @@ def test_data_is_protected_as_the_environment_needs(plan: dict[str, Any], planne
         instance["deletion_protection"],
         instance["skip_final_snapshot"],
         planned["module.model_store.aws_s3_bucket.this"]["force_destroy"],
+        planned["module.records.aws_s3_bucket.this"]["force_destroy"],
     ) == PROTECTION[name]
     assert re.fullmatch(rf"{PREFIX}-{name}-final-\d{{14}}", instance["final_snapshot_identifier"])
     assert instance["delete_automated_backups"] == instance["skip_final_snapshot"]
     functions = [values for address, values in planned.items() if ".aws_lambda_function." in address]
-    assert len(functions) == 3
+    assert len(functions) == 4
     # dev fits into the quota of a new account.
     assert all((values["reserved_concurrent_executions"] >= 1) == (name != "dev") for values in functions)
 
@@ -57,6 +58,10 @@ def test_data_is_protected_as_the_environment_needs(plan: dict[str, Any], planne
 def test_prod_keeps_two_execution_environments_warm(planned: Planned) -> None:
     address = "module.service.aws_lambda_provisioned_concurrency_config.api[0]"
     assert planned[address]["provisioned_concurrent_executions"] == 2
+
+
+def test_dev_alone_forgets_records() -> None:
+    assert [read_own_settings(name).get("retention_months") for name in PROTECTION] == ["3", None, None]
 
 
 def test_prod_alone_serves_no_page() -> None:

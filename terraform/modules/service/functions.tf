@@ -32,12 +32,27 @@ locals {
   image_uris = { for key in keys(local.functions) : key => key == "maintain" ? var.analyse_image_uri : var.image_uri }
   memory_mb  = { for key in keys(local.functions) : key => key == "maintain" ? 1024 : var.memory_mb }
 
+  # What not every function needs. maintain works on the exported records, and the others may need a model.
+  own_variables = {
+    api    = { MODEL_BUCKET = var.model_bucket_name }
+    replay = { MODEL_BUCKET = var.model_bucket_name }
+    migrate = {
+      MODEL_BUCKET     = var.model_bucket_name
+      ROLE_SECRET_ARNS = join(",", values(var.role_secret_arns))
+    }
+    maintain = merge(
+      {
+        RECORDS_BUCKET      = var.records_bucket_name
+        DATABASE_STORAGE_GB = tostring(var.database_storage_gb)
+      },
+      # Not set, it is for ever.
+      var.retention_months == null ? {} : { RETENTION_MONTHS = tostring(var.retention_months) },
+    )
+  }
+
   # Every function reads and checks all settings. Without a password, each connection uses an IAM token.
   environments = {
     for key in keys(local.functions) : key => merge({
-      MODEL_BUCKET          = var.model_bucket_name
-      RECORDS_BUCKET        = var.records_bucket_name
-      IDEMPOTENCY_DAYS      = tostring(var.idempotency_days)
       MODEL_RUNTIME         = var.model_runtime
       MODEL_REFRESH_SECONDS = tostring(var.model_refresh_seconds)
       DATABASE_HOST         = var.proxy_endpoint
@@ -45,17 +60,14 @@ locals {
       DATABASE_NAME         = var.database_name
       DATABASE_USER         = var.database_user_names[key]
       DATABASE_TLS          = "verify"
-      DATABASE_STORAGE_GB   = tostring(var.database_storage_gb)
       QUEUE_URL             = aws_sqs_queue.records.url
       DEAD_LETTER_QUEUE_URL = aws_sqs_queue.dead_letters.url
+      IDEMPOTENCY_DAYS      = tostring(var.idempotency_days)
       PAGES                 = var.pages_enabled ? "on" : "off"
       SERVICE_NAME          = var.name
       METRICS_NAMESPACE     = var.metrics_namespace
       LOG_LEVEL             = var.log_level
-      },
-      # Not set, it is for ever.
-      var.retention_months == null ? {} : { RETENTION_MONTHS = tostring(var.retention_months) },
-    key == "migrate" ? { ROLE_SECRET_ARNS = join(",", values(var.role_secret_arns)) } : {})
+    }, local.own_variables[key])
   }
 }
 

@@ -46,7 +46,6 @@ run "functions" {
   assert {
     condition = aws_lambda_function.this["api"].environment[0].variables == tomap({
       MODEL_BUCKET          = "sample-test-models"
-      RECORDS_BUCKET        = "sample-test-records"
       IDEMPOTENCY_DAYS      = "30"
       MODEL_RUNTIME         = "litert"
       MODEL_REFRESH_SECONDS = "60"
@@ -55,7 +54,6 @@ run "functions" {
       DATABASE_NAME         = "sample"
       DATABASE_USER         = "sample_api"
       DATABASE_TLS          = "verify"
-      DATABASE_STORAGE_GB   = "100"
       QUEUE_URL             = "https://sqs.eu-west-1.amazonaws.com/123456789012/sample-test-records"
       DEAD_LETTER_QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/sample-test-dead-letters"
       PAGES                 = "on"
@@ -72,8 +70,11 @@ run "functions" {
   }
 
   assert {
-    condition     = aws_lambda_function.this["maintain"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, { DATABASE_USER = "sample_maintain" }))
-    error_message = "maintain must differ from api only in its database role."
+    condition = aws_lambda_function.this["maintain"].environment[0].variables == tomap(merge(
+      { for name, value in aws_lambda_function.this["api"].environment[0].variables : name => value if name != "MODEL_BUCKET" },
+      { DATABASE_USER = "sample_maintain", RECORDS_BUCKET = "sample-test-records", DATABASE_STORAGE_GB = "100" },
+    ))
+    error_message = "maintain must differ from api in its database role, and have the records and the storage instead of the models."
   }
 
   assert {
@@ -121,7 +122,7 @@ run "choices" {
   }
 
   assert {
-    condition     = alltrue([for function in aws_lambda_function.this : function.environment[0].variables["RETENTION_MONTHS"] == "3"])
+    condition     = aws_lambda_function.this["maintain"].environment[0].variables["RETENTION_MONTHS"] == "3"
     error_message = "RETENTION_MONTHS must follow the variable."
   }
 
