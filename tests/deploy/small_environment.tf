@@ -30,12 +30,12 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  for_each = toset(["api", "migrate"])
+  for_each = toset(["api", "migrate", "maintain"])
 
   function_name = "${local.name}-${each.key}"
   role          = aws_iam_role.this.arn
   package_type  = "Image"
-  image_uri     = var.image_uri
+  image_uri     = each.key == "maintain" ? var.analyse_image_uri : var.image_uri
   publish       = true
 
   reserved_concurrent_executions = var.settings.api_reserved_concurrency
@@ -66,6 +66,10 @@ output "function_names" {
 }
 
 output "custom_domain_target" { value = null }
+output "records_bucket_name" { value = null }
+output "query_database_name" { value = null }
+output "query_workgroup_name" { value = null }
+output "tunnel" { value = null }
 output "queue_url" { value = null }
 output "dead_letter_queue_url" { value = null }
 output "dashboard_name" { value = null }

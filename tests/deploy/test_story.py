@@ -103,8 +103,8 @@ def test_from_nothing_to_a_prediction_to_the_next_release_and_to_nothing(
 
     first = site.deploy("all", "--env", "dev", "--yes")
     assert first.returncode == 0, first.stdout + first.stderr
-    image, migrated, model, works = [line for line in first.stdout.splitlines() if _is_ours(line)]
-    assert image.startswith(f"Image {ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/diabetes@sha256:")
+    serve, analyse, migrated, model, works = [line for line in first.stdout.splitlines() if _is_ours(line)]
+    assert serve.startswith(f"Image serve {ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/diabetes@sha256:")
     assert migrated == "Migrated: " + ", ".join(
         sorted(path.name for path in (REPOSITORY / "lambda_app" / "log" / "migrations").glob("*.sql"))
     )
@@ -112,8 +112,9 @@ def test_from_nothing_to_a_prediction_to_the_next_release_and_to_nothing(
     assert works.startswith(f"{gateway.url} works: prediction ")
     assert gateway.faults == []
     # What was planned is what runs, by its digest.
-    deployed = connect_service("lambda").get_function(FunctionName="diabetes-dev-api", Qualifier="live")
-    assert deployed["Code"]["ImageUri"] == image.removeprefix("Image ")
+    for image, function in ((serve, "api"), (analyse, "maintain")):
+        deployed = connect_service("lambda").get_function(FunctionName=f"diabetes-dev-{function}", Qualifier="live")
+        assert deployed["Code"]["ImageUri"] == image.rpartition(" ")[2]
     assert _list_states(connect_service) == ["dev.tfstate"]
 
     # A promotion since then is somebody's decision, and stays.
@@ -122,7 +123,7 @@ def test_from_nothing_to_a_prediction_to_the_next_release_and_to_nothing(
     again = site.deploy("all", "--env", "dev")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "No changes." in again.stdout
-    assert [line for line in again.stdout.splitlines() if _is_ours(line)][1:3] == [
+    assert [line for line in again.stdout.splitlines() if _is_ours(line)][2:4] == [
         "The schema is up to date",
         f"Model {bundle.name} is current, and stays",
     ]
@@ -135,7 +136,7 @@ def test_from_nothing_to_a_prediction_to_the_next_release_and_to_nothing(
     assert site.deploy("image", "--env", "dev").returncode == 0
     plan = site.deploy("plan", "--env", "dev")
     assert plan.returncode == 0, plan.stderr
-    assert "0 to add, 4 to change, 0 to destroy" in plan.stdout
+    assert "0 to add, 6 to change, 0 to destroy" in plan.stdout
     assert site.refuse("apply", "--env", "dev") == "nobody is here to be asked: pass --yes (make: YES=1)"
     assert _answer(site, "apply", "no") == (1, "Error: not confirmed, so nothing was done")
     assert _answer(site, "apply", "yes")[0] == 0
@@ -178,8 +179,8 @@ def test_a_failed_migration_stops_the_rest_and_protection_stops_destroy(
 
     assert site.refuse("destroy", "--env", "dev", "--yes") == (
         "nothing was destroyed, because dev is protected: module.environment.aws_rds_global_cluster.this has "
-        "deletion_protection; module.environment.aws_s3_bucket.models has no force_destroy, and may hold models. Turn "
-        "that off in terraform/environments/dev/main.tf, deploy, and then destroy"
+        "deletion_protection; module.environment.aws_s3_bucket.models has no force_destroy, and may hold models or "
+        "records. Turn that off in terraform/environments/dev/main.tf, deploy, and then destroy"
     )
     assert BUCKET in _list_buckets(connect_service)
 
@@ -190,13 +191,13 @@ def test_plan_beyond_the_quota_of_the_account_is_refused(site: Clone, functions:
     assert site.deploy("image", "--env", "dev").returncode == 0
     functions.quota = 10
     assert site.refuse("plan", "--env", "dev") == (
-        "dev needs a quota of 140 concurrent executions, and the account has 10: 40 for dev, 0 reserved by others, 100 "
+        "dev needs a quota of 160 concurrent executions, and the account has 10: 60 for dev, 0 reserved by others, 100 "
         "that must stay unreserved. Request it: `aws service-quotas request-service-quota-increase "
-        "--service-code lambda --quota-code L-B99A9384 --desired-value 140 --region eu-west-1`. "
+        "--service-code lambda --quota-code L-B99A9384 --desired-value 160 --region eu-west-1`. "
         "Or leave out api_reserved_concurrency and provisioned_concurrency in terraform/environments/dev/main.tf"
     )
     assert site.refuse("apply", "--env", "dev", "--yes").startswith("nothing is planned: ")
-    functions.quota = 140
+    functions.quota = 160
     assert site.deploy("plan", "--env", "dev").returncode == 0
 
 

@@ -68,14 +68,14 @@ class CloudWatch:
         """The state of an alarm, as Terraform describes it, at the end of a period."""
         periods = alarm["evaluation_periods"]
         needed = alarm["datapoints_to_alarm"] or periods
-        assert alarm["treat_missing_data"] == "notBreaching"
+        assert alarm["treat_missing_data"] in {"breaching", "notBreaching"}
         points = [
             self._read_point(alarm, now - timedelta(seconds=_find_period(alarm)) * back)
             for back in reversed(range(1, periods + EXTRA_PERIODS + 1))
         ]
         breaches = COMPARISONS[alarm["comparison_operator"]]
         breaching = [None if point is None else breaches(point, alarm["threshold"]) for point in points]
-        return decide_state(breaching, periods, needed)
+        return decide_state(breaching, periods, needed, missing_breaches=alarm["treat_missing_data"] == "breaching")
 
     def _read_point(self, alarm: dict[str, Any], start: datetime) -> float | None:
         if not alarm["metric_query"]:
@@ -121,13 +121,14 @@ class CloudWatch:
         ]
 
 
-def decide_state(breaching: Sequence[bool | None], periods: int, needed: int) -> str:
-    """The state of an alarm for which missing points (None) are not breaching; the newest comes last.
+def decide_state(breaching: Sequence[bool | None], periods: int, needed: int, *, missing_breaches: bool = False) -> str:
+    """The state of an alarm from its points, of which None is missing; the newest comes last.
 
     Real points count before missing ones, also older ones: see "Configuring how CloudWatch alarms treat missing data".
     """
-    real = [point for point in breaching if point is not None]
-    return "ALARM" if sum(real[-periods:]) >= needed else "OK"
+    real = [point for point in breaching if point is not None][-periods:]
+    missing = periods - len(real) if missing_breaches else 0
+    return "ALARM" if sum(real) + missing >= needed else "OK"
 
 
 def evaluate_expression(expression: str, values: dict[str, float | None]) -> float | None:

@@ -1,14 +1,16 @@
-"""A call for each action that the roles' policies allow, made by the functions' own code.
+"""A call for each action that the roles' policies allow, made by the functions' own code or, for maintain, its client.
 
 A call returns the reason of its refusal, or an empty text if it succeeded. It raises any other failure.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import pg8000.native
 
 from lambda_app.log.message import encode_messages
-from lambda_app.project import API_ROLE, PREFIX, REPLAY_ROLE
+from lambda_app.maintain.tools import MaintenanceError
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, PREFIX, REPLAY_ROLE
 from local.poller import Polled, poll_once
 from local.records import make_record
 from tests.events import Context, invoke, load_event
@@ -16,7 +18,10 @@ from tests.terraform.account import ADMIN
 from tests.terraform.stage import Stage, refusal_of
 
 OWNER = f"{PREFIX}_owner"
-DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": OWNER}
+DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": OWNER, "maintain": MAINTAIN_ROLE}
+
+# Of a file of predictions, and of a manifest.
+PATH = "predictions/model_version=v1/date=2026-01-01"
 
 AllowedCall = Callable[[Stage, str], str]
 
@@ -108,12 +113,70 @@ def migrate(stage: Stage, _: str) -> str:
     return refusal
 
 
+def work_daily(stage: Stage, _: str) -> str:
+    handler = stage.start("maintain")
+    try:
+        handler({"task": "daily"}, Context())
+    except MaintenanceError:
+        return judge(stage, well=False)
+    return judge(stage, well=True)
+
+
+def with_bucket(call: Callable[[Any, str], object]) -> AllowedCall:
+    """Return a call to the bucket of records as maintain."""
+
+    def with_client(stage: Stage, _: str) -> str:
+        bucket = stage.account.variables("maintain")["RECORDS_BUCKET"]
+        return refusal_of(lambda: call(stage.client("maintain", "s3"), bucket))
+
+    return with_client
+
+
+def with_file(call: Callable[[Any, dict[str, str], str], object]) -> AllowedCall:
+    """Return a call, as maintain, about a file of each kind and its version."""
+
+    def with_files(stage: Stage, _: str) -> str:
+        bucket = stage.account.variables("maintain")["RECORDS_BUCKET"]
+        client = stage.client("maintain", "s3")
+        for key in (f"{PATH}/part-0000.parquet", f"manifests/{PATH}.json"):
+            name = {"Bucket": bucket, "Key": key}
+            version = stage.client(ADMIN, "s3").put_object(**name, Body=b"content")["VersionId"]
+            if refusal := refusal_of(lambda name=name, version=version: call(client, name, version)):  # type: ignore[misc]
+                return refusal
+        return ""
+
+    return with_files
+
+
+def with_message(call: Callable[[Any, str, str], object]) -> AllowedCall:
+    """Return a call, as maintain, about each queue and a message that was received from it."""
+
+    def with_messages(stage: Stage, _: str) -> str:
+        variables = stage.account.variables("maintain")
+        admin, client = stage.client(ADMIN, "sqs"), stage.client("maintain", "sqs")
+        for url in (variables["QUEUE_URL"], variables["DEAD_LETTER_QUEUE_URL"]):
+            admin.send_message(QueueUrl=url, MessageBody="text")
+            [message, *_rest] = admin.receive_message(QueueUrl=url)["Messages"]
+            handle = message["ReceiptHandle"]
+            if refusal := refusal_of(lambda url=url, handle=handle: call(client, url, handle)):  # type: ignore[misc]
+                return refusal
+        return ""
+
+    return with_messages
+
+
 def log_in_to_database(stage: Stage, _: str) -> str:
     """Log in through the proxy as each function."""
-    return record(stage, "api") or replay_record(stage, "replay") or migrate(stage, "migrate")
+    return (
+        record(stage, "api")
+        or replay_record(stage, "replay")
+        or migrate(stage, "migrate")
+        or work_daily(stage, "maintain")
+    )
 
 
-# By role, statement and action. The functions' own code makes the calls, except those of Lambda to the queue of replay.
+# By role, statement and action. The functions' own code makes the calls, except those of Lambda to the queue of replay
+# and those of maintain to S3 and SQS.
 #
 # Only RDS Proxy enforces rds-db:connect. The stand-in for the proxy checks the function's token and lets moto evaluate
 # the role's present policy.
@@ -129,5 +192,31 @@ ALLOWED_CALLS: dict[tuple[str, str, str], AllowedCall] = {
     ("replay", "DeadLetterMessages", "sqs:SendMessage"): dead_letter_message,
     ("migrate", "ConnectToDatabase", "rds-db:connect"): migrate,
     ("migrate", "ReadPasswords", "secretsmanager:GetSecretValue"): migrate,
+    ("maintain", "ConnectToDatabase", "rds-db:connect"): work_daily,
+    ("maintain", "FindFiles", "s3:ListBucket"): with_bucket(lambda s3, bucket: s3.list_objects_v2(Bucket=bucket)),
+    ("maintain", "FindFiles", "s3:ListBucketVersions"): with_bucket(
+        lambda s3, bucket: s3.list_object_versions(Bucket=bucket)
+    ),
+    ("maintain", "KeepFiles", "s3:DeleteObject"): with_file(lambda s3, name, _: s3.delete_object(**name)),
+    ("maintain", "KeepFiles", "s3:DeleteObjectVersion"): with_file(
+        lambda s3, name, version: s3.delete_object(**name, VersionId=version)
+    ),
+    ("maintain", "KeepFiles", "s3:GetObject"): with_file(lambda s3, name, _: s3.get_object(**name)),
+    ("maintain", "KeepFiles", "s3:PutObject"): with_file(lambda s3, name, _: s3.put_object(**name, Body=b"more")),
+    ("maintain", "SweepQueues", "sqs:ChangeMessageVisibility"): with_message(
+        lambda sqs, url, handle: sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+    ),
+    ("maintain", "SweepQueues", "sqs:DeleteMessage"): with_message(
+        lambda sqs, url, handle: sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
+    ),
+    ("maintain", "SweepQueues", "sqs:GetQueueAttributes"): with_message(
+        lambda sqs, url, _: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    ),
+    ("maintain", "SweepQueues", "sqs:ReceiveMessage"): with_message(
+        lambda sqs, url, _: sqs.receive_message(QueueUrl=url)
+    ),
+    ("maintain", "SweepQueues", "sqs:SendMessage"): with_message(
+        lambda sqs, url, _: sqs.send_message(QueueUrl=url, MessageBody="text")
+    ),
     ("proxy", "ReadSecrets", "secretsmanager:GetSecretValue"): log_in_to_database,
 }

@@ -45,11 +45,12 @@ def list_alarms(resources: Resources) -> dict[str, dict[str, Any]]:
     }
 
 
+def list_metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the metrics that an alarm reads."""
+    return [metric for query in alarm["metric_query"] for metric in query["metric"]] or [alarm]
+
+
 def list_own_alarms(resources: Resources) -> dict[str, dict[str, Any]]:
     """Return the alarms on the service's own metrics."""
     alarms = list_alarms(resources)
-    return {
-        key: alarm
-        for key, alarm in alarms.items()
-        if not alarm["metric_query"] and not alarm["namespace"].startswith("AWS/")
-    }
+    return {key: alarm for key, alarm in alarms.items() if not list_metrics(alarm)[0]["namespace"].startswith("AWS/")}

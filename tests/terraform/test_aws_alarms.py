@@ -3,14 +3,13 @@
 import copy
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from local.aws_services import AwsServices
 from tests.standins.cloudwatch import CloudWatch
-from tests.terraform.rendered import Resources, list_alarms
+from tests.terraform.rendered import Resources, list_alarms, list_metrics
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PERIOD_MINUTES = 5
@@ -78,11 +77,6 @@ CASES = [
     for key, cases in table.items()
     for number, series in enumerate(cases)
 ]
-
-
-def list_metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
-    """The metrics that an alarm reads."""
-    return [metric for query in alarm["metric_query"] for metric in query["metric"]] or [alarm]
 
 
 @pytest.mark.parametrize(("key", "series", "state"), CASES)

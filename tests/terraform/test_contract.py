@@ -18,6 +18,7 @@ from tests.terraform.program import SOURCES
 from tests.terraform.rendered import (
     Resources,
     list_alarms,
+    list_metrics,
     list_own_alarms,
 )
 
@@ -75,7 +76,9 @@ def test_every_alarm_on_the_service_is_on_a_metric_that_it_emits(
     observability: Resources, emitted: set[Metric]
 ) -> None:
     watched = {
-        (alarm["metric_name"], frozenset(alarm["dimensions"])) for alarm in list_own_alarms(observability).values()
+        (metric["metric_name"], frozenset(metric["dimensions"]))
+        for alarm in list_own_alarms(observability).values()
+        for metric in list_metrics(alarm)
     }
     assert watched
     assert watched <= emitted
@@ -95,7 +98,7 @@ def test_the_dashboard_shows_every_metric_that_the_service_emits(
 def test_alarms_and_dashboard_name_metrics_that_aws_documents(observability: Resources) -> None:
     named = [(namespace, name, frozenset(rest[0:-1:2])) for namespace, name, *rest in list_rows(observability)]
     for alarm in list_alarms(observability).values():
-        for metric in [metric for query in alarm["metric_query"] for metric in query["metric"]] or [alarm]:
+        for metric in list_metrics(alarm):
             named.append((metric["namespace"], metric["metric_name"], frozenset(metric["dimensions"])))
     of_aws = [metric for metric in named if metric[0].startswith("AWS/")]
     assert of_aws

@@ -116,11 +116,21 @@ def test_api_reads_models_alone(key: str, account: Account) -> None:
     assert refusal_of(lambda: account.client("api", "s3").get_object(Bucket=bucket, Key=key))
 
 
+@pytest.mark.parametrize("key", ["athena/result.csv", "predictions-of-others/part.parquet"])
+def test_maintain_reads_its_files_alone(key: str, account: Account) -> None:
+    bucket = account.variables("maintain")["RECORDS_BUCKET"]
+    account.client(ADMIN, "s3").put_object(Bucket=bucket, Key=key, Body=b"content")
+    for role in ("api", "replay", "maintain"):
+        assert refusal_of(lambda role=role: account.client(role, "s3").get_object(Bucket=bucket, Key=key))  # type: ignore[misc]
+
+
 @pytest.mark.parametrize(
     ("role", "service", "call", "arguments"),
     [
         ("api", "sqs", "send_message", {"MessageBody": "text"}),
         ("replay", "sqs", "receive_message", {}),
+        ("maintain", "sqs", "receive_message", {}),
+        ("maintain", "secretsmanager", "get_secret_value", {"SecretId": ELSEWHERE}),
         ("migrate", "secretsmanager", "get_secret_value", {"SecretId": ELSEWHERE}),
         ("proxy", "secretsmanager", "get_secret_value", {"SecretId": ELSEWHERE}),
     ],

@@ -31,6 +31,8 @@ def test_missing_points(points: str, needed: int, state: str) -> None:
 def test_a_breach_that_is_over_counts_no_more_when_newer_points_are_good() -> None:
     assert decide_state([True, False], periods=1, needed=1) == "OK"
     assert decide_state([True, None], periods=1, needed=1) == "ALARM"
+    assert decide_state([False, None, None], periods=2, needed=2, missing_breaches=True) == "OK"
+    assert decide_state([None, None, None], periods=2, needed=2, missing_breaches=True) == "ALARM"
 
 
 def test_expressions() -> None:
