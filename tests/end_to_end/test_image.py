@@ -1,4 +1,4 @@
-"""The image of Dockerfile.lambda, built and run for real, alone and by SAM."""
+"""The images of Dockerfile.lambda, built and run for real, alone and by SAM."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from lambda_app.project import MAINTAIN_ROLE
 from lambda_app.settings import Settings
 from local.aws_services import AwsServices
 from local.ports import LOOPBACK, describe_port_problem, find_free_ports
@@ -44,13 +45,13 @@ print(json.dumps({
 }))
 """
 
-# Invokes the handler once with the event on standard input, as the runtime client would.
+# Invokes a function once with the event on standard input, as the runtime client would.
 INVOKE = """
-import json, sys, types, uuid
-from lambda_app.handler import api
+import importlib, json, sys, types, uuid
+function = getattr(importlib.import_module("lambda_app.handler"), sys.argv[1])
 context = types.SimpleNamespace(aws_request_id=str(uuid.uuid4()), function_name="f", function_version="1",
                                 memory_limit_in_mb=1024, invoked_function_arn="arn")
-print(json.dumps(api(json.load(sys.stdin), context)))
+print(json.dumps(function(json.load(sys.stdin), context)))
 """
 
 
@@ -63,12 +64,13 @@ def run(command: list[str], env: dict[str, str] | None = None, text: str | None 
 
 @pytest.fixture(scope="module")
 def build(engine: str) -> Callable[[str], str]:
-    """Build the image for a runtime and return its name."""
+    """Build the image serve for a runtime, or the image analyse, and return its name."""
     builder = "podman" if engine.startswith("Podman") else "docker"
 
-    def build_image(runtime: str) -> str:
-        image = f"localhost/diabetes-ml-test:{runtime}"
-        run([builder, "build", "-q", "-f", "Dockerfile.lambda", "--build-arg", f"RUNTIME={runtime}", "-t", image, "."])
+    def build_image(name: str) -> str:
+        image = f"localhost/diabetes-ml-test:{name}"
+        argument = "PACKAGES=analyse" if name == "analyse" else f"RUNTIME={name}"
+        run([builder, "build", "-q", "-f", "Dockerfile.lambda", "--build-arg", argument, "-t", image, "."])
         return image
 
     return build_image
@@ -110,27 +112,51 @@ def bridge_environment(
     run(["docker", "kill", container])
 
 
-@pytest.mark.parametrize("runtime", ["litert", "tensorflow"])
-def test_image_holds_what_serving_needs_and_answers(
-    runtime: str, build: Callable[[str], str], environment: dict[str, str]
-) -> None:
-    image = build(runtime)
-    found = json.loads(run(["docker", "run", "--rm", "--entrypoint", "python", image, "-c", INSPECT]))
-    assert (found["python"], found["runtime"]) == ("3.13", runtime)
+def inspect(image: str) -> dict[str, Any]:
+    """Look into an image, and check what both kinds have in common."""
+    found: dict[str, Any] = json.loads(run(["docker", "run", "--rm", "--entrypoint", "python", image, "-c", INSPECT]))
+    assert found["python"] == "3.13"
     # 1 is hash-based and unchecked: Python takes the bytecode without a look at the source.
     assert found["bytecode_flags"] == [1]
     assert found["sources"] > 50
     assert len(found["authorities"]) >= 5
     assert all("Amazon" in name or "Starfield" in name for name in found["authorities"])
     assert not {"training", "local", "tests", "bin"} & set(found["top"])
+    return found
+
+
+def invoke_in(image: str, function: str, event: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+    variables = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
+    command = ["docker", "run", "--rm", "-i", "--network", "host", *variables, "--entrypoint", "python", image]
+    output = run([*command, "-c", INVOKE, function], text=json.dumps(event))
+    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return answer
+
+
+def test_image_analyse_holds_what_maintain_needs_and_works(
+    build: Callable[[str], str], environment: dict[str, str], bucket: str
+) -> None:
+    image = build("analyse")
+    found = inspect(image)
+    assert {"numpy", "pyarrow"} <= set(found["top"])
+    assert not {"ai_edge_litert", "tensorflow", "pip", "setuptools", "wheel", "uv"} & set(found["top"])
+    own = {"DATABASE_USER": MAINTAIN_ROLE, "RECORDS_BUCKET": bucket}
+    answer = invoke_in(image, "maintain", load_event("maintain_daily"), environment | own)
+    assert answer["default_rows"] == answer["expired_keys"] == 0
+
+
+@pytest.mark.parametrize("runtime", ["litert", "tensorflow"])
+def test_image_holds_what_serving_needs_and_answers(
+    runtime: str, build: Callable[[str], str], environment: dict[str, str]
+) -> None:
+    image = build(runtime)
+    found = inspect(image)
+    assert found["runtime"] == runtime
     assert ("tensorflow" in found["top"]) == (runtime == "tensorflow")
     if runtime == "litert":  # TensorFlow itself asks for setuptools and wheel
         assert not {"pip", "setuptools", "wheel", "uv"} & set(found["top"])
         assert found["size_mb"] <= MAX_PACKAGES_MB
-    variables = [part for name, value in environment.items() for part in ("--env", f"{name}={value}")]
-    command = ["docker", "run", "--rm", "-i", "--network", "host", *variables, "--entrypoint", "python", image]
-    output = run([*command, "-c", INVOKE], text=json.dumps(load_event("predict")))
-    check_answer("predict", json.loads(output.splitlines()[-1]))
+    check_answer("predict", invoke_in(image, "api", load_event("predict"), environment))
 
 
 def test_template_is_valid(sam: Callable[..., str]) -> None:
@@ -184,8 +210,9 @@ def test_sam_local_invoke_gets_the_answer(name: str, invoke_by_sam: Invoke, brid
             assert count_rows(bridge_environment, prediction["request_id"]) == 1
 
 
-def test_sam_local_invoke_replays_and_migrates(invoke_by_sam: Invoke, bridge_environment: dict[str, str]) -> None:
+def test_sam_local_invoke_runs_the_other_functions(invoke_by_sam: Invoke, bridge_environment: dict[str, str]) -> None:
     assert invoke_by_sam("ReplayFunction", "replay") == load_event("replay.answer")
     [record] = json.loads(load_event("replay")["Records"][0]["body"])["records"]
     assert count_rows(bridge_environment, record["request_id"]) == 1
     assert invoke_by_sam("MigrateFunction", "health") == {"applied": []}
+    assert invoke_by_sam("MaintainFunction", "maintain_daily")["default_rows"] == 0

@@ -95,6 +95,7 @@ def test_it_rings_when_there_never_was_a_run(nights: Nights) -> None:
 
 
 def test_two_failed_nights_ring(nights: Nights) -> None:
+    nights.stage.insert([make_record(created_at=datetime.now(UTC) - DAY)])
     for ago in (0, 1):
         nights.run(ago, RECORDS_BUCKET="nobodys")
     assert nights.list_ringing() == {"maintenance-missing"}
