@@ -145,7 +145,7 @@ def containers(engine: str, copy: Path, tmp_path: Path) -> Iterator[Containers]:
     containers = Containers(engine, copy)
     own = EXAMPLE.replace("PORT=8000", f"PORT={containers.port}").replace("=local", f"={uuid.uuid4().hex}")
     (copy / ".env.local").write_text(own, encoding="utf-8")
-    images = [f"{containers.project}-lambda", f"{containers.project}-local"]
+    images = [f"{containers.project}-{name}" for name in ("lambda", "analyse", "local")]
     if not can_pull(containers.builder):
         build_postgres_image(tmp_path / "postgres")
         images.append(POSTGRES_IMAGE)
