@@ -11,6 +11,8 @@ from uuid import UUID
 
 import pytest
 
+from lambda_app.maintain import export
+from lambda_app.maintain.parquet import make_schema
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE, METRICS_NAMESPACE, PREFIX, REPLAY_ROLE
 from lambda_app.settings import Settings
 from local.aws_services import REGION, REPOSITORY
@@ -38,6 +40,16 @@ NOT_SET = {
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
+}
+
+# The types of exported files, and what Athena calls them.
+ATHENA_TYPES = {
+    "string": "string",
+    "double": "double",
+    "int16": "smallint",
+    "int32": "int",
+    "int64": "bigint",
+    "timestamp[us, tz=UTC]": "timestamp",
 }
 
 # Settings of other functions.
@@ -133,6 +145,16 @@ def test_deployed_environment_names_what_was_made(applied: Applied, function: st
     # Terraform sets every setting, so that none rests on a default.
     unset = {field.name.upper() for field in dataclasses.fields(Settings)} - set(variables)
     assert unset == NOT_SET | NOT_NEEDED[function]
+
+
+def test_table_of_queries_has_the_columns_of_the_exported_files(applied: Applied, query: Query) -> None:
+    table = list_resources(applied.state["values"])[
+        "module.environment.module.records.aws_glue_catalog_table.predictions"
+    ]
+    declared = {column["name"]: column["type"] for column in table["storage_descriptor"][0]["columns"]}
+    columns = dict(query(export._LIST_COLUMNS))
+    del columns["model_version"]
+    assert declared == {field.name: ATHENA_TYPES[str(field.type)] for field in make_schema(columns)}
 
 
 def test_prediction_is_stored_and_measured_where_the_alarms_look(
