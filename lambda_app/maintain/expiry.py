@@ -60,9 +60,13 @@ def _drop_month(tools: Tools, month: date, expired: Expired) -> None:
     if holds := tools.database.run_statement(lambda connection: find_holds(connection, month)):
         expired.kept_by_holds[f"{month:%Y-%m}"] = holds
         return
-    cutoff, *_ = read_times(tools)
-    for day in tools.database.run_statement(lambda connection: list_unverified_days(connection, month)):
-        if fault := verify_export(tools, day, cutoff):
+    times = read_times(tools)
+    days = tools.database.run_statement(lambda connection: list_unverified_days(connection, month))
+    if days and not times.is_exported:
+        # The export has not come so far yet, and says why if it failed.
+        return
+    for day in days:
+        if fault := verify_export(tools, day, times.cutoff):
             raise MaintenanceError(fault)
     _require_files(tools, month)
     tools.database.run_transaction(lambda connection: detach_month(connection, month))

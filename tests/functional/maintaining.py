@@ -88,8 +88,9 @@ class Stage:
         self.connection.run("COMMIT")
 
     def insert_late(self, records: Iterable[PredictionRecord]) -> None:
-        """Store records as if they had been replayed just before the cutoff."""
-        self.insert(records, recorded_at=datetime.now(UTC) - timedelta(minutes=11))
+        """Store records as if they had been replayed just after the last export."""
+        [[until]] = self.query("SELECT max(recorded_until) FROM verified_days")
+        self.insert(records, recorded_at=until + timedelta(microseconds=1))
 
     def count_rows(self) -> int:
         [[count]] = self.query("SELECT count(*) FROM predictions")
