@@ -15,7 +15,7 @@ from lambda_app.maintain.partitions import (
     list_expired_months,
     list_unverified_days,
 )
-from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure
+from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure, forget_failures
 
 # A statement deletes at most so many keys, in well under a second.
 KEYS_AT_ONCE = 10_000
@@ -50,6 +50,7 @@ def drop_months(tools: Tools) -> Expired:
         try:
             _drop_month(tools, month, expired)
         except (MaintenanceError, *DATABASE_ERRORS) as error:
+            forget_failures(tools.database)
             faults.append(f"{month:%Y-%m} stays: {describe_failure(error)}")
     if faults:
         raise MaintenanceError("; ".join(faults))

@@ -13,7 +13,7 @@ from lambda_app.maintain.partitions import find_last_detaching, find_verificatio
 from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure
 
 # A day of ten million rows takes minutes. With less time left, the next run begins with it.
-DAY_SECONDS = 300
+DAY_SECONDS = 400
 # Of the path of a file, not of its rows.
 _PATH_COLUMN = "model_version"
 

@@ -52,4 +52,9 @@ def describe_failure(error: Exception) -> str:
     return describe_error(error) if isinstance(error, DATABASE_ERRORS) else type(error).__name__
 
 
+def forget_failures(database: Database) -> None:
+    """Let the next statement try the database, whatever the last one met: nobody waits for this function."""
+    database.breaker.record_success()
+
+
 Task = Callable[[Tools, Mapping[str, Any]], dict[str, Any]]

@@ -64,6 +64,7 @@ def refuse(database: Database, statement: str) -> str:
     """The message with which the database refuses a statement."""
     with pytest.raises(pg8000.native.DatabaseError) as caught:
         database.run_statement(lambda connection: connection.run(statement))
+    database.breaker.record_success()
     return str(caught.value.args[0]["M"])
 
 
@@ -89,9 +90,7 @@ def test_month_goes_when_each_of_its_days_is_verified(
     month: date, maintain: Database, ask: Callable[..., list[Any]]
 ) -> None:
     assert verify(ask, maintain, DAYS[:-1]) == [True] * len(DAYS[:-1])
-    assert (
-        refuse(maintain, f"SELECT detach_month('{month}')") == f"{name_partition(month)} has rows that are not verified"
-    )
+    assert "not verified" in refuse(maintain, f"SELECT detach_month('{month}')")
     verify(ask, maintain, DAYS[-1:])
     maintain.run_transaction(lambda connection: partitions.detach_month(connection, month))
     assert ask("SELECT count(*) FROM predictions") == [[0]]
@@ -164,8 +163,9 @@ def test_partition_that_maintain_makes_is_like_the_others(
     def describe(table: str) -> list[Any]:
         return [
             ask(
-                "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = to_regclass(:t)"
-                " AND contype = 'c' ORDER BY 1",
+                # A check that was added later holds for new rows alone, and so for all of a new partition.
+                "SELECT conname, replace(pg_get_constraintdef(oid), ' NOT VALID', '')"
+                " FROM pg_constraint WHERE conrelid = to_regclass(:t) AND contype = 'c' ORDER BY 1",
                 t=table,
             ),
             ask(
