@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RETENTION_MONTHS = 3
 TODAY = datetime.now(UTC).date()
+YESTERDAY = TODAY - timedelta(days=1)
 
 
 def find_month(ago: int) -> date:

@@ -16,13 +16,12 @@ from local.records import make_record
 from tests.events import Context
 from tests.faults.front import Front
 from tests.functional.helpers import DEAD_DATABASE
-from tests.functional.maintaining import KEPT, OLD, TODAY, Stage, make_records, name_partition
+from tests.functional.maintaining import KEPT, OLD, TODAY, YESTERDAY, Stage, make_records, name_partition
 
 # Powertools says so when a run ends without any, as a killed one does.
 without_metrics = pytest.mark.filterwarnings("ignore:No application metrics")
 
 NEXT_DAY = OLD + timedelta(days=1)
-YESTERDAY = TODAY - timedelta(days=1)
 
 
 class KilledError(BaseException):
