@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+import pg8000.native
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.settings import Settings
@@ -14,6 +15,9 @@ from lambda_app.telemetry import Telemetry
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
+
+# The SQLSTATE of RAISE EXCEPTION.
+_RAISED = "P0001"
 
 
 class TaskError(Exception):
@@ -46,7 +50,20 @@ def describe_failure(error: Exception) -> str:
         return str(error)
     if isinstance(error, ClientError):
         return f"{error.operation_name} {error.response['Error']['Code']}"
+    # Some of these are an OSError too, as the database's are.
+    if isinstance(error, BotoCoreError):
+        return type(error).__name__
+    if isinstance(error, pg8000.native.DatabaseError) and error.args and isinstance(error.args[0], dict):
+        fields = error.args[0]
+        if fields.get("C") == _RAISED:
+            # By a function of the migrations, which names no value of a row.
+            return str(fields.get("M"))
     return describe_error(error) if isinstance(error, DATABASE_ERRORS) else type(error).__name__
+
+
+def forget_failures(database: Database) -> None:
+    """Let the next statement try the database, whatever the last one met: nobody waits for this function."""
+    database.breaker.record_success()
 
 
 Task = Callable[[Tools, Mapping[str, Any]], dict[str, Any]]
