@@ -106,10 +106,13 @@ def _check_engine(_: Environment) -> Result:
     code, output = run_program(name, "version", "--format", "{{json .}}", capture=True)
     if code != 0:
         return f"{name} does not answer", f"Start {name}"
-    versions = json.loads(output)
-    # Podman has a server only in a virtual machine, and names the platform.
-    builder = versions.get("Server") or versions["Client"]
-    version, architecture = builder["Version"], builder.get("Arch") or builder["OsArch"].rpartition("/")[2]
+    try:
+        versions = json.loads(output)
+        # Podman has a server only in a virtual machine, and names the platform.
+        builder = versions.get("Server") or versions["Client"]
+        version, architecture = builder["Version"], builder.get("Arch") or builder["OsArch"].rpartition("/")[2]
+    except (ValueError, AttributeError, KeyError):
+        return f"{name} does not tell its version", f"See what `{name} version` prints"
     advice = "" if architecture == "amd64" else "The image is for amd64: set up emulation (binfmt, QEMU)"
     return f"{name} {version} for {architecture}", advice
 
@@ -191,11 +194,12 @@ def _check_alarms(environment: Environment) -> Result:
 
 
 def _check_request(environment: Environment, url: str, token: str | None) -> Result:
-    event = read_event(Path("events") / "health.json")
-    answer = send_event(url, event, environment.session, environment.region, token)
+    event_path = Path("events") / "health.json"
+    answer = send_event(url, read_event(event_path), environment.session, environment.region, token)
     if answer.status != HTTPStatus.OK:
         text = f"GET /health returned {answer.status}: {answer.body[:500].decode(errors='replace')}"
         return text, explain_refusal(answer) or 'Read docs/operations.md, "Requests fail"'
     status = answer.read_json()["status"]
-    advice = "" if status == "ok" else "GET /health says which dependency is away: python -m deploy call shows it"
+    told = f"`python -m deploy call --url {url} --event {event_path}` shows which dependency is away"
+    advice = "" if status == "ok" else told
     return f"GET /health is {status}", advice

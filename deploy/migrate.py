@@ -43,7 +43,7 @@ def migrate(environment: Environment, function_name: str) -> list[str]:
         ResourceNotFoundException=f"there is no function {function_name} with an alias live: apply the plan first",
         ResourceConflictException=f"Lambda is still preparing {function_name}: {again}",
         ResourceNotReadyException=f"Lambda is waking {function_name}, which was not used for long: {again}",
-        TooManyRequestsException=f"{function_name} is running already: {again}",
+        TooManyRequestsException=f"{function_name} is running already, or the account's quota is used up: {again}",
     ):
         failed, payload = _invoke(client, function_name)
     if failed:

@@ -23,6 +23,8 @@ from tests.terraform.program import require_terraform
 NAME = "diabetes-dev"
 Connect = Callable[[str], Any]
 Make = Callable[[], None]
+Wire = Callable[..., LambdaHandler]
+DEAD_QUEUE = "http://127.0.0.1:1/123456789012/records"
 
 
 @pytest.fixture
@@ -106,11 +108,12 @@ def test_empty_account_is_told_what_to_do(opened: Environment, monkeypatch: pyte
         ),
         # Podman, under Docker's name.
         ({"Client": {"Version": "4.3.1", "OsArch": "linux/amd64"}}, "ok  container engine: docker 4.3.1 for amd64"),
+        ("", "do  container engine: docker does not tell its version. See what `docker version` prints"),
         (None, "do  container engine: docker does not answer. Start docker"),
     ],
 )
 def test_container_engine_is_named_with_its_architecture(
-    answer: dict[str, Any] | None, line: str, opened: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    answer: dict[str, Any] | str | None, line: str, opened: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     docker = tmp_path / "docker"
     docker.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\nexit {int(answer is None)}\n")
@@ -174,3 +177,12 @@ def test_applied_environment_is_asked_for_its_state(
         'do  pinned sessions: at most 2 in the last 60 minutes. Read docs/operations.md, "The proxy is pinned"'
     )
     assert lines["request"].startswith("do  request: the API can't be reached: nothing answers at 127.0.0.1:9")
+
+
+def test_dependency_that_is_away_is_asked_for(wire: Wire, opened: Environment) -> None:
+    with Gateway(wire(QUEUE_URL=DEAD_QUEUE), None, KEY_ID, SECRET) as gateway:
+        line = list_lines(opened, gateway.url)["request"]
+        assert line == (
+            f"do  request: GET /health is degraded. `python -m deploy call --url {gateway.url} --event "
+            "events/health.json` shows which dependency is away"
+        )
