@@ -12,7 +12,7 @@ from deploy.errors import DeployError
 from deploy.migrate import migrate
 from lambda_app.log.migrations import MigrationError
 from local.aws_services import ACCOUNT, REGION, AwsServices
-from tests.standins.functions import Functions, ThrottledError
+from tests.standins.functions import BrokenError, Functions, ThrottledError
 
 
 @pytest.fixture
@@ -53,20 +53,53 @@ def test_lost_connection_is_followed_by_the_outcome(
             time.sleep(0.6)
         if len(runs) == 2:
             raise ThrottledError
+        if len(runs) == 3:
+            raise BrokenError
         return {"applied": []}
 
     assert invoke(migrate_slowly) == []
-    assert len(runs) == 3
+    assert len(runs) == 4
     assert capsys.readouterr().out.splitlines() == [
         "The connection to migrate was lost. It goes on; asking for its outcome"
     ]
+
+
+def test_connection_that_is_always_lost_starts_few_runs_and_is_given_up(
+    invoke: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.migrate.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("deploy.migrate.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("deploy.migrate.PATIENCE_SECONDS", 2.0)
+    runs: list[int] = []
+
+    def migrate_slowly(*_: Any) -> dict[str, list[str]]:
+        runs.append(len(runs))
+        time.sleep(0.2)
+        return {"applied": []}
+
+    with pytest.raises(DeployError, match="did not answer in time"):
+        invoke(migrate_slowly)
+    assert 2 <= len(runs) <= 10
+
+
+def test_failure_of_lambda_before_any_run_is_reported(invoke: Callable[..., list[str]]) -> None:
+    def fail(*_: Any) -> None:
+        raise BrokenError
+
+    with pytest.raises(DeployError, match="Lambda refused"):
+        invoke(fail)
+
+
+def test_answer_that_is_not_json_is_reported(invoke: Callable[..., list[str]]) -> None:
+    with pytest.raises(DeployError, match="the answer of migrate can't be read"):
+        invoke(lambda *_: b"<!doctype html>")
 
 
 def test_second_run_beside_another_one_is_refused(invoke: Callable[..., list[str]]) -> None:
     def throttle(*_: Any) -> None:
         raise ThrottledError
 
-    with pytest.raises(DeployError, match="migrate is running already: run `python -m deploy migrate --env dev` again"):
+    with pytest.raises(DeployError, match="migrate is running already, or the account's quota is used up: run `python"):
         invoke(throttle)
 
 

@@ -87,7 +87,9 @@ run "a_repository_with_ids_has_both_subjects" {
   command = plan
 
   variables {
-    github_ids = { owner = 12345678, repository = 1234567890 }
+    # Accounts that a company manages have an underscore.
+    github_repository = "ada_clinic/sample-service"
+    github_ids        = { owner = 12345678, repository = 1234567890 }
   }
 
   assert {
@@ -96,8 +98,8 @@ run "a_repository_with_ids_has_both_subjects" {
       jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]
       } == {
       for environment in ["dev", "staging"] : environment => [
-        "repo:owner/sample-service:environment:${environment}",
-        "repo:owner@12345678/sample-service@1234567890:environment:${environment}",
+        "repo:ada_clinic/sample-service:environment:${environment}",
+        "repo:ada_clinic@12345678/sample-service@1234567890:environment:${environment}",
       ]
     }
     error_message = "A role must trust the repository's subject with and without ids, and no other."
