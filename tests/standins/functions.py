@@ -39,12 +39,16 @@ class Functions(HttpServer):
         super().__init__()
         self._upstream_port = upstream_port
         self.functions = functions
-        # Of concurrent executions, of which none is reserved.
+        # Of concurrent executions, and how many of them are reserved.
         self.quota = 1000
+        self.reserved = 0
 
     def _answer(self, request: Request) -> Response:
         if request.target.startswith("/2016-08-19/account-settings"):
-            limits = {"ConcurrentExecutions": self.quota, "UnreservedConcurrentExecutions": self.quota}
+            limits = {
+                "ConcurrentExecutions": self.quota,
+                "UnreservedConcurrentExecutions": self.quota - self.reserved,
+            }
             return Response(200, {"content-type": "application/json"}, json.dumps({"AccountLimit": limits}).encode())
         invocation = INVOKE.fullmatch(request.target)
         if not (invocation and request.method == "POST"):

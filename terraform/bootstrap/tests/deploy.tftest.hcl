@@ -71,6 +71,17 @@ run "each_environment_has_its_role" {
     error_message = "No statement may allow everything, all of IAM, or another role."
   }
 
+  assert {
+    condition = length(setsubtract(
+      ["ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface", "lambda:GetAccountSettings"],
+      one([
+        for statement in jsondecode(aws_iam_role_policy.deploy["dev"].policy).Statement : statement.Action
+        if statement.Sid == "Unnamed"
+      ]),
+    )) == 0
+    error_message = "A deployment must be able to remove interfaces that a function left, and to read the account's quota."
+  }
+
   # No role may change itself or the role of another environment, because their names begin differently.
   assert {
     condition     = alltrue([for role in aws_iam_role.deploy : startswith(role.name, "deploy-${local.prefix}-")])
