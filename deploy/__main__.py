@@ -14,7 +14,7 @@ from deploy import terraform
 from deploy.call import print_answer, read_event, send_event
 from deploy.doctor import examine
 from deploy.environment import Environment, open_environment
-from deploy.errors import CallError, DeployError
+from deploy.errors import CallError, DeployError, NotAppliedError
 from deploy.image import Images, find_images, push_images
 from deploy.migrate import migrate as run_migrations
 from deploy.model import provide_model
@@ -147,7 +147,7 @@ def doctor(env: Env, token: Token = None) -> None:
     """
     with _working_on(env) as environment:
         findings = []
-        for finding in examine(environment, _find_api(environment), token):
+        for finding in examine(environment, _find_api, token):
             _say(str(finding))
             findings.append(finding)
     if any(finding.advice for finding in findings):
@@ -185,7 +185,7 @@ def _find_api(environment: Environment) -> str | None:
     """Return the URL of the API, or None before there is one."""
     try:
         return _read_outputs(environment).api_url
-    except DeployError:
+    except NotAppliedError:
         return None
 
 

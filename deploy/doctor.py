@@ -1,5 +1,6 @@
 """Checks that a person can run before and after a deployment; each result is one line, with what to do."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from deploy.call import explain_refusal, read_event, send_event
 from deploy.environment import Environment
@@ -22,6 +24,8 @@ TERRAFORM = (1, 11)
 # As terraform/modules/network excludes them.
 WITHOUT_PROXY = {"use1-az3", "use1-az6"}
 PINNED_MINUTES = 60
+# The texts of errors say what to do.
+MEND = "Mend this first"
 
 
 # What was found, and what to do, if anything.
@@ -40,28 +44,51 @@ class Finding:
         return f"{'do' if self.advice else 'ok'}  {self.name}: {self.text}{f'. {self.advice}' if self.advice else ''}"
 
 
-def examine(environment: Environment, api_url: str | None, token: str | None) -> Iterator[Finding]:
-    """Yield the findings in turn; those about a deployed environment only with its `api_url`."""
-    before: list[tuple[str, Callable[[Environment], Result]]] = [
+def examine(
+    environment: Environment, find_api: Callable[[Environment], str | None], token: str | None
+) -> Iterator[Finding]:
+    """Yield the findings in turn; those about a deployed environment only if `find_api` returns its URL."""
+    api_url: str | None = None
+
+    def check_environment(environment: Environment) -> Result:
+        nonlocal api_url
+        api_url = find_api(environment)
+        return f"{environment.name} is {'applied' if api_url else 'not applied yet, or not completely'}", ""
+
+    yield from _run(
+        environment,
+        ("git", _check_git),
         ("terraform", _check_terraform),
         ("container engine", _check_engine),
         ("state bucket", _check_bucket),
         ("concurrency", _check_quota),
         ("zones", _check_zones),
-    ]
-    after: list[tuple[str, Callable[[Environment], Result]]] = [
-        ("proxy", _check_proxy),
-        ("pinned sessions", _check_pins),
-        ("alarms", _check_alarms),
-        ("request", lambda environment: _check_request(environment, api_url or "", token)),
-    ]
-    for name, check in [*before, *(after if api_url else [])]:
+        ("environment", check_environment),
+    )
+    if api_url:
+        url = api_url
+        yield from _run(
+            environment,
+            ("proxy", _check_proxy),
+            ("pinned sessions", _check_pins),
+            ("alarms", _check_alarms),
+            ("request", lambda environment: _check_request(environment, url, token)),
+        )
+
+
+def _run(environment: Environment, *checks: tuple[str, Callable[[Environment], Result]]) -> Iterator[Finding]:
+    for name, check in checks:
         try:
             yield Finding(name, *check(environment))
-        except (BotoCoreError, ClientError) as error:
-            yield Finding(name, describe_aws_error(error, "AWS"), "Check the credentials and their permissions")
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            yield Finding(name, describe_aws_error(error, "AWS"), MEND)
         except (CallError, DeployError) as error:
-            yield Finding(name, str(error), "Mend this first")
+            yield Finding(name, str(error), MEND)
+
+
+def _check_git(_: Environment) -> Result:
+    _code, output = run_program("git", "--version", capture=True)
+    return output.strip().removeprefix("git version "), ""
 
 
 def _check_terraform(_: Environment) -> Result:
@@ -76,15 +103,18 @@ def _check_engine(_: Environment) -> Result:
     name = find_engine()
     if name is None:
         return "neither docker nor podman is on PATH", "Install one to build the image"
-    template = "{{.Server.Arch}}" if name == "docker" else "{{.Client.OsArch}}"
-    code, output = run_program(name, "version", "--format", template, capture=True)
+    code, output = run_program(name, "version", "--format", "{{json .}}", capture=True)
     if code != 0:
         return f"{name} does not answer", f"Start {name}"
-    architecture = output.strip().rpartition("/")[2]
-    if architecture == "amd64":
-        return f"{name} for amd64", ""
-    advice = "The image is for amd64: set up emulation (binfmt, QEMU)"
-    return f"{name} for {architecture}", advice
+    try:
+        versions = json.loads(output)
+        # Podman has a server only in a virtual machine, and names the platform.
+        builder = versions.get("Server") or versions["Client"]
+        version, architecture = builder["Version"], builder.get("Arch") or builder["OsArch"].rpartition("/")[2]
+    except (ValueError, AttributeError, KeyError):
+        return f"{name} does not tell its version", f"See what `{name} version` prints"
+    advice = "" if architecture == "amd64" else "The image is for amd64: set up emulation (binfmt, QEMU)"
+    return f"{name} {version} for {architecture}", advice
 
 
 def _check_bucket(environment: Environment) -> Result:
@@ -122,7 +152,10 @@ def _check_zones(environment: Environment) -> Result:
 
 def _check_proxy(environment: Environment) -> Result:
     name = f"{PREFIX}-{environment.name}"
-    [target, *_] = environment.session.client("rds").describe_db_proxy_targets(DBProxyName=name)["Targets"]
+    targets = environment.session.client("rds").describe_db_proxy_targets(DBProxyName=name)["Targets"]
+    if not targets:
+        return f"{name} has no target", f"Run `make deploy ENV={environment.name}`"
+    target = targets[0]
     health = target.get("TargetHealth", {})
     if health.get("State") == "AVAILABLE":
         return f"{name} reaches {target.get('RdsResourceId', 'the database')}", ""
@@ -161,11 +194,12 @@ def _check_alarms(environment: Environment) -> Result:
 
 
 def _check_request(environment: Environment, url: str, token: str | None) -> Result:
-    event = read_event(Path("events") / "health.json")
-    answer = send_event(url, event, environment.session, environment.region, token)
+    event_path = Path("events") / "health.json"
+    answer = send_event(url, read_event(event_path), environment.session, environment.region, token)
     if answer.status != HTTPStatus.OK:
         text = f"GET /health returned {answer.status}: {answer.body[:500].decode(errors='replace')}"
         return text, explain_refusal(answer) or 'Read docs/operations.md, "Requests fail"'
     status = answer.read_json()["status"]
-    advice = "" if status == "ok" else "GET /health says which dependency is away: python -m deploy call shows it"
+    told = f"`python -m deploy call --url {url} --event {event_path}` shows which dependency is away"
+    advice = "" if status == "ok" else told
     return f"GET /health is {status}", advice

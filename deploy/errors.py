@@ -4,12 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from training.aws_errors import describe_aws_error
 
 
 class DeployError(Exception):
     """A step can't be done, or failed; the message is one line that a person can act on."""
+
+
+class NotAppliedError(DeployError):
+    """The environment was not applied, or not completely."""
 
 
 class CallError(Exception):
@@ -21,7 +26,7 @@ def explain_failures(service: str, **advice: str) -> Iterator[None]:
     """Turn what boto3 raises inside into a DeployError. `advice` is what to do about an error code of AWS."""
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
         told = advice.get(error.response["Error"]["Code"]) if isinstance(error, ClientError) else None
         raise DeployError(told or describe_aws_error(error, service)) from error
     except ValueError as error:

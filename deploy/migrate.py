@@ -3,11 +3,14 @@
 import json
 import re
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.exceptions import (
+    ClientError,
     ConnectionClosedError,
+    ConnectTimeoutError,
     EndpointConnectionError,
     ReadTimeoutError,
     ResponseStreamingError,
@@ -40,7 +43,7 @@ def migrate(environment: Environment, function_name: str) -> list[str]:
         ResourceNotFoundException=f"there is no function {function_name} with an alias live: apply the plan first",
         ResourceConflictException=f"Lambda is still preparing {function_name}: {again}",
         ResourceNotReadyException=f"Lambda is waking {function_name}, which was not used for long: {again}",
-        TooManyRequestsException=f"{function_name} is running already: {again}",
+        TooManyRequestsException=f"{function_name} is running already, or the account's quota is used up: {again}",
     ):
         failed, payload = _invoke(client, function_name)
     if failed:
@@ -56,10 +59,10 @@ def _invoke(client: "LambdaClient", function_name: str) -> tuple[bool, dict[str,
     """Run the function and return whether it failed, and its answer.
 
     When the connection is lost, the function is run again. The second run waits for the first, and then tells the
-    outcome. Where Lambda refuses a second run beside the first, this asks until the first has ended.
+    outcome. Where Lambda refuses a second run beside the first, or is away, this asks until the first has ended.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    lost = False
+    lost, pause = False, PAUSE_SECONDS
     while True:
         try:
             answer = client.invoke(FunctionName=function_name, Qualifier="live", Payload=b"{}")
@@ -70,10 +73,22 @@ def _invoke(client: "LambdaClient", function_name: str) -> tuple[bool, dict[str,
             if not lost:
                 print(f"The connection to {function_name} was lost. It goes on; asking for its outcome", flush=True)
             lost = True
-        except (client.exceptions.TooManyRequestsException, EndpointConnectionError):
-            if not lost or time.monotonic() >= deadline:
+            # Each run waits for the first one, with a connection to the database. So there must not be many.
+            pause *= 2
+        except (ClientError, ConnectTimeoutError, EndpointConnectionError) as error:
+            if not lost or time.monotonic() >= deadline or not _may_pass(error):
                 raise
-        time.sleep(PAUSE_SECONDS)
+        except ValueError:
+            raise DeployError(f"the answer of {function_name} can't be read: run this again in a minute") from None
+        time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return True for a network that is away, for a refusal of a second run, and for a failure of Lambda itself."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _describe(payload: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.environment import Environment
-from deploy.errors import DeployError, explain_failures
+from deploy.errors import DeployError, NotAppliedError, explain_failures
 from deploy.image import Images
 from deploy.process import run_program
 from deploy.quota import check_concurrency
@@ -87,7 +87,7 @@ def apply_plan(environment: Environment, path: Path) -> None:
 
 
 def read_outputs(environment: Environment) -> Outputs:
-    """DeployError when the environment was not applied."""
+    """NotAppliedError when the environment was not applied; DeployError when Terraform fails."""
     code, output = _run(environment, "output", "-json", capture=True)
     if code != 0:
         raise DeployError("`terraform output` failed: its reason stands above")
@@ -96,7 +96,7 @@ def read_outputs(environment: Environment) -> Outputs:
         return Outputs(values["api_url"], values["model_bucket_name"], values["function_names"]["migrate"])
     except KeyError as error:
         name = environment.name
-        raise DeployError(
+        raise NotAppliedError(
             f"{name} is not there, or not whole: run `python -m deploy plan --env {name}`, then `apply`"
         ) from error
 

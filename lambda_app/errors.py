@@ -53,7 +53,10 @@ class UnknownCallerError(ServiceError):
     problem = Problem(HTTPStatus.FORBIDDEN, "unknown-caller", "The caller is unknown")
 
     def __init__(self) -> None:
-        super().__init__("Records belong to a caller: a token needs the claim sub or client_id, a signature its ARN.")
+        super().__init__(
+            "Records belong to a caller: a token needs the claim sub or client_id, a signature its ARN, printable and "
+            "of at most 1,024 bytes."
+        )
 
 
 class BundleError(ServiceError):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import botocore.exceptions as boto
+from botocore.parsers import ResponseParserError
 
 EXPIRED = "the AWS credentials have expired: renew them, for example by `aws sso login`"
 UNKNOWN = "AWS does not know these credentials: check AWS_PROFILE, or the keys in the environment"
@@ -48,6 +49,7 @@ FAILURES = (
     ((boto.ConnectionError, boto.ConnectionClosedError), "{service} can't be reached: nothing answers at {host}"),
     (boto.HTTPClientError, "{service} can't be reached: the connection failed"),
     ((boto.UnauthorizedSSOTokenError, boto.SSOTokenLoadError, boto.TokenRetrievalError), EXPIRED),
+    (ResponseParserError, "the answer of {service} can't be read: something else, such as a proxy, may have given it"),
     (boto.CredentialRetrievalError, "the AWS credentials can't be had from {provider}"),
 )
 

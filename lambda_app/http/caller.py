@@ -8,6 +8,8 @@ from lambda_app.errors import IdempotencyKeyError, UnknownCallerError
 from lambda_app.service import Caller
 
 MAX_KEY_LENGTH = 255
+# The longest ARN of a user has 620. An entry of an index of PostgreSQL has at most 2,704, with the key.
+MAX_NAME_BYTES = 1024
 
 # draft-ietf-httpapi-idempotency-key-header defines a structured-field string, in quotes. Most clients send the bare
 # value. Here it means the same key.
@@ -16,7 +18,7 @@ KEY_PATTERN = rf'^(?:"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){_LENGTH})"|([!#
 
 
 # Temporary credentials of a role: an instance, a task, a workflow or a person signed in by SSO.
-_SESSION_ARN = re.compile(r"arn:([^:/]+):sts::([^:/]*):assumed-role/([^/]+)/(.+)")
+_SESSION_ARN = re.compile(r"arn:([^:/]+):sts::([^:/]*):assumed-role/([^/]+)/([^/]+)")
 
 
 def find_caller(event: Mapping[str, Any]) -> Caller:
@@ -37,11 +39,11 @@ def find_caller(event: Mapping[str, Any]) -> Caller:
             if session := _SESSION_ARN.fullmatch(arn):
                 return Caller(f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}", session[4])
             return Caller(arn)
-        case {"jwt": {"claims": {"sub": str(subject)}}} if _is_name(subject):
-            return Caller(subject)
-        # With the grant "client credentials" a token may have no subject.
-        case {"jwt": {"claims": {"client_id": str(client)}}} if _is_name(client):
-            return Caller(client)
+        case {"jwt": {"claims": {**claims}}}:
+            # With the grant "client credentials" a token may have no subject. Who has an odd one is not the client.
+            name = claims.get("client_id") if claims.get("sub") is None else claims["sub"]
+            if isinstance(name, str) and _is_name(name):
+                return Caller(name)
     raise UnknownCallerError
 
 
@@ -57,5 +59,5 @@ def parse_idempotency_key(values: Sequence[str] | None) -> str | None:
 
 
 def _is_name(text: str) -> bool:
-    """Return True for a name that PostgreSQL can store as text."""
-    return text.isprintable() and not text.isspace() and text != ""
+    """Return True for a name that PostgreSQL can store as text, and index together with a key."""
+    return text.isprintable() and not text.isspace() and 0 < len(text.encode()) <= MAX_NAME_BYTES

@@ -82,7 +82,8 @@ def test_a_service_without_a_model_fails(wire: Wire, bucket: str) -> None:
 
 def test_a_service_that_comes_up_late_passes(api: LambdaHandler, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deploy.smoke.PAUSE_SECONDS", 0.01)
-    refusals = iter([503, 504])
+    # A new API, a new permission, and a function that starts.
+    refusals = iter([404, 403, 503, 504])
 
     def start_slowly(event: dict[str, Any], context: Any) -> dict[str, Any]:
         status = next(refusals, None)

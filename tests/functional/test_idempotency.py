@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import random
+import string
 import threading
 from typing import Any
 from uuid import UUID, uuid4
@@ -218,3 +220,11 @@ def test_record_queued_under_a_taken_id_is_kept_in_the_dead_letters(wire: Wire, 
     assert queues.drain_dead_letters() == [message]
     rows = query("SELECT bmi FROM predictions WHERE request_id = :id", id=UUID(context.aws_request_id))
     assert rows == [[79.0]]
+
+
+@pytest.mark.parametrize("name", ["".join(random.Random(1).choices(string.ascii_letters, k=1024)), "é" * 512])
+def test_longest_name_of_a_caller_has_keys(name: str, api: LambdaHandler) -> None:
+    key = '"' + "".join(random.Random(2).choices(string.ascii_letters, k=255)) + '"'
+    first, second = (ask(api, PATIENT, key=key, subject=name) for _ in range(2))
+    assert (first["statusCode"], second["body"]) == (200, first["body"])
+    assert ask(api, PATIENT, key=key, subject=f"{name}a")["statusCode"] == 403

@@ -18,6 +18,20 @@ class ThrottledError(Exception):
     """A function raises it in place of Lambda, which refuses more than the reserved concurrency."""
 
 
+class BrokenError(Exception):
+    """A function raises it in place of Lambda, which failed itself."""
+
+
+REFUSALS: dict[type[Exception], Response] = {
+    ThrottledError: Response(
+        429,
+        {"x-amzn-errortype": "TooManyRequestsException"},
+        b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}',
+    ),
+    BrokenError: Response(500, {"x-amzn-errortype": "ServiceException"}, b'{"Message":"It failed."}'),
+}
+
+
 class Functions(HttpServer):
     """The functions by their names, each with the alias live."""
 
@@ -25,12 +39,16 @@ class Functions(HttpServer):
         super().__init__()
         self._upstream_port = upstream_port
         self.functions = functions
-        # Of concurrent executions, of which none is reserved.
+        # Of concurrent executions, and how many of them are reserved.
         self.quota = 1000
+        self.reserved = 0
 
     def _answer(self, request: Request) -> Response:
         if request.target.startswith("/2016-08-19/account-settings"):
-            limits = {"ConcurrentExecutions": self.quota, "UnreservedConcurrentExecutions": self.quota}
+            limits = {
+                "ConcurrentExecutions": self.quota,
+                "UnreservedConcurrentExecutions": self.quota - self.reserved,
+            }
             return Response(200, {"content-type": "application/json"}, json.dumps({"AccountLimit": limits}).encode())
         invocation = INVOKE.fullmatch(request.target)
         if not (invocation and request.method == "POST"):
@@ -41,13 +59,13 @@ class Functions(HttpServer):
             return Response(404, headers, b'{"Type":"User","Message":"Function not found"}')
         try:
             answer = function(json.loads(request.body), Context())
-        except ThrottledError:
-            headers = {"x-amzn-errortype": "TooManyRequestsException"}
-            return Response(429, headers, b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}')
+        except (ThrottledError, BrokenError) as error:
+            return REFUSALS[type(error)]
         except Exception as error:
             told = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
             return Response(200, {"x-amz-function-error": "Unhandled"}, json.dumps(told).encode())
-        return Response(200, {"x-amz-executed-version": "1"}, json.dumps(answer).encode())
+        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return Response(200, {"x-amz-executed-version": "1"}, body)
 
     def _forward(self, request: Request) -> Response:
         connection = http.client.HTTPConnection(LOOPBACK, self._upstream_port, timeout=60)

@@ -1,5 +1,6 @@
 """Terraform's own checks of terraform/: format, `validate` and `terraform test`, without AWS."""
 
+import re
 from concurrent.futures import Future
 
 import pytest
@@ -10,6 +11,12 @@ from tests.terraform.rendered import Message
 
 def test_files_are_formatted(terraform_environment: dict[str, str]) -> None:
     Root(SOURCES, terraform_environment).run("fmt", "-check", "-diff", "-recursive", "-no-color")
+
+
+def test_arns_name_the_partition_of_the_account() -> None:
+    sources = [path for path in SOURCES.rglob("*.tf") if ".terraform" not in path.parts]
+    assert sources
+    assert [path for path in sources if re.search(r"\barn:aws\b", path.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize("name", MODULES)

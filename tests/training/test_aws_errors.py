@@ -5,6 +5,7 @@ import re
 import botocore.exceptions as boto
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from training.aws_errors import describe_aws_error
 
@@ -45,6 +46,7 @@ def test_refusal_of_aws_is_told_by_its_code(code: str, message: str, told: str) 
         ),
         (boto.HTTPClientError(error="Failed to parse"), "the connection failed"),
         (boto.EndpointConnectionError(endpoint_url="https://s3.example/b"), "nothing answers at s3.example"),
+        (ResponseParserError("<!doctype html>"), "the answer of S3 can't be read"),
         (boto.NoRegionError(), "no AWS region: set AWS_DEFAULT_REGION"),
         (boto.SSOTokenLoadError(error_msg="none"), "have expired"),
         (boto.CredentialRetrievalError(provider="process", error_msg="x"), "can't be had from process"),

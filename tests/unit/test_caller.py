@@ -9,7 +9,24 @@ from lambda_app.http.caller import find_caller, parse_idempotency_key
 from lambda_app.service import Caller
 
 # Claims or ARNs that name nobody.
-NO_NAMES: list[Any] = [None, "", " ", "\t\n", "\u00a0", "a\x00b", "\ud800", 5, True, [], ["ada"], {}, {"a": "ada"}]
+NO_NAMES: list[Any] = [
+    None,
+    "",
+    " ",
+    "\t\n",
+    "\u00a0",
+    "a\x00b",
+    "a\u200db",
+    "\ud800",
+    "a" * 1025,
+    "é" * 513,
+    5,
+    True,
+    [],
+    ["ada"],
+    {},
+    {"a": "ada"},
+]
 
 
 def sign(name: str) -> dict[str, Any]:
@@ -34,6 +51,10 @@ def sign(name: str) -> dict[str, Any]:
             {"iam": {"userArn": "arn:aws-us-gov:sts::1:assumed-role/clinic/i-0abc"}},
             Caller("arn:aws-us-gov:iam::1:role/clinic", "i-0abc"),
         ),
+        # These do not exist, so none of them may become the role.
+        (sign("sts::1:assumed-role/clinic/a/b"), Caller("arn:aws:sts::1:assumed-role/clinic/a/b")),
+        (sign("sts::1:assumed-role/clinic/"), Caller("arn:aws:sts::1:assumed-role/clinic/")),
+        (sign("iam::1:root"), Caller("arn:aws:iam::1:root")),
         (sign("iam::1:user/ada"), Caller("arn:aws:iam::1:user/ada")),
         (sign("sts::1:federated-user/ada"), Caller("arn:aws:sts::1:federated-user/ada")),
         ({"jwt": {"claims": {"sub": "ada", "client_id": "app", "scope": "predict"}, "scopes": None}}, Caller("ada")),
@@ -50,9 +71,8 @@ def test_there_is_none_without_a_gateway_or_an_authorizer(event: dict[str, Any])
     assert find_caller(event) == Caller()
 
 
-@pytest.mark.parametrize("name", NO_NAMES)
-def test_a_claim_that_names_nobody_is_passed_over(name: Any) -> None:
-    claims = {"sub": name, "client_id": "app"}
+def test_a_subject_that_is_null_is_missing() -> None:
+    claims = {"sub": None, "client_id": "app"}
     assert find_caller({"requestContext": {"authorizer": {"jwt": {"claims": claims}}}}) == Caller("app")
 
 
@@ -61,6 +81,8 @@ def test_a_claim_that_names_nobody_is_passed_over(name: Any) -> None:
     [
         *({"iam": {"userArn": name}} for name in NO_NAMES),
         *({"jwt": {"claims": {"sub": name, "client_id": name}}} for name in NO_NAMES),
+        # A person is not the client.
+        *({"jwt": {"claims": {"sub": name, "client_id": "app"}}} for name in NO_NAMES if name is not None),
         *({"iam": {}}, {"iam": None}, {"iam": "ada"}, {"jwt": {}}, {"jwt": None}, {"jwt": {"claims": None}}),
         *({"jwt": {"claims": {}}}, {"jwt": {"claims": "ada"}}, {"jwt": {"claims": {"aud": "diabetes"}}}),
         *({"lambda": {"sub": "ada"}}, {"lambda": None}, {"other": 1}, "ada", [], ["iam"], 0, False),

@@ -72,6 +72,17 @@ run "each_environment_has_its_role" {
     error_message = "No statement may allow everything, all of IAM, or another role."
   }
 
+  assert {
+    condition = length(setsubtract(
+      ["ec2:DeleteNetworkInterface", "ec2:DetachNetworkInterface", "lambda:GetAccountSettings"],
+      one([
+        for statement in jsondecode(aws_iam_role_policy.deploy["dev"].policy).Statement : statement.Action
+        if statement.Sid == "Unnamed"
+      ]),
+    )) == 0
+    error_message = "A deployment must be able to remove interfaces that a function left, and to read the account's quota."
+  }
+
   # No role may change itself or the role of another environment, because their names begin differently.
   assert {
     condition     = alltrue([for role in aws_iam_role.deploy : startswith(role.name, "deploy-${local.prefix}-")])
@@ -88,7 +99,9 @@ run "a_repository_with_ids_has_both_subjects" {
   command = plan
 
   variables {
-    github_ids = { owner = 12345678, repository = 1234567890 }
+    # Accounts that a company manages have an underscore.
+    github_repository = "ada_clinic/sample-service"
+    github_ids        = { owner = 12345678, repository = 1234567890 }
   }
 
   assert {
@@ -97,8 +110,8 @@ run "a_repository_with_ids_has_both_subjects" {
       jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]
       } == {
       for environment in ["dev", "staging"] : environment => [
-        "repo:owner/sample-service:environment:${environment}",
-        "repo:owner@12345678/sample-service@1234567890:environment:${environment}",
+        "repo:ada_clinic/sample-service:environment:${environment}",
+        "repo:ada_clinic@12345678/sample-service@1234567890:environment:${environment}",
       ]
     }
     error_message = "A role must trust the repository's subject with and without ids, and no other."

@@ -157,6 +157,11 @@ run "alarms" {
   }
 
   assert {
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [widget.properties.title, widget.properties.stat] if try(widget.properties.period, 300) == 60] == [["Connections of the proxy", "Sum"]]
+    error_message = "The connections of the proxy must be the sum over its hosts, each of which sends a value every minute."
+  }
+
+  assert {
     condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[14].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
     error_message = "Initialisation must be read from the REPORT lines."
   }
