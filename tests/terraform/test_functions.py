@@ -53,10 +53,11 @@ ATHENA_TYPES = {
 }
 
 # Settings of other functions.
+OF_RECORDS = {"RECORDS_BUCKET", "RETENTION_MONTHS", "DATABASE_STORAGE_GB"}
 NOT_NEEDED = {
-    "api": {"ROLE_SECRET_ARNS", "RECORDS_BUCKET", "RETENTION_MONTHS"},
-    "replay": {"ROLE_SECRET_ARNS", "RECORDS_BUCKET", "RETENTION_MONTHS"},
-    "migrate": {"RECORDS_BUCKET", "RETENTION_MONTHS"},
+    "api": {"ROLE_SECRET_ARNS", *OF_RECORDS},
+    "replay": {"ROLE_SECRET_ARNS", *OF_RECORDS},
+    "migrate": OF_RECORDS,
     "maintain": {"ROLE_SECRET_ARNS", "MODEL_BUCKET"},
 }
 
@@ -143,8 +144,8 @@ def test_deployed_environment_names_what_was_made(applied: Applied, function: st
     assert settings.database_name == resources["module.environment.module.database.aws_db_instance.this"]["db_name"]
     assert settings.database_port == resources["module.environment.module.database.aws_db_instance.this"]["port"]
     # Terraform sets every setting, so that none rests on a default.
-    unset = {field.name.upper() for field in dataclasses.fields(Settings)} - set(variables)
-    assert unset == NOT_SET | NOT_NEEDED[function]
+    known = {field.name.upper() for field in dataclasses.fields(Settings)}
+    assert known - set(variables) == (NOT_SET | NOT_NEEDED[function]) & known
 
 
 def test_table_of_queries_has_the_columns_of_the_exported_files(applied: Applied, query: Query) -> None:
