@@ -16,7 +16,7 @@ with without_garbage_collection():
     import_scramp()
     from lambda_app.aws.client import AwsClient
     from lambda_app.aws.signature import Identity
-    from lambda_app.errors import ModelUnavailableError
+    from lambda_app.errors import ModelUnavailableError, SettingsError
     from lambda_app.log.database import Database
     from lambda_app.log.migrations import apply_migrations
     from lambda_app.log.queue import RecordQueue
@@ -183,8 +183,11 @@ def build_maintain(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler
     # Imported here, because only the image analyse has what they need.
     import boto3  # noqa: PLC0415
 
-    from lambda_app.maintain.function import Tools, make_handler  # noqa: PLC0415
+    from lambda_app.maintain.function import make_handler  # noqa: PLC0415
+    from lambda_app.maintain.tools import Tools  # noqa: PLC0415
 
+    if not settings.records_bucket:
+        raise SettingsError("RECORDS_BUCKET is not set")
     database = _build_database(settings, wait_seconds=MAINTENANCE_SECONDS, deadline_seconds=MAINTENANCE_SECONDS)
     session = boto3.Session()
     return make_handler(Tools(settings, database, session.client("s3"), session.client("sqs"), telemetry))

@@ -18,6 +18,9 @@ class Settings:
     """The settings of the service. Each field is the environment variable of the same name in capitals."""
 
     model_bucket: str
+    records_bucket: str
+    retention_months: int | None
+    idempotency_days: int
     model_runtime: str
     model_refresh_seconds: int
     database_host: str
@@ -26,6 +29,7 @@ class Settings:
     database_user: str
     database_password: str | None = field(repr=False)
     database_tls: str
+    database_storage_gb: int | None
     role_secret_arns: tuple[str, ...]
     queue_url: str
     dead_letter_queue_url: str
@@ -44,8 +48,13 @@ class Settings:
     def from_env(cls, environment: Mapping[str, str]) -> "Settings":
         """Read and check the variables; SettingsError lists every missing or wrong one."""
         reader = _Reader(environment)
+        records_bucket = reader.text("RECORDS_BUCKET", default="")
         settings = cls(
-            model_bucket=reader.text("MODEL_BUCKET"),
+            # The function maintain has RECORDS_BUCKET in its place.
+            model_bucket=reader.text("MODEL_BUCKET", default="" if records_bucket else None),
+            records_bucket=records_bucket,
+            retention_months=reader.optional_number("RETENTION_MONTHS", 1, 1200),
+            idempotency_days=reader.number("IDEMPOTENCY_DAYS", 1, 3650, default="30"),
             model_runtime=reader.choice("MODEL_RUNTIME", RUNTIMES, default="litert"),
             model_refresh_seconds=reader.number("MODEL_REFRESH_SECONDS", 1, 86400, default="60"),
             database_host=reader.text("DATABASE_HOST"),
@@ -54,6 +63,7 @@ class Settings:
             database_user=reader.text("DATABASE_USER"),
             database_password=environment.get("DATABASE_PASSWORD") or None,
             database_tls=reader.choice("DATABASE_TLS", TLS_MODES, default="verify"),
+            database_storage_gb=reader.optional_number("DATABASE_STORAGE_GB", 1, 65536),
             role_secret_arns=reader.names("ROLE_SECRET_ARNS"),
             queue_url=reader.text("QUEUE_URL"),
             dead_letter_queue_url=reader.text("DEAD_LETTER_QUEUE_URL"),
@@ -99,6 +109,9 @@ class _Reader:
         if value not in choices:
             self.faults.append(f"{name} must be one of {', '.join(choices)}, not {value!r}")
         return value
+
+    def optional_number(self, name: str, minimum: int, maximum: int) -> int | None:
+        return self.number(name, minimum, maximum, default="") if self._environment.get(name) else None
 
     def number(self, name: str, minimum: int, maximum: int, default: str) -> int:
         value = self._environment.get(name) or default

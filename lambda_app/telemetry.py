@@ -6,7 +6,7 @@ Exceptions are reported without their text, because a library may quote its inpu
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger, correlation_paths
@@ -123,6 +123,21 @@ class Telemetry:
     def migrated(self, names: list[str]) -> None:
         """Report an updated schema; `names` are the applied migrations."""
         self._logger.info("migrated", applied=names)
+
+    def maintenance_ended(self, task: str, failure: str | None = None) -> None:
+        """Report the end of a task of the function maintain. Every task calls this once."""
+        self._add_metric("MaintenanceFailures", MetricUnit.Count, float(failure is not None))
+        if failure is not None:
+            self._logger.error("maintenance failed", task=task, reason=failure)
+
+    def daily_work_ended(self, counts: Mapping[str, int], *, failed: bool) -> None:
+        """Report a daily run: its metrics, and its counts as one log line. A run with a failure is not counted."""
+        self._add_metric("MaintenanceRuns", MetricUnit.Count, float(not failed))
+        self._add_metric("RowsExported", MetricUnit.Count, counts.get("exported_rows", 0))
+        self._add_metric("PartitionsDropped", MetricUnit.Count, counts.get("dropped", 0))
+        if "default_rows" in counts:
+            self._add_metric("DefaultPartitionRows", MetricUnit.Count, counts["default_rows"])
+        self._logger.info("maintenance", extra=counts)
 
     def request_refused(self, request_id: str, reason: str) -> None:
         """Report a request that failed for a known reason."""

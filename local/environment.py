@@ -2,15 +2,20 @@
 
 from typing import Literal
 
-from lambda_app.project import API_ROLE, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, REPLAY_ROLE
 from local.aws_services import IDENTITY, REGION
 from local.postgres import USER
 from local.stack import Stack
 
-Function = Literal["api", "replay", "migrate"]
+Function = Literal["api", "replay", "migrate", "maintain"]
 
-# Least privilege, as on AWS: of the three only migrate, which makes the roles of the other two, may change the schema.
-DATABASE_USERS: dict[Function, str] = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": USER}
+# Least privilege, as on AWS: only migrate, which makes the roles of the others, may change the schema.
+DATABASE_USERS: dict[Function, str] = {
+    "api": API_ROLE,
+    "replay": REPLAY_ROLE,
+    "migrate": USER,
+    "maintain": MAINTAIN_ROLE,
+}
 
 
 def build_service_environment(stack: Stack, function: Function) -> dict[str, str]:

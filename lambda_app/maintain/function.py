@@ -4,37 +4,24 @@ An event is {"task": NAME, ...}; without a task, it is the daily work. The answe
 {"error": TEXT} where the request cannot be served: a wrong parameter, or a hold.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import Any
 
-from lambda_app.log.database import Database
-from lambda_app.settings import Settings
-from lambda_app.telemetry import LambdaHandler, Telemetry
+from lambda_app.maintain.erasure import erase
+from lambda_app.maintain.holds import add_hold, list_holds, remove_hold
+from lambda_app.maintain.show import show
+from lambda_app.maintain.status import report_status
+from lambda_app.maintain.tools import MaintenanceError, Task, TaskError, Tools, describe_failure
+from lambda_app.telemetry import LambdaHandler
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-    from types_boto3_sqs import SQSClient
-
-
-class TaskError(Exception):
-    """A task cannot be done as asked; the text tells the operator why."""
-
-
-@dataclass(frozen=True)
-class Tools:
-    """The services that the tasks work with."""
-
-    settings: Settings
-    database: Database
-    s3: "S3Client"
-    sqs: "SQSClient"
-    telemetry: Telemetry
-
-
-Task = Callable[[Tools, Mapping[str, Any]], dict[str, Any]]
-
-TASKS: dict[str, Task] = {}
+TASKS: dict[str, Task] = {
+    "status": report_status,
+    "show": show,
+    "erase": erase,
+    "hold_add": add_hold,
+    "hold_list": list_holds,
+    "hold_remove": remove_hold,
+}
 
 
 def make_handler(tools: Tools) -> LambdaHandler:
@@ -47,10 +34,26 @@ def make_handler(tools: Tools) -> LambdaHandler:
         try:
             if task is None:
                 raise TaskError(f"there is no task {name!r}: use {', '.join(TASKS)}")
-            return task(tools, event)
+            answer = task(_limit_time(tools, context), event)
         except TaskError as error:
+            tools.telemetry.maintenance_ended(name)
             return {"error": str(error)}
+        except Exception as error:
+            reason = describe_failure(error)
+            tools.telemetry.maintenance_ended(name, failure=reason)
+            # Lambda logs the text of an exception.
+            raise MaintenanceError(f"{name}: {reason}") from None
         finally:
             tools.database.close()
+        tools.telemetry.maintenance_ended(name)
+        return answer
 
     return tools.telemetry.wrap_handler(maintain)
+
+
+def _limit_time(tools: Tools, context: Any) -> Tools:
+    """The tools with the time of this invocation, which only Lambda limits."""
+    read_milliseconds = getattr(context, "get_remaining_time_in_millis", None)
+    if read_milliseconds is None:
+        return tools
+    return dataclasses.replace(tools, seconds_left=lambda: read_milliseconds() / 1000)

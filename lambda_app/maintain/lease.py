@@ -1,0 +1,45 @@
+"""The lease: whoever holds it works on the records alone."""
+
+import contextlib
+from collections.abc import Iterator
+from uuid import uuid4
+
+from lambda_app.log.database import DATABASE_ERRORS
+from lambda_app.maintain.tools import TaskError, Tools
+
+# The longest that Lambda lets a function run, and some time for clocks and the last request.
+LEASE_SECONDS = 16 * 60
+
+_TAKE = """
+UPDATE lease SET holder = :holder, ends_at = now() + make_interval(secs => :seconds)
+WHERE ends_at < now() OR holder = :holder
+RETURNING true
+"""
+_FIND_END = "SELECT to_char(ends_at AT TIME ZONE 'UTC', 'HH24:MI') FROM lease"
+_GIVE_BACK = "UPDATE lease SET holder = NULL, ends_at = '-infinity' WHERE holder = :holder"
+
+
+@contextlib.contextmanager
+def working_alone(tools: Tools) -> Iterator[None]:
+    """Hold the lease during `with`; TaskError while another run holds it.
+
+    It is a row and no advisory lock. A lock of a transaction would keep one open for minutes. A lock of a session
+    pins the connection in RDS Proxy, is lost without notice when the connection is, and does nothing behind a pooler
+    that shares sessions. A run that is killed keeps the lease for as long as it might have worked on.
+    """
+    holder = uuid4()
+    taken = tools.database.run_statement(
+        # A number as text: pg8000 would send it without a type, and make_interval has several.
+        lambda connection: connection.run(_TAKE, holder=holder, seconds=float(LEASE_SECONDS))
+    )
+    if not taken:
+        [[end]] = tools.database.run_statement(lambda connection: connection.run(_FIND_END))
+        raise TaskError(
+            f"another run is at work on the records: try again when it has ended, at {end} UTC at the latest"
+        )
+    try:
+        yield
+    finally:
+        # Without the database the lease ends by itself.
+        with contextlib.suppress(*DATABASE_ERRORS):
+            tools.database.run_statement(lambda connection: connection.run(_GIVE_BACK, holder=holder))

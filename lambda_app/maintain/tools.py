@@ -1,0 +1,52 @@
+"""What the tasks of the function maintain work with, and how they say that they cannot."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
+from lambda_app.settings import Settings
+from lambda_app.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
+
+
+class TaskError(Exception):
+    """A task cannot be done as asked; the text tells the operator why."""
+
+
+class MaintenanceError(Exception):
+    """Some work failed; the text has no value of a record."""
+
+
+def _never_ends() -> float:
+    return math.inf
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The services that the tasks work with. `seconds_left` is the time until Lambda ends the invocation."""
+
+    settings: Settings
+    database: Database
+    s3: "S3Client"
+    sqs: "SQSClient"
+    telemetry: Telemetry
+    seconds_left: Callable[[], float] = _never_ends
+
+
+def describe_failure(error: Exception) -> str:
+    """Name a failure without a text of PostgreSQL, which may quote a row there."""
+    if isinstance(error, MaintenanceError | TaskError):
+        return str(error)
+    if isinstance(error, ClientError):
+        return f"{error.operation_name} {error.response['Error']['Code']}"
+    return describe_error(error) if isinstance(error, DATABASE_ERRORS) else type(error).__name__
+
+
+Task = Callable[[Tools, Mapping[str, Any]], dict[str, Any]]
