@@ -37,13 +37,13 @@ class Connection(pg8000.native.Connection):  # type: ignore[misc] # pg8000 has n
     warm request.
     """
 
-    def run(self, sql: str, types: Any = None, **params: Any) -> Any:
+    def run(self, sql: str, stream: Any = None, types: Any = None, **params: Any) -> Any:
         """Return the rows. pg8000's own `run` parses the statement character by character at each call.
 
         Parsing takes a fifth of the processor time of a request. Raises pg8000's errors and OSError.
         """
         if not params:
-            return super().run(sql)
+            return super().run(sql, stream=stream)
         statement, make_values = _read_statement(sql)
         oids = make_values(defaultdict(int, types)) if types else ()
         self._context = self.execute_unnamed(statement, make_values(params), oids)

@@ -39,7 +39,7 @@ JOIN tombstones ON digest = coalesce(digest_subject(subject), digest_request(req
 WHERE erasures.id = :id AND completed_at IS NULL
 """
 _MEANT = {
-    "subject": "subject = :subject AND created_at <= :until",
+    "subject": "predictions.subject = :subject AND created_at <= :until",
     "request_id": "(request_id = :request_id OR batch_id = :request_id)",
 }
 _ERASE_ROWS = """

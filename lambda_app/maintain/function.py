@@ -7,6 +7,7 @@ An event is {"task": NAME, ...}; without a task, it is the daily work. The answe
 import dataclasses
 from typing import Any
 
+from lambda_app.maintain.daily import work_daily
 from lambda_app.maintain.erasure import erase
 from lambda_app.maintain.holds import add_hold, list_holds, remove_hold
 from lambda_app.maintain.show import show
@@ -15,6 +16,7 @@ from lambda_app.maintain.tools import MaintenanceError, Task, TaskError, Tools, 
 from lambda_app.telemetry import LambdaHandler
 
 TASKS: dict[str, Task] = {
+    "daily": work_daily,
     "status": report_status,
     "show": show,
     "erase": erase,

@@ -1,14 +1,18 @@
-"""Queues of a test's own, and the replay function before them."""
+"""Queues, records and a bucket of a test's own, and the functions before them."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from tests.functional.helpers import Queues, Wire
+from tests.functional.maintaining import Stage, create_stage
 from tests.queues import QueuePair
 
 if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
 
 
@@ -21,3 +25,11 @@ def queues(sqs: "SQSClient", own_queues: QueuePair) -> Queues:
 @pytest.fixture
 def replay(wire: Wire, queues: Queues) -> LambdaHandler:
     return wire("replay", **queues.environment)
+
+
+@pytest.fixture
+def stage(admin_settings: Settings, client: "S3Client", bucket: str, wire: Wire) -> Iterator[Stage]:
+    """A database and a bucket of the test's own for maintain."""
+    stage = create_stage(admin_settings, client, bucket, wire)
+    yield stage
+    stage.close()

@@ -4,8 +4,8 @@ ALTER TABLE predictions ADD COLUMN subject text
 CONSTRAINT predictions_subject CHECK (length(subject) BETWEEN 1 AND 128);
 COMMENT ON COLUMN predictions.subject IS 'The caller''s pseudonymous reference to the person or thing of the case';
 CREATE INDEX predictions_subject ON predictions (subject) WHERE subject IS NOT NULL;
--- Finds the rows of the last days, for the export. Rows are written in the order of this time, so a small index does.
-CREATE INDEX predictions_recorded_at ON predictions USING brin (recorded_at);
+-- Finds the rows of a day, for the export. Rows are written in the order of these times, so a small index does.
+CREATE INDEX predictions_times ON predictions USING brin (created_at, recorded_at) WITH (autosummarize = on);
 -- For keys that expire, and for those of an erased record.
 CREATE INDEX idempotency_keys_created_at ON idempotency_keys USING brin (created_at);
 CREATE INDEX idempotency_keys_request_id ON idempotency_keys (request_id);
@@ -156,7 +156,7 @@ BEGIN ATOMIC
 END;
 
 -- Makes the partition of each month that needs one: this month, the months `ahead` after it, and those of the rows in
--- predictions_default, which move into it. Returns the names.
+-- predictions_default, which move into it. Returns their names.
 CREATE FUNCTION add_partitions(ahead integer) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER
 AS $$
@@ -192,9 +192,10 @@ BEGIN
 END
 $$;
 
--- Sums up the rows of a time, to compare them with an export: their number, and the XOR of each half of their ids.
+-- Sums up the rows of a time that were recorded until another, to compare them with an export: their number, and the
+-- XOR of each half of their ids.
 CREATE FUNCTION summarise_predictions(
-    first_time timestamptz, next_time timestamptz, OUT row_count bigint, OUT ids bigint[]
+    first_time timestamptz, next_time timestamptz, recorded_until timestamptz, OUT row_count bigint, OUT ids bigint[]
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -205,8 +206,47 @@ BEGIN ATOMIC
             coalesce(bit_xor(('x' || encode(substr(uuid_send(request_id), 9, 8), 'hex'))::bit(64)::bigint), 0)
         ]
     FROM predictions
-    WHERE created_at >= first_time AND created_at < next_time;
+    WHERE created_at >= first_time AND created_at < next_time
+        AND recorded_at <= summarise_predictions.recorded_until;
 END;
+
+-- Each day whose rows, recorded until then, were found to be those of its export.
+CREATE TABLE verified_days (
+    day date PRIMARY KEY,
+    recorded_until timestamptz NOT NULL
+);
+
+-- Each month that was detached to be dropped. A late row may give it a partition again, so that it goes again.
+CREATE TABLE dropped_months (
+    month date NOT NULL,
+    detached_at timestamptz NOT NULL DEFAULT now(),
+    dropped_at timestamptz,
+    PRIMARY KEY (month, detached_at)
+);
+
+-- Compares the rows of a day with its export, and notes that they are the same.
+CREATE FUNCTION verify_day(
+    of_day date, until timestamptz, exported_count bigint, exported_ids bigint[],
+    OUT row_count bigint, OUT is_same boolean
+)
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    first_time timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
+    ids bigint[];
+BEGIN
+    -- Rows recorded since then may not be committed yet.
+    IF until > now() - interval '1 minute' THEN
+        RAISE EXCEPTION 'rows recorded until % may not be committed yet', until;
+    END IF;
+    SELECT * INTO row_count, ids FROM summarise_predictions(first_time, first_time + interval '1 day', until);
+    is_same := row_count = exported_count AND ids = exported_ids;
+    IF is_same THEN
+        INSERT INTO verified_days (day, recorded_until) VALUES (of_day, until)
+        ON CONFLICT (day) DO UPDATE SET recorded_until = EXCLUDED.recorded_until;
+    END IF;
+END
+$$;
 
 -- The holds that keep rows of a time. A period counts even without a row.
 CREATE FUNCTION find_holds(first_time timestamptz, next_time timestamptz) RETURNS SETOF bigint
@@ -227,33 +267,43 @@ BEGIN ATOMIC
     ORDER BY id;
 END;
 
--- Detaches the partition of a month that is over, if its rows are those of the export and no hold keeps one.
-CREATE FUNCTION detach_month(month date, exported_count bigint, exported_ids bigint[]) RETURNS void
+-- Detaches the partition of a month that is over, if its days are verified with all of its rows and no hold keeps one.
+CREATE FUNCTION detach_month(of_month date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 AS $$
 DECLARE
-    partition_name text := to_char(month, '"predictions_"YYYY_MM');
-    first_time timestamptz := date_trunc('month', month::timestamp) AT TIME ZONE 'UTC';
-    next_time timestamptz := (date_trunc('month', month::timestamp) + interval '1 month') AT TIME ZONE 'UTC';
-    found record;
+    partition_name text := to_char(of_month, '"predictions_"YYYY_MM');
+    first_day date := date_trunc('month', of_month::timestamp);
+    next_day date := first_day + interval '1 month';
+    first_time timestamptz := first_day::timestamp AT TIME ZONE 'UTC';
+    next_time timestamptz := next_day::timestamp AT TIME ZONE 'UTC';
+    verified_until timestamptz;
 BEGIN
     IF next_time > now() THEN
         RAISE EXCEPTION '% is not over', partition_name;
     END IF;
     -- A late row waits for the end of this, and then finds no partition of its month.
     EXECUTE format('LOCK TABLE %I IN SHARE MODE', partition_name);
-    SELECT * INTO found FROM summarise_predictions(first_time, next_time);
-    IF found.row_count <> exported_count OR found.ids <> exported_ids THEN
-        RAISE EXCEPTION '% has % rows, its export % or others', partition_name, found.row_count, exported_count;
+    SELECT CASE WHEN count(*) = next_day - first_day THEN min(recorded_until) END INTO verified_until
+    FROM verified_days WHERE day >= first_day AND day < next_day;
+    IF verified_until IS NULL OR EXISTS (
+        SELECT FROM predictions
+        JOIN verified_days ON day = (created_at AT TIME ZONE 'UTC')::date
+        WHERE created_at >= first_time AND created_at < next_time
+            -- The first condition is for the index.
+            AND recorded_at > verified_until AND recorded_at > verified_days.recorded_until
+    ) THEN
+        RAISE EXCEPTION '% has rows that are not verified', partition_name;
     END IF;
     IF EXISTS (SELECT FROM find_holds(first_time, next_time)) THEN
         RAISE EXCEPTION '% has rows under a hold', partition_name;
     END IF;
     EXECUTE format('ALTER TABLE predictions DETACH PARTITION %I', partition_name);
+    INSERT INTO dropped_months (month) VALUES (first_day);
 END
 $$;
 
--- Drops the partitions that were detached. Returns their names.
+-- Drops the partitions that detach_month has detached. Returns their names.
 CREATE FUNCTION drop_detached() RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER
 AS $$
@@ -261,10 +311,8 @@ DECLARE
     partition_name text;
 BEGIN
     FOR partition_name IN
-        SELECT relname FROM pg_class
-        WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT relispartition
-            AND relname ~ '^predictions_\d{4}_\d{2}$'
-        ORDER BY relname
+        UPDATE dropped_months SET dropped_at = now() WHERE dropped_at IS NULL
+        RETURNING to_char(month, '"predictions_"YYYY_MM')
     LOOP
         EXECUTE format('DROP TABLE %I', partition_name);
         RETURN NEXT partition_name;
@@ -272,9 +320,10 @@ BEGIN
 END
 $$;
 
--- Each run of the export: it has read the rows that were recorded until then.
+-- Each run of the export that came to its end: it has read the rows that were recorded until then.
 CREATE TABLE exports (
-    recorded_until timestamptz PRIMARY KEY,
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    recorded_until timestamptz NOT NULL,
     finished_at timestamptz NOT NULL DEFAULT now(),
     days integer NOT NULL,
     exported_rows bigint NOT NULL
@@ -301,10 +350,12 @@ DECLARE
     setting text;
 BEGIN
     -- With its owner's rights a function shall find these tables, and no temporary ones of the caller's.
-    FOREACH name IN ARRAY ARRAY['keep_first_prediction', 'add_partitions', 'detach_month', 'drop_detached'] LOOP
+    FOREACH name IN ARRAY ARRAY[
+        'keep_first_prediction', 'add_partitions', 'verify_day', 'detach_month', 'drop_detached'
+    ] LOOP
         EXECUTE format('ALTER FUNCTION %I SET search_path = %I, pg_temp', name, current_schema());
     END LOOP;
-    FOREACH name IN ARRAY ARRAY['add_partitions', 'detach_month', 'drop_detached'] LOOP
+    FOREACH name IN ARRAY ARRAY['add_partitions', 'verify_day', 'detach_month', 'drop_detached'] LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', name);
     END LOOP;
 
@@ -312,7 +363,7 @@ BEGIN
     -- waits behind it.
     FOREACH setting IN ARRAY ARRAY[
         'statement_timeout = ''10min''',
-        'lock_timeout = ''2s''',
+        'lock_timeout = ''1s''',
         'idle_in_transaction_session_timeout = ''5min''',
         'client_encoding = ''UTF8''',
         'DateStyle = ''ISO''',
@@ -331,6 +382,7 @@ $$;
 GRANT SELECT, DELETE ON predictions, idempotency_keys TO :"maintain";
 GRANT SELECT, INSERT, UPDATE ON holds, erasures TO :"maintain";
 GRANT SELECT, INSERT ON tombstones, exports TO :"maintain";
+GRANT SELECT ON predictions_default, verified_days, dropped_months TO :"maintain";
 GRANT SELECT, UPDATE ON lease TO :"maintain";
 GRANT EXECUTE ON FUNCTION open_erasure TO :"maintain";
-GRANT EXECUTE ON FUNCTION add_partitions, detach_month, drop_detached TO :"maintain";
+GRANT EXECUTE ON FUNCTION add_partitions, verify_day, detach_month, drop_detached TO :"maintain";

@@ -1,0 +1,65 @@
+"""The daily work: each step by itself, so that a fault in one does not stop the others."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lambda_app.maintain.erasure import finish_erasures
+from lambda_app.maintain.expiry import delete_old_keys, drop_months
+from lambda_app.maintain.export import export_days
+from lambda_app.maintain.lease import working_alone
+from lambda_app.maintain.partitions import add_partitions, count_default_rows
+from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure
+
+MONTHS_AHEAD = 3
+
+Result = dict[str, Any]
+
+
+def work_daily(tools: Tools, _: Mapping[str, Any]) -> Result:
+    """Look after partitions, export and expiry; MaintenanceError at the end if a step failed."""
+    result: Result = {}
+    failures = []
+    with working_alone(tools):
+        for step in STEPS:
+            try:
+                result |= step(tools)
+            except Exception as error:
+                failures.append(f"{step.__name__.removeprefix('_')}: {describe_failure(error)}")
+    counts = {name: value if isinstance(value, int) else len(value) for name, value in result.items()}
+    tools.telemetry.daily_work_ended(counts, failed=bool(failures))
+    if failures:
+        raise MaintenanceError("; ".join(failures))
+    return result
+
+
+def _finish_erasures(tools: Tools) -> Result:
+    finished = finish_erasures(tools)
+    return {"completed_erasures": finished["completed"], "open_erasures": finished["open"]}
+
+
+def _make_partitions(tools: Tools) -> Result:
+    # Before they move into a partition: that there were any calls for a look.
+    default_rows = tools.database.run_statement(count_default_rows)
+    return {
+        "default_rows": default_rows,
+        "partitions": tools.database.run_transaction(lambda connection: add_partitions(connection, MONTHS_AHEAD)),
+    }
+
+
+def _export(tools: Tools) -> Result:
+    exported = export_days(tools)
+    result: Result = {"days": exported.days, "exported_rows": exported.rows}
+    # The next run goes on where this one had to stop.
+    return result if exported.is_complete else result | {"unfinished": True}
+
+
+def _expire(tools: Tools) -> Result:
+    expired = drop_months(tools)
+    return {"dropped": expired.dropped, "kept_by_holds": expired.kept_by_holds}
+
+
+def _expire_keys(tools: Tools) -> Result:
+    return {"expired_keys": delete_old_keys(tools)}
+
+
+STEPS: list[Callable[[Tools], Result]] = [_finish_erasures, _make_partitions, _export, _expire, _expire_keys]
