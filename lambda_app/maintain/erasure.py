@@ -249,7 +249,9 @@ class _Work:
         holds = self._tools.database.run_statement(find_active_holds)
 
         def is_meant(record: QueuedRecord) -> bool:
-            if not erasure.means(record) or holds.keep(record.subject, record.caller, record.created_at):
+            if not erasure.means(record) or holds.keep(
+                record.request_id, record.subject, record.caller, record.created_at
+            ):
                 return False
             self._bury(erasure, [record.request_id], [record.batch_id] if record.batch_id else [])
             return True
@@ -261,7 +263,7 @@ class _Work:
             self._run(_COUNT_MESSAGES, count=sweep.removed)
             self._unreadable += sweep.unreadable
             is_whole = sweep.is_whole and wait_until_received(self._tools.sqs, url) and is_whole
-        self._note_kept("messages", holds.kept)
+        self._note_kept("messages", holds.count_kept())
         if not is_whole:
             raise _UnfinishedError("messages that somebody works on")
 
@@ -279,7 +281,7 @@ class _Work:
                 if rows:
                     files.delete_version(file)
                 continue
-            gone = [row for row in rows if not holds.keep(row.subject, row.caller, row.created_at)]
+            gone = [row for row in rows if not holds.keep(row.request_id, row.subject, row.caller, row.created_at)]
             # Before the work, and once: the same file again was counted.
             count = len(gone) if file.key > first_key else 0
             self._run(_BEGIN_FILE, key=file.key, count=count, held=len(gone) < len(rows))
@@ -291,7 +293,7 @@ class _Work:
                 )
                 files.replace(file, [row.request_id for row in gone])
                 files.delete(file)
-        self._note_kept("exported_rows", holds.kept)
+        self._note_kept("exported_rows", holds.count_kept())
         return erasure.is_held
 
     def _bury(self, erasure: _Erasure, ids: Sequence[UUID], batch_ids: Sequence[UUID]) -> None:

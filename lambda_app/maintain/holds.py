@@ -1,10 +1,11 @@
 """Legal holds: records that expiry and erasure pass over. A removed hold stays in its table, as evidence."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pg8000.native
 
@@ -39,17 +40,22 @@ class Hold:
 
 
 class Holds:
-    """The holds in force, for records outside the table. Counts what each of them keeps."""
+    """The holds in force, for records outside the table. Notes what each of them keeps."""
 
     def __init__(self, holds: Iterable[Hold]) -> None:
         self._holds = tuple(holds)
-        self.kept: Counter[int] = Counter()
+        self._kept: dict[int, set[UUID]] = defaultdict(set)
 
-    def keep(self, subject: str | None, caller: str | None, created_at: datetime) -> bool:
-        """Return True if a hold keeps such a record."""
+    def keep(self, request_id: UUID, subject: str | None, caller: str | None, created_at: datetime) -> bool:
+        """Return True if a hold keeps the record."""
         keeping = [hold.number for hold in self._holds if hold.keeps(subject, caller, created_at)]
-        self.kept.update(keeping)
+        for number in keeping:
+            self._kept[number].add(request_id)
         return bool(keeping)
+
+    def count_kept(self) -> dict[int, int]:
+        """How many records each hold keeps, of those that were asked about."""
+        return {number: len(ids) for number, ids in self._kept.items()}
 
 
 def find_active_holds(connection: pg8000.native.Connection) -> Holds:

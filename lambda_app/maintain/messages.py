@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # So long nobody else receives what a sweep has received, unless the sweep ends before.
 VISIBILITY_SECONDS = 120
+# Of a receive call. It asks all servers of a queue only if it may wait.
+POLL_SECONDS = 1
 # The longest wait for others who have received messages, and the time between two looks.
 WAIT_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
@@ -111,7 +113,7 @@ def _receiving_all(sqs: "SQSClient", url: str, seconds_left: SecondsLeft) -> "It
     def receive() -> "Iterator[MessageTypeDef]":
         while seconds_left() >= SPARE_SECONDS:
             answer = sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=VISIBILITY_SECONDS, WaitTimeSeconds=1
+                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=VISIBILITY_SECONDS, WaitTimeSeconds=POLL_SECONDS
             )
             messages = answer.get("Messages", [])
             # One that comes a second time has become visible again: the sweep is round.

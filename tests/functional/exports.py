@@ -74,9 +74,9 @@ class Exports:
 
     def read_rows(self, key: str) -> list[dict[str, Any]]:
         """The rows of a file, which must be what S3 has a checksum of."""
-        answer = self.s3.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-        body = answer["Body"].read()
-        assert answer["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
+        body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        found = self.s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+        assert found["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
         rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(body)).to_pylist()
         return rows
 

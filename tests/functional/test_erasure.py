@@ -16,6 +16,7 @@ from lambda_app.log.database import Database
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
 from lambda_app.maintain import erasure, exported, messages
+from lambda_app.maintain.tools import MaintenanceError
 from lambda_app.telemetry import LambdaHandler
 from local.records import make_record
 from tests.events import Context
@@ -35,6 +36,7 @@ WHY = {"reason": "asked for by letter", "by": "arn:aws:iam::123456789012:user/ad
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "POLL_SECONDS", 0)
     monkeypatch.setattr(messages, "WAIT_SECONDS", 0.0)
     monkeypatch.setattr(erasure, "PAUSE_SECONDS", 0.01)
 
@@ -279,8 +281,8 @@ def test_a_request_goes_from_files_and_messages(
     assert queues.drain_dead_letters() == [encode(other)]
 
 
-class Killed(BaseException):
-    """As SIGKILL, no code handles it."""
+class KilledError(Exception):
+    """No code of the erasure handles it."""
 
 
 STEPS = [
@@ -322,11 +324,11 @@ def test_killed_anywhere_the_next_call_completes_it(
     def die(*arguments: Any, **named: Any) -> Any:
         if after:
             work(*arguments, **named)
-        raise Killed
+        raise KilledError
 
     with monkeypatch.context() as patch:
         patch.setattr(kind, name, die)
-        with pytest.raises(Killed):
+        with pytest.raises(MaintenanceError, match="KilledError"):
             erase(subject=subject)
     [[number]] = query("SELECT id FROM erasures WHERE subject = :subject", subject=subject)
     answer = erase(subject=subject)
@@ -353,19 +355,16 @@ def test_daily_work_finishes_an_erasure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     insert(database, make_record(subject=subject))
-    seen = []
 
-    def finish(tools: Any, _: Any) -> dict[str, int]:
-        seen.append(erasure.finish_erasures(tools))
-        return seen[-1]
+    def die(*_: Any) -> None:
+        raise KilledError
 
-    monkeypatch.setitem(__import__("lambda_app.maintain.function").maintain.function.TASKS, "finish", finish)
     with monkeypatch.context() as patch:
-        patch.setattr(erasure._Work, "_erase_messages", lambda *_: (_ for _ in ()).throw(Killed()))
-        with pytest.raises(Killed):
+        patch.setattr(erasure._Work, "_erase_messages", die)
+        with pytest.raises(MaintenanceError, match="KilledError"):
             erase(subject=subject)
-    maintain({"task": "finish"}, Context())
-    assert seen == [{"completed": 1, "open": 0}]
+    done = maintain({"task": "daily"}, Context())
+    assert (done["completed_erasures"], done["open_erasures"]) == (1, 0)
 
 
 def test_concurrent_writers_leave_nothing_behind(
@@ -480,15 +479,14 @@ def test_another_run_is_waited_for(erase: Erase, query: Query, subject: str, dat
     assert erase(erasure=answer["erasure"])["erased"]["predictions"] == 1
 
 
-def test_time_that_ends_leaves_it_open(
-    maintain: LambdaHandler, subject: str, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class EndingContext(Context):
+    def get_remaining_time_in_millis(self) -> int:
+        return 1000
+
+
+def test_time_that_ends_leaves_it_open(maintain: LambdaHandler, subject: str, database: Database) -> None:
     insert(database, make_record(subject=subject))
-    event = {"task": "erase", "subject": subject, **WHY}
-    with monkeypatch.context() as patch:
-        patch.setattr("lambda_app.maintain.erasure.SPARE_SECONDS", float("inf"))
-        patch.setattr("lambda_app.maintain.tools._never_ends", lambda: 0.0)
-        answer = maintain(event, Context())
+    answer = maintain({"task": "erase", "subject": subject, **WHY}, EndingContext())
     assert answer["waits_for"] == "time"
     assert "waits_for" not in maintain({"task": "erase", "erasure": answer["erasure"]}, Context())
 
