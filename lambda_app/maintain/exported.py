@@ -1,28 +1,28 @@
 """The exported files as erasure and access requests need them: search for a subject or a request, replace, delete."""
 
-import base64
-import hashlib
+import dataclasses
 import io
 import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lambda_app.maintain.files import FILES, RecordsBucket, manifest_key, part_key
+from lambda_app.maintain.parquet import ID_COLUMN, ParquetFile
+
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-PREFIX = "predictions/"
-_KEY = re.compile(r"(?P<directory>predictions/model_version=[^/]+/date=(?P<day>[0-9-]{10}))/part-[0-9]+\.parquet")
-_PART_NUMBER = re.compile(r"/part-([0-9]+)\.parquet$")
-_HALF = 2**64
+_KEY = re.compile(rf"{FILES}model_version=[^/]+/date=([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})/part-[0-9]+\.parquet")
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,9 @@ class FileVersion:
     is_current: bool
 
     @property
-    def day(self) -> str:
-        """The day, as in the key."""
-        found = _KEY.fullmatch(self.key)
-        return found["day"] if found else ""
+    def day(self) -> date:
+        """The day of its rows."""
+        return date.fromisoformat(_KEY.fullmatch(self.key)[1])  # type: ignore[index] # others are not listed
 
 
 @dataclass(frozen=True)
@@ -58,18 +57,19 @@ class ExportedFiles:
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
+        self._records = RecordsBucket(s3, bucket)
 
     def list_versions(self, first_key: str = "") -> Iterator[FileVersion]:
         """Yield every version of every file, in the order of the keys, from `first_key` on."""
-        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=PREFIX):
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=FILES):
             for version in page.get("Versions", []):
                 file = FileVersion(version["Key"], version["VersionId"], version["Size"], version["IsLatest"])
-                if file.day and file.key >= first_key:
+                if _KEY.fullmatch(file.key) and file.key >= first_key:
                     yield file
 
     def is_exported(self, file: FileVersion) -> bool:
         """Return True if the manifest of its day names it."""
-        return file.is_current and any(part["key"] == file.key for part in self._read_manifest(file.day)["parts"])
+        return file.is_current and any(part.key == file.key for part in self._records.read_manifest(file.day).parts)
 
     def search(self, file: FileVersion, subject: str | None, request_id: UUID | None) -> list[ExportedRow]:
         """Return the rows of a subject, or of a request. Of a large file only some columns are read."""
@@ -99,30 +99,22 @@ class ExportedFiles:
 
         The file itself stays, to be deleted. Killed in between, the same again does no harm.
         """
-        manifest = self._read_manifest(file.day)
-        [part] = [part for part in manifest["parts"] if part["key"] == file.key]
-        others = [other for other in manifest["parts"] if other["key"] != file.key]
-        with tempfile.TemporaryFile() as written:
-            count, size, digest = self._write_without(file, gone, written)
-            if count:
-                number = 1 + max(_read_number(other["key"]) for other in manifest["parts"])
-                key = f"{file.key.rpartition('/')[0]}/part-{number:04d}.parquet"
-                self._put(key, written, digest)
-                others.append(
-                    {
-                        **part,
-                        "key": key,
-                        "rows": count,
-                        "bytes": size,
-                        "sha256": digest.hex(),
-                        "ids": _remove_ids(part["ids"], gone),
-                    }
+        manifest = self._records.read_manifest(file.day)
+        [part] = [part for part in manifest.parts if part.key == file.key]
+        parts = [other for other in manifest.parts if other is not part]
+        with tempfile.TemporaryDirectory(prefix="erasure-") as directory:
+            written = self._write_without(file, gone, Path(directory) / "part.parquet")
+            if written.rows:
+                key = part_key(part.model_version, file.day, manifest.find_free_number(part.model_version))
+                self._records.upload(written, key)
+                parts.append(
+                    dataclasses.replace(
+                        part, key=key, rows=written.rows, bytes=written.bytes, sha256=written.sha256, ids=written.ids
+                    )
                 )
-        body = json.dumps({**manifest, "parts": others}).encode()
-        key = _name_manifest(file.day)
-        self._put(key, io.BytesIO(body), hashlib.sha256(body).digest())
-        # The one of a part with a single row shows its id.
-        self._delete_versions(key, keep_current=True)
+        self._records.write_manifest(dataclasses.replace(manifest, parts=tuple(parts)))
+        # That of a single row shows its id.
+        self._delete_versions(manifest_key(file.day), keep_current=True)
 
     def delete(self, file: FileVersion) -> None:
         """Delete a file with all its versions."""
@@ -137,34 +129,17 @@ class ExportedFiles:
         # By column and row group, and without columns that the names of the directories would add.
         return pq.read_table(source, columns=columns, filters=condition, partitioning=None)
 
-    def _write_without(self, file: FileVersion, gone: Sequence[UUID], target: IO[bytes]) -> tuple[int, int, bytes]:
-        """Return the number of rows, the size and the SHA-256."""
+    def _write_without(self, file: FileVersion, gone: Sequence[UUID], path: Path) -> ParquetFile:
         ids = pa.array([str(request_id) for request_id in gone])
         source = pq.ParquetFile(_ObjectReader(self._s3, self._bucket, file))
-        count = 0
-        with pq.ParquetWriter(target, source.schema_arrow, compression="zstd") as writer:
-            for group in range(source.num_row_groups):
-                rows = source.read_row_group(group)
-                kept = rows.filter(pc.invert(pc.is_in(rows["request_id"], value_set=ids)))
-                if kept.num_rows:
-                    writer.write_table(kept)
-                    count += kept.num_rows
-        size = target.tell()
-        target.seek(0)
-        return count, size, hashlib.file_digest(target, "sha256").digest()
-
-    def _read_manifest(self, day: str) -> dict[str, Any]:
-        try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=_name_manifest(day))
-        except self._s3.exceptions.NoSuchKey:
-            return {"parts": []}
-        manifest: dict[str, Any] = json.loads(answer["Body"].read())
-        return manifest
-
-    def _put(self, key: str, body: IO[bytes], digest: bytes) -> None:
-        body.seek(0)
-        checksum = base64.b64encode(digest).decode()
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ChecksumSHA256=checksum)
+        written = ParquetFile(path, source.schema_arrow)
+        for group in range(source.num_row_groups):
+            rows = source.read_row_group(group)
+            kept = rows.filter(pc.invert(pc.is_in(rows[ID_COLUMN], value_set=ids))).combine_chunks()
+            if kept.num_rows:
+                written.write(kept)
+        written.close()
+        return written
 
     def _delete_versions(self, key: str, *, keep_current: bool) -> None:
         for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key):
@@ -210,23 +185,6 @@ class _ObjectReader(io.RawIOBase):
         buffer[: len(content)] = content
         self._place += len(content)
         return len(content)
-
-
-def _name_manifest(day: str) -> str:
-    return f"manifests/predictions/{day}.json"
-
-
-def _read_number(key: str) -> int:
-    found = _PART_NUMBER.search(key)
-    return int(found[1]) if found else 0
-
-
-def _remove_ids(ids: Sequence[int], gone: Sequence[UUID]) -> list[int]:
-    """The XOR of the two halves of the ids that are left, as signed numbers."""
-    halves = [number % _HALF for number in ids]
-    for request_id in gone:
-        halves = [halves[0] ^ (request_id.int >> 64), halves[1] ^ (request_id.int % _HALF)]
-    return [half - _HALF if half >= _HALF // 2 else half for half in halves]
 
 
 def list_fields(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.log.database import Database
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
-from lambda_app.maintain import erasure, exported, messages
+from lambda_app.maintain import erasure, exported, files, messages
 from lambda_app.maintain.tools import MaintenanceError
 from lambda_app.telemetry import LambdaHandler
 from local.records import make_record
@@ -291,7 +291,8 @@ STEPS = [
     (erasure._Work, "_erase_messages", False),
     (erasure._Work, "_erase_messages", True),
     (exported.ExportedFiles, "replace", False),
-    (exported.ExportedFiles, "_put", True),
+    (files.RecordsBucket, "upload", True),
+    (files.RecordsBucket, "write_manifest", True),
     (exported.ExportedFiles, "_delete_versions", False),
     (exported.ExportedFiles, "delete", False),
     (exported.ExportedFiles, "delete", True),
