@@ -149,8 +149,8 @@ def erase(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     name = read_one_name(event, "subject", "request_id", "erasure")
     if name == "erasure":
         number = read_number(event, "erasure")
-        if _read_erasure(tools, number) is None:
-            raise TaskError(f"there is no open erasure {number}")
+        if not _Work(tools, number).exists():
+            raise TaskError(f"there is no erasure {number}")
     else:
         number = _open(tools, name, event)
     work = _Work(tools, number)
@@ -221,6 +221,10 @@ class _Work:
             return "holds"
         self._run(_COMPLETE)
         return None
+
+    def exists(self) -> bool:
+        """Return True if there is such an erasure, open or complete."""
+        return bool(self._run(_COUNTS))
 
     def describe(self) -> dict[str, Any]:
         """Return what was erased so far, and what this call has seen of holds and of messages that nobody can read."""

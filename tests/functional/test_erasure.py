@@ -500,7 +500,7 @@ def test_time_that_ends_leaves_it_open(maintain: LambdaHandler, subject: str, da
         ({"subject": "a\nb"}, "subject must be a text of 1 to 128 printable characters"),
         ({"subject": "a", "reason": ""}, "reason must be a text of 1 to 1000 printable characters"),
         ({"request_id": "4711"}, "request_id must be a UUID"),
-        ({"erasure": 2**40}, f"there is no open erasure {2**40}"),
+        ({"erasure": 2**40}, f"there is no erasure {2**40}"),
         ({"erasure": "1"}, "erasure must be a whole number"),
     ],
 )
