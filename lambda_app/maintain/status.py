@@ -53,8 +53,10 @@ SELECT to_json(erasure) FROM (
 def report_status(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state. Numbers of rows are estimates; the days until the disk is full assume the last day's rate."""
     partitions = [{"name": name, "rows": rows, "bytes": size} for name, rows, size in _select(tools, _PARTITIONS)]
-    rows, size = (sum(partition[name] for partition in partitions) for name in ("rows", "bytes"))
+    estimate, size = (sum(partition[name] for partition in partitions) for name in ("rows", "bytes"))
     [[rows_last_day]] = _select(tools, _LAST_DAY)
+    # A small table was perhaps never estimated.
+    rows = max(estimate, rows_last_day)
     [[database_bytes]] = _select(tools, _DATABASE_BYTES)
     newest = _select(tools, _NEWEST)
     exports = _select(tools, _LAST_EXPORT)
