@@ -30,6 +30,7 @@ from training.options import make_app, report_errors
 
 BUILD = Path("build")
 FILL_AT_ONCE = 1_000_000
+TODAY = "date_trunc('day', now(), 'UTC')"
 
 # Prints how long the daily work took and the most memory that it used.
 PROGRAM = """
@@ -67,13 +68,13 @@ class Result:
     file_bytes: int
 
 
-def fill_day(connection: pg8000.native.Connection, rows: int) -> None:
-    """Make rows of yesterday: random measurements, ids and predictions."""
+def fill_table(connection: pg8000.native.Connection, rows: int, first_time: str, next_time: str) -> None:
+    """Make rows, evenly between two times in SQL: random measurements, ids and predictions."""
     columns = {feature.name: _make_value(feature) for feature in TABLE.features}
     made = {
         "request_id": "gen_random_uuid()",
-        "created_at": "date_trunc('day', now(), 'UTC') - interval '1 day' + n * interval '1 day' / :rows",
-        "recorded_at": "date_trunc('day', now(), 'UTC') - interval '1 day' + n * interval '1 day' / :rows",
+        "created_at": f"{first_time} + n * ({next_time} - {first_time}) / {rows}",
+        "recorded_at": f"{first_time} + n * ({next_time} - {first_time}) / {rows}",
         "prediction": "150 + 100 * random()",
         "interval_lower": "50 + 100 * random()",
         "interval_upper": "250 + 100 * random()",
@@ -89,7 +90,7 @@ def fill_day(connection: pg8000.native.Connection, rows: int) -> None:
     connection.run("SET session_replication_role = replica")
     for start in range(0, rows, FILL_AT_ONCE):
         end = min(start + FILL_AT_ONCE, rows)
-        values = ", ".join(made.values()).replace(":rows", str(rows))
+        values = ", ".join(made.values())
         connection.run(
             f"INSERT INTO predictions ({', '.join(made)}) "  # noqa: S608 (our own names and numbers)
             f"SELECT {values} FROM generate_series({start}, {end - 1}) AS n"
@@ -124,7 +125,7 @@ def measure_export(rows: int, directory: Path) -> Result:
             connection.run("COMMIT")
             postgres.set_role_passwords()
             began = time.monotonic()
-            fill_day(connection, rows)
+            fill_table(connection, rows, f"{TODAY} - interval '1 day'", TODAY)
             fill_seconds = time.monotonic() - began
             print(f"{rows:,} rows in {fill_seconds:.0f} s", flush=True)
             [[table_bytes]] = connection.run(

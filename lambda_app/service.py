@@ -13,7 +13,7 @@ from lambda_app.errors import LookupFailedError, ModelUnavailableError, RecordNo
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
 from lambda_app.log.record import IdempotencyKey, PredictionRecord
-from lambda_app.log.store import find_prediction, ping
+from lambda_app.log.store import find_prediction, has_stray_rows
 from lambda_app.log.writer import RecordWriter, WriteResult
 from lambda_app.model.current import CurrentModel
 from lambda_app.model.predictor import Prediction, Predictor
@@ -48,12 +48,16 @@ class RequestContext:
     idempotency_key: str | None
 
 
+STRAY_ROWS_NOTE = "predictions_default has rows of a month without a partition"
+
+
 @dataclass(frozen=True)
 class Dependency:
-    """The result of a check of a dependency; `error` is None if it succeeded."""
+    """The result of a check of a dependency; `error` is None if it succeeded. `note` is for the operator."""
 
     error: str | None
     response_ms: float
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,9 +133,12 @@ class PredictionService:
             model_version = self._model.get().version
         except ModelUnavailableError as error:
             model_error = str(error)
-        database = _ask(lambda: self._database.run_statement(ping), DATABASE_ERRORS, describe_error)
+        database = _ask(self._look_at_database, DATABASE_ERRORS, describe_error)
         queue = _ask(self._queue.check, QUEUE_ERRORS, describe_queue_error)
         return Health(model_version, model_error, database, self._database.breaker.state, queue)
+
+    def _look_at_database(self) -> str | None:
+        return STRAY_ROWS_NOTE if self._database.run_statement(has_stray_rows) else None
 
     def _answer(self, cases: Sequence[Case], context: RequestContext, *, is_batch: bool) -> WriteResult:
         predictor = self._model.get()
@@ -181,14 +188,14 @@ def _make_key(cases: Sequence[Case], context: RequestContext, *, is_batch: bool)
 
 
 def _ask(
-    question: Callable[[], None],
+    question: Callable[[], str | None],
     errors: tuple[type[Exception], ...],
     describe: Callable[[BaseException], str],
 ) -> Dependency:
     started = time.perf_counter()
-    error = None
+    error = note = None
     try:
-        question()
+        note = question()
     except errors as failure:
         error = describe(failure)
-    return Dependency(error, (time.perf_counter() - started) * 1000)
+    return Dependency(error, (time.perf_counter() - started) * 1000, note)

@@ -34,7 +34,9 @@ def add_health_routes(app: FastAPI, service: PredictionService) -> None:
             scaler_loaded=loaded,
             model_version=found.model_version,
             model_error=found.model_error,
-            database=DatabaseHealth(**_show_dependency(found.database), circuit=found.circuit),
+            database=DatabaseHealth(
+                **_show_dependency(found.database), note=found.database.note, circuit=found.circuit
+            ),
             queue=DependencyHealth(**_show_dependency(found.queue)),
             version=VERSION,
         )

@@ -62,7 +62,8 @@ IdempotencyKeys = Annotated[
     Header(
         alias="Idempotency-Key",
         description="Makes a request safe to repeat: the second request gets the stored answer. "
-        'Any string that is new to the service, such as "visit-4711"',
+        'Any string that is new to the service, such as "visit-4711". A key expires after 30 days, unless the service '
+        "is set up otherwise",
     ),
     WithJsonSchema({"type": "string", "pattern": KEY_PATTERN}),
 ]

@@ -34,7 +34,7 @@ EXAMPLE_HEALTH: dict[str, Any] = {
     "scaler_loaded": True,
     "model_version": EXAMPLE_ANSWER["model_version"],
     "model_error": None,
-    "database": {"status": "ok", "response_time_ms": 1.84, "reason": None, "circuit": "closed"},
+    "database": {"status": "ok", "response_time_ms": 1.84, "reason": None, "note": None, "circuit": "closed"},
     "queue": {"status": "ok", "response_time_ms": 6.6, "reason": None},
     "version": VERSION,
 }
@@ -226,6 +226,7 @@ class DependencyHealth(BaseModel):
 class DatabaseHealth(DependencyHealth):
     """The state of the database, with its circuit breaker."""
 
+    note: str | None = Field(description="What the operator should look at, if anything")
     circuit: str = Field(description='"closed", "open" (the database is skipped for some seconds) or "half-open"')
 
 

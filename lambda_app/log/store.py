@@ -63,6 +63,7 @@ _FIND_PREDICTION = (
     "WHERE request_id = :request_id AND caller IS NOT DISTINCT FROM CAST(:caller AS text)"
 )
 _FIND_UNSTORED = "SELECT unstored_predictions(CAST(:records AS json))"
+_FIND_STRAY_ROWS = "SELECT EXISTS (SELECT FROM predictions_default)"
 # The times spare PostgreSQL all months but one or two.
 _FIND_REQUEST = (
     f"SELECT {_COLUMNS} FROM predictions "  # noqa: S608 (our own names)
@@ -127,9 +128,10 @@ def claim_key(connection: pg8000.native.Connection, key: IdempotencyKey) -> KeyU
     return KeyUse(*use)
 
 
-def ping(connection: pg8000.native.Connection) -> None:
-    """Make the server answer."""
-    connection.run("SELECT 1")
+def has_stray_rows(connection: pg8000.native.Connection) -> bool:
+    """Return True if rows are in the partition for what no month's partition takes."""
+    [[found]] = connection.run(_FIND_STRAY_ROWS) or []
+    return bool(found)
 
 
 def _to_row(record: PredictionRecord) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from lambda_app.maintain.expiry import delete_old_keys, drop_months
 from lambda_app.maintain.export import export_days
 from lambda_app.maintain.lease import working_alone
 from lambda_app.maintain.partitions import add_partitions, count_default_rows
-from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure
+from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure, forget_failures
 
 MONTHS_AHEAD = 3
 
@@ -24,6 +24,7 @@ def work_daily(tools: Tools, _: Mapping[str, Any]) -> Result:
             try:
                 result |= step(tools)
             except Exception as error:
+                forget_failures(tools.database)
                 failures.append(f"{step.__name__.removeprefix('_')}: {describe_failure(error)}")
     counts = {name: value if isinstance(value, int) else len(value) for name, value in result.items()}
     tools.telemetry.daily_work_ended(counts, failed=bool(failures))

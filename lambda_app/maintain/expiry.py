@@ -15,7 +15,7 @@ from lambda_app.maintain.partitions import (
     list_expired_months,
     list_unverified_days,
 )
-from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure
+from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure, forget_failures
 
 # A statement deletes at most so many keys, in well under a second.
 KEYS_AT_ONCE = 10_000
@@ -50,6 +50,7 @@ def drop_months(tools: Tools) -> Expired:
         try:
             _drop_month(tools, month, expired)
         except (MaintenanceError, *DATABASE_ERRORS) as error:
+            forget_failures(tools.database)
             faults.append(f"{month:%Y-%m} stays: {describe_failure(error)}")
     if faults:
         raise MaintenanceError("; ".join(faults))
@@ -60,9 +61,13 @@ def _drop_month(tools: Tools, month: date, expired: Expired) -> None:
     if holds := tools.database.run_statement(lambda connection: find_holds(connection, month)):
         expired.kept_by_holds[f"{month:%Y-%m}"] = holds
         return
-    cutoff, *_ = read_times(tools)
-    for day in tools.database.run_statement(lambda connection: list_unverified_days(connection, month)):
-        if fault := verify_export(tools, day, cutoff):
+    times = read_times(tools)
+    days = tools.database.run_statement(lambda connection: list_unverified_days(connection, month))
+    if days and not times.is_exported:
+        # The export has not come so far yet, and says why if it failed.
+        return
+    for day in days:
+        if fault := verify_export(tools, day, times.cutoff):
             raise MaintenanceError(fault)
     _require_files(tools, month)
     tools.database.run_transaction(lambda connection: detach_month(connection, month))

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import pg8000.native
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_app.maintain.files import Manifest, Part, RecordsBucket, fold_parts, part_key
 from lambda_app.maintain.parquet import FileWriter, ParquetFile, make_schema
 from lambda_app.maintain.partitions import find_last_detaching, find_verification, verify_day
-from lambda_app.maintain.tools import MaintenanceError, Tools
+from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure
 
 # A day of ten million rows takes minutes. With less time left, the next run begins with it.
-DAY_SECONDS = 300
+DAY_SECONDS = 400
 # Of the path of a file, not of its rows.
 _PATH_COLUMN = "model_version"
 
@@ -21,11 +22,12 @@ _READ_TIMES = """
 SELECT
     now() - interval '10 minutes',
     date_trunc('day', now(), 'UTC'),
-    (SELECT max(recorded_until) - interval '1 hour' FROM exports)
+    (SELECT max(recorded_until) FROM exports)
 """
+# An hour earlier, for clocks that differ around midnight.
 _LIST_DAYS = """
 SELECT DISTINCT CAST(created_at AT TIME ZONE 'UTC' AS date) FROM predictions
-WHERE recorded_at > coalesce(:since, CAST('-infinity' AS timestamptz)) AND recorded_at <= :cutoff
+WHERE recorded_at > coalesce(CAST(:since AS timestamptz) - interval '1 hour', '-infinity') AND recorded_at <= :cutoff
     AND created_at < :today
 ORDER BY 1
 """
@@ -55,32 +57,51 @@ def export_days(tools: Tools) -> Exported:
 
     A run that is killed leaves days whose manifests lack their last files; the next one completes them.
     """
-    cutoff, today, since = read_times(tools)
-    days = _list_days(tools, cutoff, today, since)
+    times = read_times(tools)
+    days = _list_days(tools, times)
     counts: dict[date, int] = {}
     faults = []
     for day in days:
         if tools.seconds_left() < DAY_SECONDS:
             break
-        counts[day] = export_day(tools, day, cutoff)
-        if fault := verify_export(tools, day, cutoff):
+        counts[day] = export_day(tools, day, times.cutoff)
+        if fault := verify_export(tools, day, times.cutoff):
             faults.append(fault)
     if faults:
         raise MaintenanceError("; ".join(faults))
     exported = Exported(sum(count > 0 for count in counts.values()), sum(counts.values()), len(counts) == len(days))
     if exported.is_complete:
-        # Today's rows are exported tomorrow.
-        until = min(cutoff, today)
         tools.database.run_statement(
-            lambda connection: connection.run(_INSERT_EXPORT, until=until, days=exported.days, rows=exported.rows)
+            lambda connection: connection.run(
+                _INSERT_EXPORT, until=times.exportable_until, days=exported.days, rows=exported.rows
+            )
         )
     return exported
 
 
-def read_times(tools: Tools) -> tuple[datetime, datetime, datetime | None]:
-    """The time until which all rows are committed, the start of today, and from when on rows may not be exported."""
-    [[cutoff, today, since]] = tools.database.run_statement(lambda connection: connection.run(_READ_TIMES))
-    return cutoff, today, since
+@dataclass(frozen=True)
+class Times:
+    """Until `cutoff` all rows are committed; until `exported_until` a run of the export has read them, if ever."""
+
+    cutoff: datetime
+    today: datetime
+    exported_until: datetime | None
+
+    @property
+    def exportable_until(self) -> datetime:
+        # Today's rows are exported tomorrow.
+        return min(self.cutoff, self.today)
+
+    @property
+    def is_exported(self) -> bool:
+        """Return True if the export has come to its end a short time ago."""
+        return self.exported_until is not None and self.exported_until > self.exportable_until - timedelta(hours=1)
+
+
+def read_times(tools: Tools) -> Times:
+    """The database's times."""
+    [times] = tools.database.run_statement(lambda connection: connection.run(_READ_TIMES))
+    return Times(*times)
 
 
 def export_day(tools: Tools, day: date, cutoff: datetime) -> int:
@@ -121,9 +142,11 @@ def list_current_parts(connection: pg8000.native.Connection, manifest: Manifest)
     return [part for part in manifest.parts if detached_at is None or part.exported_at > detached_at]
 
 
-def _list_days(tools: Tools, cutoff: datetime, today: datetime, since: datetime | None) -> list[date]:
+def _list_days(tools: Tools, times: Times) -> list[date]:
     rows = tools.database.run_statement(
-        lambda connection: connection.run(_LIST_DAYS, since=since, cutoff=cutoff, today=today)
+        lambda connection: connection.run(
+            _LIST_DAYS, since=times.exported_until, cutoff=times.cutoff, today=times.today
+        )
     )
     return [day for [day] in rows]
 
@@ -161,7 +184,11 @@ class _DayExport:
         def upload(file: ParquetFile) -> None:
             nonlocal number
             key = part_key(version, self._manifest.date, number)
-            self._bucket.upload(file, key)
+            try:
+                self._bucket.upload(file, key)
+            except (BotoCoreError, ClientError) as error:
+                # Not a failure of the database, within whose statement it happens.
+                raise MaintenanceError(describe_failure(error)) from error
             self._parts.append(Part(key, version, file.rows, file.bytes, file.sha256, file.ids, now))
             number += 1
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 from lambda_app.log.database import DATABASE_ERRORS
-from lambda_app.maintain.tools import TaskError, Tools
+from lambda_app.maintain.tools import TaskError, Tools, forget_failures
 
 # The longest that Lambda lets a function run, and some time for clocks and the last request.
 LEASE_SECONDS = 16 * 60
@@ -29,7 +29,6 @@ def working_alone(tools: Tools) -> Iterator[None]:
     """
     holder = uuid4()
     taken = tools.database.run_statement(
-        # A number as text: pg8000 would send it without a type, and make_interval has several.
         lambda connection: connection.run(_TAKE, holder=holder, seconds=float(LEASE_SECONDS))
     )
     if not taken:
@@ -40,6 +39,7 @@ def working_alone(tools: Tools) -> Iterator[None]:
     try:
         yield
     finally:
+        forget_failures(tools.database)
         # Without the database the lease ends by itself.
         with contextlib.suppress(*DATABASE_ERRORS):
             tools.database.run_statement(lambda connection: connection.run(_GIVE_BACK, holder=holder))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.settings import Settings
@@ -46,7 +46,15 @@ def describe_failure(error: Exception) -> str:
         return str(error)
     if isinstance(error, ClientError):
         return f"{error.operation_name} {error.response['Error']['Code']}"
+    # Some of these are an OSError too, as the database's are.
+    if isinstance(error, BotoCoreError):
+        return type(error).__name__
     return describe_error(error) if isinstance(error, DATABASE_ERRORS) else type(error).__name__
+
+
+def forget_failures(database: Database) -> None:
+    """Let the next statement try the database, whatever the last one met: nobody waits for this function."""
+    database.breaker.record_success()
 
 
 Task = Callable[[Tools, Mapping[str, Any]], dict[str, Any]]

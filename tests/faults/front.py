@@ -96,15 +96,18 @@ class Front(BackgroundServer):
         reader, writer = await asyncio.open_connection(LOOPBACK, self._upstream_port)
         try:
             writer.write(request)
-            return await _read_message(reader)
+            return await _read_message(reader, has_body=not request.startswith(b"HEAD "))
         finally:
             writer.transport.abort()
 
 
-async def _read_message(reader: asyncio.StreamReader) -> bytes:
+async def _read_message(reader: asyncio.StreamReader, *, has_body: bool = True) -> bytes:
     """A request or an answer of HTTP whose length is told, as boto and moto tell it."""
     head = await reader.readuntil(b"\r\n\r\n")
-    if head.startswith(b"HTTP/1.1 304"):
+    if head.startswith(b"HTTP/1.1 304") or not has_body:
         return head
+    if head.startswith(b"HTTP/1.1 100"):
+        # Only that the body may come, which it does anyway.
+        return await _read_message(reader)
     lengths = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     return head + await reader.readexactly(int(lengths[0]) if lengths else 0)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RETENTION_MONTHS = 3
 TODAY = datetime.now(UTC).date()
+YESTERDAY = TODAY - timedelta(days=1)
 
 
 def find_month(ago: int) -> date:
@@ -88,8 +89,9 @@ class Stage:
         self.connection.run("COMMIT")
 
     def insert_late(self, records: Iterable[PredictionRecord]) -> None:
-        """Store records as if they had been replayed just before the cutoff."""
-        self.insert(records, recorded_at=datetime.now(UTC) - timedelta(minutes=11))
+        """Store records as if they had been replayed just after the last export."""
+        [[until]] = self.query("SELECT max(recorded_until) FROM verified_days")
+        self.insert(records, recorded_at=until + timedelta(microseconds=1))
 
     def count_rows(self) -> int:
         [[count]] = self.query("SELECT count(*) FROM predictions")

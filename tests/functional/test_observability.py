@@ -1,18 +1,24 @@
 """Reports of the service about itself: log lines, EMF metrics, Prometheus text, health. No measurement is in a log."""
 
+import contextlib
 import dataclasses
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from lambda_app import VERSION
 from lambda_app.http.schemas import EXAMPLE_REQUEST
+from lambda_app.log.database import Database
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
+from local.postgres import Postgres
+from local.records import make_record
 from tests.events import Context, load_event
 from tests.functional.helpers import DEAD_DATABASE, DEAD_QUEUE, Wire, get, post
+from tests.records import insert
 
 # Six digits that no clock, duration or identifier shows by chance: a search for them finds only a leak.
 UNMISTAKABLE = {
@@ -148,6 +154,19 @@ def test_prometheus_counts_by_execution_environment(wire: Wire, manifest: dict[s
     assert not re.findall(r'[{,](?:instance|job)="', "".join(samples))
 
 
+def test_health_tells_of_rows_of_no_month(own_postgres: tuple[Postgres, Settings], wire: Wire) -> None:
+    _, own = own_postgres
+    api = wire(DATABASE_PORT=str(own.database_port))
+    assert get(api, "/health")["body"]["database"]["note"] is None
+    with contextlib.closing(Database(own)) as database:
+        insert(database, make_record(created_at=datetime(2020, 2, 1, tzinfo=UTC)))
+    body = get(api, "/health")["body"]
+    assert (body["status"], body["database"]["note"]) == (
+        "ok",
+        "predictions_default has rows of a month without a partition",
+    )
+
+
 def test_health_with_one_of_database_and_queue_is_degraded_and_without_both_503(wire: Wire) -> None:
     api = wire(**DEAD_DATABASE)
     answer = get(api, "/health")
@@ -160,7 +179,7 @@ def test_health_with_one_of_database_and_queue_is_degraded_and_without_both_503(
         "scaler_loaded": True,
         "model_version": "",
         "model_error": None,
-        "database": {"status": "unavailable", "reason": "ConnectionRefusedError", "circuit": "open"},
+        "database": {"status": "unavailable", "reason": "ConnectionRefusedError", "note": None, "circuit": "open"},
         "queue": {"status": "ok", "reason": None},
         "version": VERSION,
     }

@@ -120,6 +120,8 @@ def test_row_is_in_the_partition_of_its_month(
     record = make_record(created_at=created_at)
     insert(database, record)
     rows = query("SELECT tableoid::regclass::text FROM predictions WHERE request_id = :id", id=record.request_id)
+    # GET /health would tell of it.
+    query("DELETE FROM predictions WHERE request_id = :id", id=record.request_id)
     assert rows == [[partition]]
 
 

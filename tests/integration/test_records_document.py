@@ -19,7 +19,10 @@ from local.records import make_record
 from tests.records import insert
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
-COUNTS, WARNINGS, WIDTHS = re.findall(r"^```sql\n(.+?);\n```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+QUERIES = re.findall(
+    r"^```sql\n(.+?);\n```$", DOCUMENT.partition("\n## Exported records\n")[0], re.MULTILINE | re.DOTALL
+)
+COUNTS, WARNINGS, WIDTHS = QUERIES
 WARNING = [{"field": "any", "message": "any"}]
 
 

@@ -7,25 +7,39 @@ import pg8000.native
 import pytest
 
 from lambda_app.log.database import Database
-from lambda_app.project import API_ROLE, READER_ROLE, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, READER_ROLE, REPLAY_ROLE
 from lambda_app.settings import Settings
 
 INSUFFICIENT_PRIVILEGE, READ_ONLY = "42501", "25006"
 
 
-@pytest.mark.parametrize("role", [API_ROLE, REPLAY_ROLE, READER_ROLE])
+@pytest.mark.parametrize("role", [API_ROLE, REPLAY_ROLE, MAINTAIN_ROLE, READER_ROLE])
 @pytest.mark.parametrize(
     ("statement", "roles"),
     [
         ("INSERT INTO predictions (request_id) SELECT gen_random_uuid() WHERE false", {API_ROLE, REPLAY_ROLE}),
-        ("SELECT FROM predictions LIMIT 0", {API_ROLE, READER_ROLE}),
+        ("SELECT FROM predictions LIMIT 0", {API_ROLE, MAINTAIN_ROLE, READER_ROLE}),
         ("INSERT INTO idempotency_keys (idempotency_key) SELECT '' WHERE false", {API_ROLE}),
-        ("SELECT FROM idempotency_keys LIMIT 0", {API_ROLE}),
+        ("SELECT FROM idempotency_keys LIMIT 0", {API_ROLE, MAINTAIN_ROLE}),
         ("SELECT unstored_predictions('[]')", {REPLAY_ROLE}),
         ("UPDATE predictions SET caller = NULL WHERE false", set()),
-        ("DELETE FROM predictions WHERE false", set()),
+        ("DELETE FROM predictions WHERE false", {MAINTAIN_ROLE}),
         ("TRUNCATE predictions", set()),
-        ("DELETE FROM idempotency_keys WHERE false", set()),
+        ("DELETE FROM idempotency_keys WHERE false", {MAINTAIN_ROLE}),
+        ("SELECT FROM predictions_default LIMIT 0", {API_ROLE, MAINTAIN_ROLE}),
+        ("SELECT add_partitions(0)", {MAINTAIN_ROLE}),
+        ("SELECT verify_day('2020-01-01', '2020-01-02', 0, '{0,0}')", {MAINTAIN_ROLE}),
+        ("SELECT drop_detached()", {MAINTAIN_ROLE}),
+        ("INSERT INTO verified_days VALUES ('2020-01-01', now())", set()),
+        ("INSERT INTO dropped_months (month) VALUES ('2020-01-01')", set()),
+        ("UPDATE lease SET holder = NULL WHERE false", {MAINTAIN_ROLE}),
+        ("SELECT FROM tombstones LIMIT 0", {MAINTAIN_ROLE}),
+        ("DELETE FROM tombstones", set()),
+        ("SELECT FROM holds LIMIT 0", {MAINTAIN_ROLE}),
+        ("DELETE FROM holds", set()),
+        ("DELETE FROM exports", set()),
+        ("ALTER TABLE predictions DETACH PARTITION predictions_default", set()),
+        ("DROP TABLE predictions_default", set()),
         ("SELECT FROM schema_migrations LIMIT 0", set()),
         ("CREATE TABLE loot ()", set()),
         ("CREATE ROLE accomplice", set()),

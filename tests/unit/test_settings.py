@@ -25,6 +25,9 @@ MINIMAL = {
 def test_defaults() -> None:
     assert vars(Settings.from_env(MINIMAL)) == {
         **{name.lower(): value for name, value in MINIMAL.items()},
+        "records_bucket": "",
+        "retention_months": None,
+        "idempotency_days": 30,
         "model_runtime": "litert",
         "model_refresh_seconds": 60,
         "database_port": 5432,
@@ -44,6 +47,9 @@ def test_defaults() -> None:
 def test_each_field_is_read_from_its_variable() -> None:
     given = {
         "MODEL_BUCKET": "b",
+        "RECORDS_BUCKET": "c",
+        "RETENTION_MONTHS": "3",
+        "IDEMPOTENCY_DAYS": "31",
         "MODEL_RUNTIME": "tensorflow",
         "MODEL_REFRESH_SECONDS": "5",
         "DATABASE_HOST": "h",
@@ -70,6 +76,18 @@ def test_each_field_is_read_from_its_variable() -> None:
     written = {"role_secret_arns": ",".join(settings.role_secret_arns), "pages": "on" if settings.pages else "off"}
     read = {**vars(settings), **written}
     assert {name.upper(): str(value) for name, value in read.items()} == given
+
+
+def test_maintain_needs_no_model() -> None:
+    given = {name: value for name, value in MINIMAL.items() if name != "MODEL_BUCKET"}
+    settings = Settings.from_env({**given, "RECORDS_BUCKET": "records"})
+    assert (settings.model_bucket, settings.records_bucket) == ("", "records")
+
+
+@pytest.mark.parametrize("months", ["0", "1201", "x", "1.5"])
+def test_odd_retentions_are_refused(months: str) -> None:
+    with pytest.raises(SettingsError, match=r"^RETENTION_MONTHS must be a whole number from 1 to 1200, not "):
+        Settings.from_env({**MINIMAL, "RETENTION_MONTHS": months})
 
 
 @pytest.mark.parametrize("given", ["a,b", " a , b ", "a,,b,"])

@@ -379,6 +379,8 @@ BEGIN
 END
 $$;
 
+-- GET /health tells whether it has rows.
+GRANT SELECT ON predictions_default TO :"api";
 GRANT SELECT, DELETE ON predictions, idempotency_keys TO :"maintain";
 GRANT SELECT, INSERT, UPDATE ON holds, erasures TO :"maintain";
 GRANT SELECT, INSERT ON tombstones, exports TO :"maintain";
