@@ -17,6 +17,7 @@ from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
 from lambda_app.maintain import erasure, exported, files, messages
 from lambda_app.maintain.tools import MaintenanceError
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, READER_ROLE, REPLAY_ROLE
 from lambda_app.telemetry import LambdaHandler
 from local.records import make_record
 from tests.events import Context
@@ -525,3 +526,11 @@ def test_messages_of_the_format_before_are_read(erase: Erase, queues: Queues, sq
     assert erase(request_id=str(record.request_id))["erased"]["messages"] == 1
     [left] = queues.drain_dead_letters()
     assert [one["request_id"] for one in json.loads(left)["records"]] == [str(other.request_id)]
+
+
+@pytest.mark.parametrize(
+    ("role", "may"), [(API_ROLE, False), (REPLAY_ROLE, False), (READER_ROLE, False), (MAINTAIN_ROLE, True)]
+)
+def test_only_maintain_may_open_an_erasure(role: str, may: bool, query: Query) -> None:
+    function = "open_erasure(text, uuid, text, text)"
+    assert query("SELECT has_function_privilege(:role, :name, 'EXECUTE')", role=role, name=function) == [[may]]
