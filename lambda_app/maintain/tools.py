@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pg8000.native
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
@@ -14,6 +15,9 @@ from lambda_app.telemetry import Telemetry
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
+
+# The SQLSTATE of RAISE EXCEPTION.
+_RAISED = "P0001"
 
 
 class TaskError(Exception):
@@ -49,6 +53,11 @@ def describe_failure(error: Exception) -> str:
     # Some of these are an OSError too, as the database's are.
     if isinstance(error, BotoCoreError):
         return type(error).__name__
+    if isinstance(error, pg8000.native.DatabaseError) and error.args and isinstance(error.args[0], dict):
+        fields = error.args[0]
+        if fields.get("C") == _RAISED:
+            # By a function of the migrations, which names no value of a row.
+            return str(fields.get("M"))
     return describe_error(error) if isinstance(error, DATABASE_ERRORS) else type(error).__name__
 
 

@@ -339,6 +339,23 @@ def test_month_whose_rows_are_not_those_of_the_export_stays(stage: Stage) -> Non
     assert stage.count_rows() == 5
 
 
+def test_row_that_comes_at_the_last_moment_keeps_its_month(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.insert(make_records(OLD, 4))
+    stage.run(RETENTION_MONTHS="")
+    read_manifests = RecordsBucket.read_manifests
+
+    def insert_meanwhile(*arguments: Any) -> Any:
+        stage.insert(make_records(OLD, 1), recorded_at=datetime.now(UTC))
+        return read_manifests(*arguments)
+
+    monkeypatch.setattr(RecordsBucket, "read_manifests", insert_meanwhile)
+    with pytest.raises(MaintenanceError, match=rf"{name_partition(OLD)} has rows that are not verified$"):
+        stage.run()
+    assert stage.count_rows() == 5
+    # The work of the next steps was done, and the lease given back.
+    assert "error" not in stage.run(RETENTION_MONTHS="")
+
+
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_month_whose_file_is_damaged_stays(damage: str, stage: Stage) -> None:
     stage.insert(make_records(OLD, 4))

@@ -14,7 +14,8 @@ import pytest
 
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
-from lambda_app.project import API_ROLE
+from lambda_app.log.store import insert_predictions
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local import debian
@@ -23,12 +24,14 @@ from local.cluster import PASSWORD
 from local.ports import find_free_ports
 from local.postgres import DATABASE, USER
 from tests.events import Context, load_event
+from tests.functional.maintaining import OLD, make_records, name_partition
 from tests.integration.conftest import connect_plainly
 from tests.queues import QueuePair
 from tests.standins.debian import require_programs
 
 CLIENTS = 50
 REQUESTS_EACH = 20
+ROLES = (API_ROLE, MAINTAIN_ROLE)
 
 
 @pytest.fixture
@@ -44,9 +47,11 @@ def ports(tmp_path: Path, admin_settings: Settings, certificates: Certificates) 
             connection.run(f"CREATE DATABASE {DATABASE}")
         with contextlib.closing(Database(owner)) as database:
             database.run_transaction(apply_migrations)
-            database.run_transaction(lambda connection: connection.run(f"ALTER ROLE {API_ROLE} PASSWORD '{PASSWORD}'"))
+        with connect_plainly(postgres) as connection:
+            for role in ROLES:
+                connection.run(f"ALTER ROLE {role} PASSWORD '{PASSWORD}'")
         directory, certificate, authority = tmp_path / "pgbouncer", certificates.server, certificates.ca_path
-        with debian.run_pgbouncer(directory, pgbouncer, postgres, certificate, authority, (USER, API_ROLE)):
+        with debian.run_pgbouncer(directory, pgbouncer, postgres, certificate, authority, (USER, *ROLES)):
             yield postgres, pgbouncer
 
 
@@ -96,3 +101,14 @@ def test_fifty_functions_share_two_server_connections(
     [shared] = [pool for pool in (dict(zip(names, row, strict=True)) for row in rows) if pool["user"] == API_ROLE]
     assert shared["cl_active"] == CLIENTS
     assert shared["sv_active"] + shared["sv_idle"] + shared["sv_used"] == debian.POOL_SIZE
+
+
+def test_daily_work_comes_through(ports: tuple[int, int], wire: Callable[..., LambdaHandler], bucket: str) -> None:
+    postgres, pgbouncer = ports
+    with connect_plainly(postgres) as connection:
+        insert_predictions(connection, make_records(OLD, 3))
+        connection.run("UPDATE predictions SET recorded_at = created_at")
+    variables = {"DATABASE_HOST": "localhost", "DATABASE_PORT": str(pgbouncer), "DATABASE_TLS": "verify"}
+    maintain = wire("maintain", **variables, RECORDS_BUCKET=bucket, RETENTION_MONTHS="3")
+    answer = maintain({}, Context())
+    assert (answer["exported_rows"], answer["dropped"]) == (3, [name_partition(OLD)])

@@ -1,9 +1,11 @@
 """The service before a stand-in for RDS Proxy: it trusts only verified servers, logs in by IAM and pins nothing."""
 
+import contextlib
 import dataclasses
 import datetime
 import json
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import boto3
@@ -13,18 +15,22 @@ from lambda_app.aws.signature import Identity
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.log.migrations import _read_scripts
 from lambda_app.log.token import make_auth_token
-from lambda_app.project import API_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REGION
 from local.certificates import Certificates
 from local.postgres import USER
 from tests.events import Context, invoke, load_event, make_event
+from tests.functional.maintaining import OLD, YESTERDAY, create_stage, make_records, name_partition
 from tests.queues import QueuePair
 from tests.standins.iam import TokenCheck
 from tests.standins.pinning import PARSE, QUERY, SYNC, find_offences
 from tests.standins.rds_proxy import RdsProxy
 from tests.standins.wire import SSL_REQUEST, read_strings
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 # As temporary credentials are: their session token has characters that a URL must not.
 ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "ASIAEXAMPLE", "secret/with+signs", "session/token+with=signs&more=="
@@ -172,9 +178,20 @@ def test_function_sends_nothing_that_would_pin_its_connection(
     # The messages that were checked are those of all requests, over one connection.
     statements = [read_strings(frame.payload, 1)[0] for frame in proxy.frames if frame.kind == QUERY]
     # The batch and the two with a key are transactions; every other request takes a single round trip.
-    assert statements == [*["BEGIN", "COMMIT"] * 3, "SELECT 1"]
+    assert statements == [*["BEGIN", "COMMIT"] * 3, "SELECT EXISTS (SELECT FROM predictions_default)"]
     kinds = [frame.kind for frame in proxy.frames]
     assert kinds.count(PARSE) == kinds.count(SYNC) >= len(events) - 1
     [login] = proxy.logins
     assert login.parameters["user"] == API_ROLE
     assert proxy.plain_text == SSL_REQUEST
+
+
+def test_daily_work_pins_nothing_either(
+    admin_settings: Settings, client: "S3Client", bucket: str, wire: Callable[..., LambdaHandler], proxy: RdsProxy
+) -> None:
+    with contextlib.closing(create_stage(admin_settings, client, bucket, wire)) as stage:
+        stage.insert([*make_records(OLD, 3), *make_records(YESTERDAY, 2)])
+        answer = stage.run(**direct_to(proxy))
+        assert (answer["exported_rows"], answer["dropped"]) == (5, [name_partition(OLD)])
+        assert find_offences(proxy.logins, proxy.frames) == []
+        assert {login.parameters["user"] for login in proxy.logins} == {MAINTAIN_ROLE}

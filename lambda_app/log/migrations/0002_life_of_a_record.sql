@@ -10,6 +10,16 @@ CREATE INDEX predictions_times ON predictions USING brin (created_at, recorded_a
 CREATE INDEX idempotency_keys_created_at ON idempotency_keys USING brin (created_at);
 CREATE INDEX idempotency_keys_request_id ON idempotency_keys (request_id);
 
+-- A caller's own record. A function keeps its plan in the session; planning for many partitions takes milliseconds.
+CREATE FUNCTION find_prediction(of_request uuid, of_caller text) RETURNS SETOF predictions
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT * FROM predictions WHERE request_id = of_request AND caller IS NOT DISTINCT FROM of_caller;
+END
+$$;
+
 -- Records that a lawyer or an audit needs. Expiry and erasure pass over them. A removed hold stays, as evidence.
 CREATE TABLE holds (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
