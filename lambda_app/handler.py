@@ -128,7 +128,7 @@ def _build_queue(settings: Settings, queue_url: str) -> RecordQueue:
     return RecordQueue(lambda: AwsClient(_build_identity(settings), "sqs", urljoin(queue_url, "/")), queue_url)
 
 
-def _build_database(settings: Settings, **limits: float) -> Database:
+def _build_database(settings: Settings, **limits: Any) -> Database:
     identity = _build_identity(settings)
     host, port, user = settings.database_host, settings.database_port, settings.database_user
     return Database(settings, lambda: make_auth_token(identity, host, port, user), **limits)
@@ -188,7 +188,9 @@ def build_maintain(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler
 
     if not settings.records_bucket:
         raise SettingsError("RECORDS_BUCKET is not set")
-    database = _build_database(settings, wait_seconds=MAINTENANCE_SECONDS, deadline_seconds=MAINTENANCE_SECONDS)
+    # A step that fails, for example because a lock is taken, must not keep the next ones away.
+    limits = {"wait_seconds": MAINTENANCE_SECONDS, "deadline_seconds": MAINTENANCE_SECONDS, "skips_failing": False}
+    database = _build_database(settings, **limits)
     session = boto3.Session()
     return make_handler(Tools(settings, database, session.client("s3"), session.client("sqs"), telemetry))
 

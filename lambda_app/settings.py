@@ -29,6 +29,7 @@ class Settings:
     database_user: str
     database_password: str | None = field(repr=False)
     database_tls: str
+    database_storage_gb: int | None
     role_secret_arns: tuple[str, ...]
     queue_url: str
     dead_letter_queue_url: str
@@ -62,6 +63,7 @@ class Settings:
             database_user=reader.text("DATABASE_USER"),
             database_password=environment.get("DATABASE_PASSWORD") or None,
             database_tls=reader.choice("DATABASE_TLS", TLS_MODES, default="verify"),
+            database_storage_gb=reader.optional_number("DATABASE_STORAGE_GB", 1, 65536),
             role_secret_arns=reader.names("ROLE_SECRET_ARNS"),
             queue_url=reader.text("QUEUE_URL"),
             dead_letter_queue_url=reader.text("DEAD_LETTER_QUEUE_URL"),

@@ -1,4 +1,4 @@
-"""S3 and SQS: moto's server as a child process, with a bucket, whose objects may be kept on disk, and two queues."""
+"""S3 and SQS: moto's server as a child process, with two buckets, whose objects may be kept on disk, and two queues."""
 
 import http.client
 import json
@@ -36,7 +36,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 class AwsServices:
     """A server on `port` that answers as S3 and SQS do, to any credentials.
 
-    It forgets everything when it stops, but for the bucket's objects where a directory for them is named.
+    It forgets everything when it stops, but for the buckets' objects where a directory for those of the models is
+    named: the records are beside it.
     """
 
     def __init__(self, log_path: Path, port: int, host: str = LOOPBACK, bucket_directory: Path | None = None) -> None:
@@ -45,6 +46,7 @@ class AwsServices:
         self.log_path = log_path.absolute()
         self.port = port
         self.bucket = BUCKET
+        self.records_bucket = RECORDS_BUCKET
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,7 +78,8 @@ class AwsServices:
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
             command = [sys.executable, "-m", "local.moto_server", self.host, str(self.port)]
             if self.bucket_directory:
-                command += [self.bucket, str(self.bucket_directory.absolute())]
+                directory = self.bucket_directory.absolute()
+                command += [self.bucket, str(directory), self.records_bucket, str(directory.with_name("records"))]
             self._process = start_process(command, self.log_path, directory=REPOSITORY)
             self._wait_until_seeded()
         except BaseException as error:
@@ -110,8 +113,10 @@ class AwsServices:
         raise StackError(f"S3 and SQS didn't answer within {START_SECONDS} s: their log is {self.log_path}")
 
     def _seed(self) -> None:
-        self._request("PUT", f"/{self.bucket}", "bucket")
-        self._request("PUT", f"/{RECORDS_BUCKET}", "bucket")
+        for bucket in (self.bucket, self.records_bucket):
+            self._request("PUT", f"/{bucket}", "buckets")
+        versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        self._request("PUT", f"/{self.records_bucket}?versioning", "buckets", versioning)
         self._create_queue(DEAD_LETTER_QUEUE, {})
         redrive = {
             "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTER_QUEUE}",

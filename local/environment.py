@@ -23,6 +23,7 @@ def build_service_environment(stack: Stack, function: Function) -> dict[str, str
     login = stack.postgres.login
     return {
         "MODEL_BUCKET": stack.aws.bucket,
+        **({"RECORDS_BUCKET": stack.aws.records_bucket} if function == "maintain" else {}),
         "DATABASE_HOST": login.host,
         "DATABASE_PORT": str(login.port),
         "DATABASE_NAME": login.database,

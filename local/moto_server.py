@@ -67,6 +67,6 @@ def stay_in_one_region() -> None:
 if __name__ == "__main__":
     address, port_number, *kept = sys.argv[1:]
     stay_in_one_region()
-    if kept:
-        keep_bucket(kept[0], Path(kept[1]))
+    for name, directory in zip(kept[::2], kept[1::2], strict=True):
+        keep_bucket(name, Path(directory))
     serve(address, port_number)

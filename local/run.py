@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +18,7 @@ from local.aws_services import IDENTITY
 from local.environment import Function, build_service_environment
 from local.errors import StackError
 from local.http_server import describe_api, serve_http
+from local.maintain import STACK, remove_ports, write_ports
 from local.poller import CLIENT_CONFIG, running_poller
 from local.ports import LOOPBACK, require_port
 from local.seed import migrate_database, provide_model
@@ -29,9 +29,6 @@ from training.options import make_app, report_errors
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-
-STACK = Path("build/local")
-
 
 app = make_app()
 
@@ -70,8 +67,12 @@ def serve(stack: Stack) -> None:
     with telling_what_is_lost(sqs, stack.aws.queue_url), running_poller(sqs, stack.aws.queue_url, replay):
         # Somebody may have taken it meanwhile, and uvicorn would end the process with a line of its own.
         require_port(stack.http_port, "the API")
-        print(describe(stack, version), flush=True)
-        serve_http(app, LOOPBACK, stack.http_port)
+        write_ports(stack)
+        try:
+            print(describe(stack, version), flush=True)
+            serve_http(app, LOOPBACK, stack.http_port)
+        finally:
+            remove_ports()
 
 
 def read_settings(stack: Stack, function: Function) -> Settings:
@@ -124,6 +125,8 @@ Model {version}, which is current in bucket {aws.bucket}. Its registry, by list,
 
   env -i AWS_ENDPOINT_URL={aws.endpoint_url} {identity} \\
     .venv/bin/python -m training list --bucket {aws.bucket}
+
+Its records: .venv/bin/python -m records status, and the other commands of --help
 
 Port {login.port}: the database, postgresql://{login.user}:{login.password}@{login.host}:{login.port}/{login.database} \
 (table predictions)

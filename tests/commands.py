@@ -15,6 +15,7 @@ import deploy.__main__
 import local.aws_container
 import local.events
 import local.run
+import records.__main__
 import tests.faults.__main__
 import training.__main__
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 APPS = {
     "training": training.__main__.app,
     "deploy": deploy.__main__.app,
+    "records": records.__main__.app,
     "local": local.run.app,
     "local.events": local.events.app,
     "local.aws_container": local.aws_container.app,
@@ -57,13 +59,13 @@ def _find_unknown_modules(text: str) -> Iterator[str]:
 def _find_unknown_words(module: str, words: list[str]) -> Iterator[str]:
     command = _read_command(module)
     name = f"python -m {module}"
-    if hasattr(command, "commands"):
+    while hasattr(command, "commands"):
         if not words or words[0].startswith("-"):
             return
         if words[0] not in command.commands:
             yield f"{name} {words[0]}"
             return
-        command, name = command.commands[words[0]], f"{name} {words[0]}"
+        command, name, words = command.commands[words[0]], f"{name} {words[0]}", words[1:]
     options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
     yield from (f"{name} {word}" for word in words if word[:2] == "--" and word not in options)
 

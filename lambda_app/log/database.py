@@ -42,7 +42,8 @@ Result = TypeVar("Result")
 class Database:
     """Runs transactions on a connection that is kept between requests. Not safe for two threads.
 
-    `make_token` returns the IAM token for a new connection if the settings have no password.
+    `make_token` returns the IAM token for a new connection if the settings have no password. Without `skips_failing`
+    the breaker stays closed: that is for functions that have no queue.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class Database:
         *,
         wait_seconds: float = WAIT_SECONDS,
         deadline_seconds: float = DEADLINE_SECONDS,
+        skips_failing: bool = True,
     ) -> None:
         self.breaker = CircuitBreaker()
         self._deadline = Deadline(wait_seconds)
         self._deadline_seconds = deadline_seconds
+        self._skips_failing = skips_failing
         self._connector = Connector(settings, self._deadline, make_token)
         self._connection: Connection | None = None
         # Wall-clock times: the monotonic clock may stop while Lambda freezes the environment.
@@ -91,7 +94,7 @@ class Database:
             result = self._run_bounded(work, spent_seconds)
         except DATABASE_ERRORS as error:
             # A database that refuses the values of a record works.
-            if not is_permanent_error(error):
+            if self._skips_failing and not is_permanent_error(error):
                 self.breaker.record_failure(describe_error(error))
             raise
         self.breaker.record_success()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lambda_app.maintain.erasure import finish_erasures
 from lambda_app.maintain.expiry import delete_old_keys, drop_months
 from lambda_app.maintain.export import export_days
 from lambda_app.maintain.lease import working_alone
@@ -32,6 +33,11 @@ def work_daily(tools: Tools, _: Mapping[str, Any]) -> Result:
     return result
 
 
+def _finish_erasures(tools: Tools) -> Result:
+    finished = finish_erasures(tools)
+    return {"completed_erasures": finished["completed"], "open_erasures": finished["open"]}
+
+
 def _make_partitions(tools: Tools) -> Result:
     # Before they move into a partition: that there were any calls for a look.
     default_rows = tools.database.run_statement(count_default_rows)
@@ -57,4 +63,4 @@ def _expire_keys(tools: Tools) -> Result:
     return {"expired_keys": delete_old_keys(tools)}
 
 
-STEPS: list[Callable[[Tools], Result]] = [_make_partitions, _export, _expire, _expire_keys]
+STEPS: list[Callable[[Tools], Result]] = [_finish_erasures, _make_partitions, _export, _expire, _expire_keys]

@@ -8,10 +8,22 @@ import dataclasses
 from typing import Any
 
 from lambda_app.maintain.daily import work_daily
+from lambda_app.maintain.erasure import erase
+from lambda_app.maintain.holds import add_hold, list_holds, remove_hold
+from lambda_app.maintain.show import show
+from lambda_app.maintain.status import report_status
 from lambda_app.maintain.tools import MaintenanceError, Task, TaskError, Tools, describe_failure
 from lambda_app.telemetry import LambdaHandler
 
-TASKS: dict[str, Task] = {"daily": work_daily}
+TASKS: dict[str, Task] = {
+    "daily": work_daily,
+    "status": report_status,
+    "show": show,
+    "erase": erase,
+    "hold_add": add_hold,
+    "hold_list": list_holds,
+    "hold_remove": remove_hold,
+}
 
 
 def make_handler(tools: Tools) -> LambdaHandler:

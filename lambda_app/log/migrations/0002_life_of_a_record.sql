@@ -48,14 +48,18 @@ END;
 -- Each erasure. It names its subject or request only until it is complete.
 CREATE TABLE erasures (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    subject text,
-    request_id uuid,
+    subject text UNIQUE,
+    request_id uuid UNIQUE,
     reason text NOT NULL,
     requested_by text NOT NULL,
     requested_at timestamptz NOT NULL DEFAULT now(),
     completed_at timestamptz,
-    -- The last exported file that was searched; the files before it need no second search.
+    -- The exported file whose rows were counted last; the files before it need no second search.
     searched_file text,
+    -- A hold keeps a row of the files that were searched so far.
+    is_held boolean NOT NULL DEFAULT false,
+    -- The end of the last whole search. What it left is under a hold.
+    searched_at timestamptz,
     predictions bigint NOT NULL DEFAULT 0,
     idempotency_keys bigint NOT NULL DEFAULT 0,
     messages bigint NOT NULL DEFAULT 0,
@@ -89,6 +93,38 @@ BEGIN ATOMIC
             OR (digest = digest_subject(is_erased.subject) AND is_erased.created_at <= erased_at)
     ) AND NOT is_held(is_erased.subject, is_erased.caller, is_erased.created_at);
 END;
+
+-- Opens an erasure, or finds the open one, and buries its subject or request. Null if writers did not end soon.
+--
+-- No snapshot tells that all writers who did not see the tombstone have ended: one that has asked is_erased and not
+-- written yet has no transaction id. But it holds the lock of its INSERT. So this waits for those locks, and who comes
+-- later sees the tombstone. Meanwhile they wait too, so it gives up soon.
+CREATE FUNCTION open_erasure(of_subject text, of_request_id uuid, why text, who text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET lock_timeout = '500ms'
+AS $$
+DECLARE
+    found bigint;
+BEGIN
+    INSERT INTO erasures (subject, request_id, reason, requested_by) VALUES (of_subject, of_request_id, why, who)
+    ON CONFLICT DO NOTHING;
+    SELECT id INTO found FROM erasures WHERE subject = of_subject OR request_id = of_request_id;
+    LOCK TABLE ONLY predictions IN SHARE MODE;
+    INSERT INTO tombstones VALUES (coalesce(digest_subject(of_subject), digest_request(of_request_id)), now())
+    ON CONFLICT (digest) DO UPDATE SET erased_at = EXCLUDED.erased_at;
+    RETURN found;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN NULL;
+END
+$$;
+
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION open_erasure SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+
+REVOKE ALL ON FUNCTION open_erasure FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION keep_first_prediction() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -360,4 +396,5 @@ GRANT SELECT, INSERT, UPDATE ON holds, erasures TO :"maintain";
 GRANT SELECT, INSERT ON tombstones, exports TO :"maintain";
 GRANT SELECT ON predictions_default, verified_days, dropped_months TO :"maintain";
 GRANT SELECT, UPDATE ON lease TO :"maintain";
+GRANT EXECUTE ON FUNCTION open_erasure TO :"maintain";
 GRANT EXECUTE ON FUNCTION add_partitions, verify_day, detach_month, drop_detached TO :"maintain";

@@ -1,0 +1,85 @@
+"""The function maintain beside the stack of `make run`, in a process of its own."""
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lambda_app.handler import MAINTENANCE_SECONDS
+from lambda_app.log.database import Database
+from lambda_app.project import PREFIX
+from lambda_app.settings import Settings
+from lambda_app.telemetry import Telemetry
+from local.aws_client import connect_aws
+from local.aws_services import AwsServices
+from local.environment import build_service_environment
+from local.errors import StackError
+from local.poller import Context
+from local.postgres import Postgres
+from local.stack import Stack
+
+STACK = Path("build/local")
+PORTS = "ports.json"
+NOT_UP = "the local stack is not up: start it by `make run`"
+
+
+def write_ports(stack: Stack, directory: Path = STACK) -> None:
+    """Note where the servers of a running stack are, for other processes."""
+    ports = {"host": stack.postgres.host, "database": stack.postgres.port, "aws": stack.aws.port}
+    (directory / PORTS).write_text(json.dumps(ports))
+
+
+def remove_ports(directory: Path = STACK) -> None:
+    """The stack is going down."""
+    (directory / PORTS).unlink(missing_ok=True)
+
+
+def is_up(directory: Path = STACK) -> bool:
+    """Return True if the servers of a stack answer."""
+    ports = _read_ports(directory)
+    return ports is not None and all(_answers(ports["host"], ports[name]) for name in ("database", "aws"))
+
+
+def connect_maintain(directory: Path = STACK) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Return what runs a task on the records of the running stack; raises StackError, as do its calls."""
+    ports = _read_ports(directory)
+    if ports is None or not is_up(directory):
+        raise StackError(NOT_UP)
+    # Imported here, because only this needs what the image analyse has.
+    from lambda_app.maintain.function import make_handler  # noqa: PLC0415
+    from lambda_app.maintain.tools import MaintenanceError, Tools  # noqa: PLC0415
+
+    postgres = Postgres(directory / "postgres", ports["database"], ports["host"])
+    stack = Stack(0, postgres, AwsServices(directory / "aws.log", ports["aws"], ports["host"]))
+    # What fails is told by the exception.
+    own = {"LOG_LEVEL": "CRITICAL", "SERVICE_NAME": f"{PREFIX}-maintain"}
+    settings = Settings.from_env(own | build_service_environment(stack, "maintain"))
+    wait = MAINTENANCE_SECONDS
+    database = Database(settings, wait_seconds=wait, deadline_seconds=wait, skips_failing=False)
+    s3, sqs = (connect_aws(service, stack.aws.endpoint_url) for service in ("s3", "sqs"))
+    handler = make_handler(Tools(settings, database, s3, sqs, Telemetry(settings, emit_emf=False)))
+
+    def run(event: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return dict(handler(dict(event), Context(function_name=f"{PREFIX}-maintain")))
+        except MaintenanceError as error:
+            raise StackError(f"the local stack failed: {error}") from error
+
+    return run
+
+
+def _read_ports(directory: Path) -> dict[str, Any] | None:
+    try:
+        ports: dict[str, Any] = json.loads((directory / PORTS).read_bytes())
+    except FileNotFoundError:
+        return None
+    return ports
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False

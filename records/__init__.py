@@ -1,0 +1,1 @@
+"""The command line for the records: erase, show, status, legal holds, and the daily work at once."""

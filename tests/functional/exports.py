@@ -1,0 +1,125 @@
+"""Exported files as the export writes them, and what lies in a bucket."""
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lambda_app.log.record import PredictionRecord
+from lambda_app.table import Kind
+from problem.table import TABLE
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+TIME = pa.timestamp("us", tz="UTC")
+FEATURES = {Kind.REAL: pa.float64(), Kind.INTEGER: pa.int64(), Kind.CHOICES: pa.int16()}
+SCHEMA = pa.schema(
+    [
+        *(("request_id", pa.string()), ("created_at", TIME), ("recorded_at", TIME), ("prediction", pa.float64())),
+        *((f"interval_{name}", pa.float64()) for name in ("lower", "upper", "coverage")),
+        *(("latency_ms", pa.float64()), ("batch_id", pa.string()), ("batch_index", pa.int32())),
+        *(
+            ("caller", pa.string()),
+            ("caller_session", pa.string()),
+            ("warnings", pa.string()),
+            ("subject", pa.string()),
+        ),
+        *((feature.name, FEATURES[feature.kind]) for feature in TABLE.features),
+    ]
+)
+
+
+class Exports:
+    """A bucket with versions, and the files of predictions in it."""
+
+    def __init__(self, s3: "S3Client", bucket: str) -> None:
+        self.s3 = s3
+        self.bucket = bucket
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+    def put(self, day: str, *files: Sequence[PredictionRecord]) -> list[str]:
+        """Export each list as a file of the day, in row groups of two; return the keys."""
+        parts = []
+        for number, records in enumerate(files):
+            key = f"predictions/model_version=v1/date={day}/part-{number:04}.parquet"
+            body = encode(records)
+            parts.append(self.describe(key, body, records))
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")
+        manifest = {"date": day, "recorded_until": f"{day}T23:00:00+00:00", "parts": parts}
+        self.s3.put_object(Bucket=self.bucket, Key=f"manifests/predictions/{day}.json", Body=json.dumps(manifest))
+        return [part["key"] for part in parts]
+
+    def describe(self, key: str, body: bytes, records: Sequence[PredictionRecord]) -> dict[str, Any]:
+        """The entry of a file in the manifest."""
+        return {
+            "key": key,
+            "model_version": "v1",
+            "rows": len(records),
+            "bytes": len(body),
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "ids": fold(records),
+            "exported_at": "2026-01-01T00:00:00+00:00",
+        }
+
+    def read_manifest(self, day: str) -> dict[str, Any]:
+        body = self.s3.get_object(Bucket=self.bucket, Key=f"manifests/predictions/{day}.json")["Body"].read()
+        manifest: dict[str, Any] = json.loads(body)
+        return manifest
+
+    def read_rows(self, key: str) -> list[dict[str, Any]]:
+        """The rows of a file, which must be what S3 has a checksum of."""
+        body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        found = self.s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+        assert found["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
+        rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(body)).to_pylist()
+        return rows
+
+    def read_all_versions(self) -> dict[str, list[bytes]]:
+        """The content of every version of every object."""
+        found: dict[str, list[bytes]] = {}
+        for version in self.s3.list_object_versions(Bucket=self.bucket).get("Versions", []):
+            content = self.s3.get_object(Bucket=self.bucket, Key=version["Key"], VersionId=version["VersionId"])
+            found.setdefault(version["Key"], []).append(content["Body"].read())
+        return found
+
+    def list_subjects(self) -> set[str | None]:
+        """Those of every version of every file."""
+        return {
+            row["subject"]
+            for key, contents in self.read_all_versions().items()
+            if key.endswith(".parquet")
+            for content in contents
+            for row in pq.read_table(io.BytesIO(content)).to_pylist()
+        }
+
+
+def encode(records: Sequence[PredictionRecord]) -> bytes:
+    rows = [
+        {
+            **vars(record),
+            **record.features,
+            "request_id": str(record.request_id),
+            "recorded_at": record.created_at,
+            "batch_id": record.batch_id and str(record.batch_id),
+            "warnings": json.dumps(list(record.warnings)),
+        }
+        for record in records
+    ]
+    body = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), body, compression="zstd", row_group_size=2)
+    return body.getvalue()
+
+
+def fold(records: Sequence[PredictionRecord]) -> list[int]:
+    """The XOR of both halves of the ids, as signed numbers of 64 bits."""
+    folded = 0
+    for record in records:
+        folded ^= record.request_id.int
+    content = folded.to_bytes(16)
+    return [int.from_bytes(half, signed=True) for half in (content[:8], content[8:])]
