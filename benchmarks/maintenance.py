@@ -125,7 +125,7 @@ def measure_export(rows: int, directory: Path) -> Result:
             connection.run("COMMIT")
             postgres.set_role_passwords()
             began = time.monotonic()
-            fill_table(connection, rows, f"{TODAY} - interval '1 day'", TODAY)
+            fill_table(connection, rows, f"({TODAY} - interval '1 day')", TODAY)
             fill_seconds = time.monotonic() - began
             print(f"{rows:,} rows in {fill_seconds:.0f} s", flush=True)
             [[table_bytes]] = connection.run(
