@@ -55,7 +55,7 @@ app = make_app()
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What an export took. Memory is the peak, before the work and of the whole process."""
+    """The cost of an export. Memory is the peak, before the work and of the whole process."""
 
     rows: int
     fill_seconds: float
@@ -82,7 +82,7 @@ def fill_table(connection: pg8000.native.Connection, rows: int, first_time: str,
         "latency_ms": "1 + random()",
         "model_version": "'20260301T120000Z-0a1b2c3d'",
         "caller": "'arn:aws:iam::123456789012:role/clinic'",
-        "subject": "'patient-' || (n % 1000000)",
+        "subject": "'subject-' || (n % 1000000)",
         "warnings": "'[]'",
         **columns,
     }
@@ -125,7 +125,7 @@ def measure_export(rows: int, directory: Path) -> Result:
             connection.run("COMMIT")
             postgres.set_role_passwords()
             began = time.monotonic()
-            fill_table(connection, rows, f"{TODAY} - interval '1 day'", TODAY)
+            fill_table(connection, rows, f"({TODAY} - interval '1 day')", TODAY)
             fill_seconds = time.monotonic() - began
             print(f"{rows:,} rows in {fill_seconds:.0f} s", flush=True)
             [[table_bytes]] = connection.run(

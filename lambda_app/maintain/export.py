@@ -45,7 +45,7 @@ _INSERT_EXPORT = "INSERT INTO exports (recorded_until, days, exported_rows) VALU
 
 @dataclass(frozen=True)
 class Exported:
-    """What a run of the export did. `is_complete` says whether the time was enough for all days."""
+    """The result of a run of the export. `is_complete` says whether the time was enough for all days."""
 
     days: int
     rows: int

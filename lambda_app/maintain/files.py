@@ -92,7 +92,7 @@ class RecordsBucket:
             )
 
     def find_fault(self, part: Part) -> str | None:
-        """What is wrong with a file by what S3 says of it; None if it is as the manifest says."""
+        """The difference between a file in S3 and its entry in the manifest; None without one."""
         try:
             found = self._s3.head_object(Bucket=self._name, Key=part.key, ChecksumMode="ENABLED")
         except ClientError as error:
@@ -122,12 +122,12 @@ class RecordsBucket:
 
 
 def manifest_key(day: date) -> str:
-    """Where the manifest of a day is."""
+    """The key of a day's manifest."""
     return f"{MANIFESTS}{day}.json"
 
 
 def part_key(model_version: str, day: date, number: int) -> str:
-    """Where a file of a day is."""
+    """The key of a file of a day."""
     return f"{FILES}model_version={quote(model_version, safe='')}/date={day}/part-{number:04}.parquet"
 
 

@@ -61,7 +61,7 @@ def list_unverified_days(connection: pg8000.native.Connection, month: date) -> l
 
 
 def find_verification(connection: pg8000.native.Connection, day: date) -> datetime | None:
-    """Until when rows were recorded that were found to be those of the export."""
+    """The time until which the day's rows were found to be those of the export, if they were."""
     rows = connection.run(_FIND_VERIFICATION, day=day) or [[None]]
     until: datetime | None = rows[0][0]
     return until
@@ -76,7 +76,7 @@ def verify_day(
 
 
 def find_last_detaching(connection: pg8000.native.Connection, month: date) -> datetime | None:
-    """When the month was last detached to be dropped, if ever."""
+    """The time at which the month was last detached to be dropped, if ever."""
     [[time]] = connection.run(_FIND_LAST_DETACHING, month=month) or []
     found: datetime | None = time
     return found

@@ -1,4 +1,4 @@
-"""What the tasks of the function maintain work with, and how they say that they cannot."""
+"""The services that the tasks of the function maintain work with, and their errors."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -52,7 +52,7 @@ def make_records(day: date, count: int, **changed: Any) -> list[PredictionRecord
 
 
 class Stage:
-    """What the tests ask and change. `connection` is the superuser's."""
+    """The database and the bucket, for the tests to ask and change. `connection` is the superuser's."""
 
     def __init__(self, settings: Settings, s3: "S3Client", bucket: str, wire: Wire) -> None:
         self.settings = settings

@@ -1,4 +1,4 @@
-"""What the role of maintain may do to partitions: nothing that would lose a row."""
+"""The rights of the role of maintain on partitions: it can do nothing that would lose a row."""
 
 import contextlib
 import dataclasses
