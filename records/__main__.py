@@ -25,7 +25,7 @@ app = make_app(
     "Look after the records of predictions: erasure, access requests, legal holds, their state.",
     "With --env the AWS credentials, for example those of AWS_PROFILE, must be of the environment's account.",
 )
-hold = make_app("Legal holds: what must be kept, whatever its age and whoever asks for its erasure.")
+hold = make_app("Legal holds: what must be kept, however old it is and whoever asks for its erasure.")
 app.add_typer(hold, name="hold")
 
 Env = Annotated[

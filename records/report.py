@@ -12,7 +12,7 @@ PLACES = {
 
 
 def describe_erasure(answer: Mapping[str, Any]) -> str:
-    """What is erased, what is kept and by which hold, and what nobody could read."""
+    """The counts of what is erased, of what each hold keeps, and of messages that nobody could read."""
     state = "is open" if "waits_for" in answer else "is complete"
     text = f"Erasure {answer['erasure']} {state}: erased are {_describe_counts(answer['erased'])}"
     for number, counts in answer["kept_by_holds"].items():

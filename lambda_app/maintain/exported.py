@@ -42,7 +42,7 @@ class FileVersion:
 
 @dataclass(frozen=True)
 class ExportedRow:
-    """What tells of a row in a file whether it is meant."""
+    """The values of a row in a file by which it is meant or not."""
 
     request_id: UUID
     created_at: datetime

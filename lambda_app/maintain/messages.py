@@ -32,7 +32,7 @@ _decode = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True)
 class QueuedRecord:
-    """What tells of a record in a message whether it is meant; `content` is all of it, as it came."""
+    """The values of a record in a message by which it is meant or not; `content` is all of it, as it came."""
 
     request_id: UUID
     created_at: datetime
@@ -48,7 +48,7 @@ SecondsLeft = Callable[[], float]
 
 @dataclass
 class Sweep:
-    """What a sweep has seen: `unreadable` are messages that it could not take apart, and has left."""
+    """The outcome of a sweep: `unreadable` are messages that it could not take apart, and has left."""
 
     removed: int = 0
     unreadable: int = 0

@@ -37,7 +37,7 @@ def read_number(event: Mapping[str, Any], name: str) -> int:
 
 
 def read_one_name(event: Mapping[str, Any], *names: str) -> str:
-    """Which of the names the event has; raises TaskError unless it is exactly one."""
+    """The one of these names that the event has; raises TaskError unless it is exactly one."""
     given = [name for name in names if event.get(name) is not None]
     if len(given) != 1:
         raise TaskError(f"name exactly one of {', '.join(names)}")

@@ -195,3 +195,26 @@ def test_daily_work_pins_nothing_either(
         assert (answer["exported_rows"], answer["dropped"]) == (5, [name_partition(OLD)])
         assert find_offences(proxy.logins, proxy.frames) == []
         assert {login.parameters["user"] for login in proxy.logins} == {MAINTAIN_ROLE}
+
+
+def test_tasks_of_the_command_line_pin_nothing_either(
+    admin_settings: Settings,
+    client: "S3Client",
+    bucket: str,
+    own_queues: QueuePair,
+    wire: Callable[..., LambdaHandler],
+    proxy: RdsProxy,
+) -> None:
+    with contextlib.closing(create_stage(admin_settings, client, bucket, wire)) as stage:
+        stage.insert(make_records(YESTERDAY, 2, subject="ada"))
+        maintain = stage.wire(**direct_to(proxy), **own_queues.environment)
+        asked = {"subject": "ada", "reason": "a letter", "by": "bo"}
+        for event in (
+            {"task": "hold_add", **asked},
+            {"task": "hold_remove", "hold": 1, **asked},
+            *({"task": task, **asked} for task in ("hold_list", "daily", "show", "status", "erase")),
+        ):
+            answer = maintain(event, Context())
+            assert "error" not in answer
+        assert answer["erased"] == {"predictions": 2, "idempotency_keys": 0, "messages": 0, "exported_rows": 2}
+        assert find_offences(proxy.logins, proxy.frames) == []

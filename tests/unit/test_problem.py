@@ -13,6 +13,7 @@ ROOMS = {
     "lambda_app/log": [],
     "local": [],
     "deploy": [],
+    "records": [],
     "benchmarks": [],
     "training": [],
     "terraform": [],
