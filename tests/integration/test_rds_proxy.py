@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 import json
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
@@ -209,11 +209,12 @@ def test_tasks_of_the_command_line_pin_nothing_either(
         stage.insert(make_records(YESTERDAY, 2, subject="ada"))
         maintain = stage.wire(**direct_to(proxy), **own_queues.environment)
         asked = {"subject": "ada", "reason": "a letter", "by": "bo"}
-        for event in (
+        events: list[dict[str, Any]] = [
             {"task": "hold_add", **asked},
             {"task": "hold_remove", "hold": 1, **asked},
             *({"task": task, **asked} for task in ("hold_list", "daily", "show", "status", "erase")),
-        ):
+        ]
+        for event in events:
             answer = maintain(event, Context())
             assert "error" not in answer
         assert answer["erased"] == {"predictions": 2, "idempotency_keys": 0, "messages": 0, "exported_rows": 2}

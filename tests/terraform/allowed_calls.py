@@ -202,6 +202,9 @@ ALLOWED_CALLS: dict[tuple[str, str, str], AllowedCall] = {
         lambda s3, name, version: s3.delete_object(**name, VersionId=version)
     ),
     ("maintain", "KeepFiles", "s3:GetObject"): with_file(lambda s3, name, _: s3.get_object(**name)),
+    ("maintain", "KeepFiles", "s3:GetObjectVersion"): with_file(
+        lambda s3, name, version: s3.get_object(**name, VersionId=version)
+    ),
     ("maintain", "KeepFiles", "s3:PutObject"): with_file(lambda s3, name, _: s3.put_object(**name, Body=b"more")),
     ("maintain", "SweepQueues", "sqs:ChangeMessageVisibility"): with_message(
         lambda sqs, url, handle: sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)

@@ -87,10 +87,12 @@ locals {
         Resource = [var.records_bucket_arn]
       },
       {
-        # An erasure also deletes the old versions of a file.
-        Sid      = "KeepFiles"
-        Effect   = "Allow"
-        Action   = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"]
+        # An erasure also searches and deletes the old versions of a file.
+        Sid    = "KeepFiles"
+        Effect = "Allow"
+        Action = [
+          "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject",
+        ]
         Resource = [for prefix in ["manifests", "predictions"] : "${var.records_bucket_arn}/${prefix}/*"]
       },
       {

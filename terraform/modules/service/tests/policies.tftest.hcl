@@ -68,7 +68,7 @@ run "policies" {
     condition = [for statement in slice(jsondecode(aws_iam_role_policy.function["maintain"].policy).Statement, 0, 4) : [statement.Action, statement.Resource]] == [
       [["rds-db:connect"], ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123456789abcdef0/sample_maintain"]],
       [["s3:ListBucket", "s3:ListBucketVersions"], ["arn:aws:s3:::sample-test-records"]],
-      [["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"], [
+      [["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], [
         "arn:aws:s3:::sample-test-records/manifests/*",
         "arn:aws:s3:::sample-test-records/predictions/*",
       ]],
