@@ -103,6 +103,6 @@ def test_two_failed_nights_ring(nights: Nights) -> None:
 
 def test_row_in_the_default_partition_rings_until_the_next_night(nights: Nights) -> None:
     nights.run(ago=0)
-    nights.stage.insert_late([make_record(created_at=datetime(2001, 1, 1, tzinfo=UTC))])
+    nights.stage.insert([make_record(created_at=datetime(2001, 1, 1, tzinfo=UTC))], recorded_at=datetime.now(UTC))
     nights.run(ago=0)
     assert nights.list_ringing() == {"default-partition"}
