@@ -182,6 +182,29 @@ def test_row_that_may_not_be_committed_yet_waits(stage: Stage) -> None:
     assert stage.run()["exported_rows"] == 1
 
 
+def test_month_with_a_row_that_may_not_be_committed_yet_stays(stage: Stage) -> None:
+    stage.insert(make_records(OLD, 2))
+    stage.insert(make_records(OLD, 1), recorded_at=datetime.now(UTC))
+    answer = stage.run()
+    assert (answer["exported_rows"], answer["dropped"]) == (2, [])
+    stage.query(
+        "UPDATE predictions SET recorded_at = (SELECT max(recorded_until) FROM verified_days) + interval '1 us'"
+        " WHERE recorded_at > now() - interval '1 minute'"
+    )
+    answer = stage.run()
+    assert (answer["exported_rows"], answer["dropped"]) == (1, [name_partition(OLD)])
+
+
+def test_row_whose_transaction_took_too_long_keeps_its_month(stage: Stage) -> None:
+    stage.insert(make_records(OLD, 2))
+    stage.run(RETENTION_MONTHS="")
+    # As if it had been recorded before the export, and committed only now.
+    stage.insert(make_records(OLD, 1))
+    with pytest.raises(MaintenanceError, match=f"{OLD:%Y-%m} stays: {OLD} has 3 rows, and its export 2"):
+        stage.run()
+    assert stage.count_rows() == 3
+
+
 def test_late_rows_of_a_dropped_month_are_exported_and_dropped_too(stage: Stage) -> None:
     first, late = make_records(OLD, 3), make_records(OLD, 2)
     stage.insert(first)
