@@ -1,17 +1,14 @@
 """Shows everything that is held about a subject, in pages: an answer of Lambda has 6 MB at most."""
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from lambda_app.maintain.exported import ExportedFiles, list_fields
 from lambda_app.maintain.messages import find_records
 from lambda_app.maintain.parameters import read_subject
 from lambda_app.maintain.tools import TaskError, Tools
-
-if TYPE_CHECKING:
-    import pg8000.native
 
 # Time for the messages, which come last.
 SPARE_SECONDS = 300.0
@@ -123,7 +120,7 @@ def _add_exported(tools: Tools, subject: str, place: list[Any], page: _Page) -> 
         if not rows or not files.is_exported(file):
             continue
         ids = [row["request_id"] for row in rows]
-        stored = tools.database.run_statement(_selecting(_STORED, subject=subject, ids=ids)) or []
+        stored = tools.select(_STORED, subject=subject, ids=ids)
         known = {str(request_id) for [request_id] in stored}
         for count, row in enumerate(rows):
             if row["request_id"] in known or (file.key == first_key and count < shown):
@@ -146,12 +143,4 @@ def _find_messages(tools: Tools, subject: str) -> dict[str, Any]:
 
 
 def _select(tools: Tools, statement: str, **values: Any) -> list[dict[str, Any]]:
-    rows: Iterable[Any] = tools.database.run_statement(_selecting(statement, **values)) or []
-    return [row for [row] in rows]
-
-
-def _selecting(statement: str, **values: Any) -> Any:
-    def work(connection: "pg8000.native.Connection") -> Any:
-        return connection.run(statement, **values)
-
-    return work
+    return [row for [row] in tools.select(statement, **values)]

@@ -3,12 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lambda_app.maintain.tools import Tools
-
-if TYPE_CHECKING:
-    import pg8000.native
 
 # Counting takes minutes where there are many rows. These numbers are PostgreSQL's own estimates.
 _PARTITIONS = """
@@ -52,14 +49,14 @@ SELECT to_json(erasure) FROM (
 
 def report_status(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state. Numbers of rows are estimates; the days until the disk is full assume the last day's rate."""
-    partitions = [{"name": name, "rows": rows, "bytes": size} for name, rows, size in _select(tools, _PARTITIONS)]
+    partitions = [{"name": name, "rows": rows, "bytes": size} for name, rows, size in tools.select(_PARTITIONS)]
     estimate, size = (sum(partition[name] for partition in partitions) for name in ("rows", "bytes"))
-    [[rows_last_day]] = _select(tools, _LAST_DAY)
+    [[rows_last_day]] = tools.select(_LAST_DAY)
     # A small table was perhaps never estimated.
     rows = max(estimate, rows_last_day)
-    [[database_bytes]] = _select(tools, _DATABASE_BYTES)
-    newest = _select(tools, _NEWEST)
-    exports = _select(tools, _LAST_EXPORT)
+    [[database_bytes]] = tools.select(_DATABASE_BYTES)
+    newest = tools.select(_NEWEST)
+    exports = tools.select(_LAST_EXPORT)
     return {
         "rows": rows,
         "bytes": size,
@@ -72,8 +69,8 @@ def report_status(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
             tools.settings.database_storage_gb, database_bytes, rows_last_day * size / rows if rows else 0.0
         ),
         "last_export": exports[0][0] if exports else None,
-        "holds": [number for [number] in _select(tools, _HOLDS)],
-        "open_erasures": [erasure for [erasure] in _select(tools, _ERASURES)],
+        "holds": [number for [number] in tools.select(_HOLDS)],
+        "open_erasures": [erasure for [erasure] in tools.select(_ERASURES)],
     }
 
 
@@ -90,14 +87,7 @@ def _find_oldest(tools: Tools, partition_names: Iterable[str]) -> str | None:
             year, month = int(found[1]), int(found[2])
             first = datetime(year, month, 1, tzinfo=UTC)
             following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-            [[oldest]] = _select(tools, _OLDEST, first_time=first, next_time=following)
+            [[oldest]] = tools.select(_OLDEST, first_time=first, next_time=following)
             if oldest is not None:
                 return str(oldest.astimezone(UTC).isoformat())
     return None
-
-
-def _select(tools: Tools, statement: str, **values: Any) -> list[Any]:
-    def work(connection: "pg8000.native.Connection") -> Any:
-        return connection.run(statement, **values)
-
-    return tools.database.run_statement(work) or []

@@ -43,6 +43,10 @@ class Tools:
     telemetry: Telemetry
     seconds_left: Callable[[], float] = _never_ends
 
+    def select(self, statement: str, **values: Any) -> list[Any]:
+        """Run a statement by itself; returns its rows. Raises one of DATABASE_ERRORS."""
+        return self.database.run_statement(lambda connection: connection.run(statement, **values)) or []
+
 
 def describe_failure(error: Exception) -> str:
     """Name a failure without a text of PostgreSQL, which may quote a row there."""
