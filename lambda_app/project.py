@@ -10,6 +10,6 @@ NAME: str = _project["name"]
 PREFIX: str = _project["prefix"]
 METRICS_NAMESPACE = "".join(word.capitalize() for word in NAME.split("-"))
 
-API_ROLE, REPLAY_ROLE, MAINTAIN_ROLE, READER_ROLE = (
-    f"{PREFIX}_{role}" for role in ("api", "replay", "maintain", "reader")
+API_ROLE, REPLAY_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, READER_ROLE = (
+    f"{PREFIX}_{role}" for role in ("api", "replay", "maintain", "monitor", "reader")
 )

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from lambda_app.project import API_ROLE, MAINTAIN_ROLE, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, REPLAY_ROLE
 from local.aws_services import IDENTITY, REGION
 from local.postgres import USER
 from local.stack import Stack
 
-Function = Literal["api", "replay", "migrate", "maintain"]
+Function = Literal["api", "replay", "migrate", "maintain", "monitor"]
 
 # Least privilege, as on AWS: only migrate, which makes the roles of the others, may change the schema.
 DATABASE_USERS: dict[Function, str] = {
@@ -15,6 +15,7 @@ DATABASE_USERS: dict[Function, str] = {
     "replay": REPLAY_ROLE,
     "migrate": USER,
     "maintain": MAINTAIN_ROLE,
+    "monitor": MONITOR_ROLE,
 }
 
 

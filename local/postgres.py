@@ -14,7 +14,7 @@ from typing import IO, Self
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
 
-from lambda_app.project import API_ROLE, MAINTAIN_ROLE, PREFIX, READER_ROLE, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, PREFIX, READER_ROLE, REPLAY_ROLE
 from local import cluster
 from local.errors import StackError
 from local.ports import LOOPBACK, describe_port_problem, make_port_error
@@ -103,7 +103,7 @@ class Postgres:
     def set_role_passwords(self) -> None:
         """Let the roles log in that the migrations have made."""
         with self._superuser() as connection:
-            for role in (API_ROLE, REPLAY_ROLE, MAINTAIN_ROLE, READER_ROLE):
+            for role in (API_ROLE, REPLAY_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, READER_ROLE):
                 connection.run(f"ALTER ROLE {role} PASSWORD '{cluster.PASSWORD}'")
 
     def stop(self) -> None:

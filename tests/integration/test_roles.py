@@ -7,21 +7,28 @@ import pg8000.native
 import pytest
 
 from lambda_app.log.database import Database
-from lambda_app.project import API_ROLE, MAINTAIN_ROLE, READER_ROLE, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, READER_ROLE, REPLAY_ROLE
 from lambda_app.settings import Settings
 
 INSUFFICIENT_PRIVILEGE, READ_ONLY = "42501", "25006"
 
 
-@pytest.mark.parametrize("role", [API_ROLE, REPLAY_ROLE, MAINTAIN_ROLE, READER_ROLE])
+@pytest.mark.parametrize("role", [API_ROLE, REPLAY_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, READER_ROLE])
 @pytest.mark.parametrize(
     ("statement", "roles"),
     [
         ("INSERT INTO predictions (request_id) SELECT gen_random_uuid() WHERE false", {API_ROLE, REPLAY_ROLE}),
-        ("SELECT FROM predictions LIMIT 0", {API_ROLE, MAINTAIN_ROLE, READER_ROLE}),
+        ("SELECT FROM predictions LIMIT 0", {API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, READER_ROLE}),
         ("INSERT INTO idempotency_keys (idempotency_key) SELECT '' WHERE false", {API_ROLE}),
         ("SELECT FROM idempotency_keys LIMIT 0", {API_ROLE, MAINTAIN_ROLE}),
         ("SELECT unstored_predictions('[]')", {REPLAY_ROLE}),
+        ("INSERT INTO outcomes (outcome_id) SELECT gen_random_uuid() WHERE false", {API_ROLE, REPLAY_ROLE}),
+        ("SELECT FROM outcomes LIMIT 0", {API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, READER_ROLE}),
+        ("UPDATE outcomes SET value = 0 WHERE false", set()),
+        ("UPDATE outcomes SET predicted_at = NULL WHERE false", {MAINTAIN_ROLE}),
+        ("DELETE FROM outcomes WHERE false", {MAINTAIN_ROLE}),
+        ("SELECT find_prediction_times('{}')", {API_ROLE}),
+        ("SELECT unstored_outcomes('[]')", {REPLAY_ROLE}),
         ("UPDATE predictions SET caller = NULL WHERE false", set()),
         ("DELETE FROM predictions WHERE false", {MAINTAIN_ROLE}),
         ("TRUNCATE predictions", set()),

@@ -6,7 +6,7 @@ from importlib import resources
 
 import pg8000.native
 
-from lambda_app.project import API_ROLE, MAINTAIN_ROLE, READER_ROLE, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, READER_ROLE, REPLAY_ROLE
 from problem.table import TABLE
 
 # Any constant does: it names the lock that keeps two migrations apart.
@@ -21,7 +21,13 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 """
 
 # By what the files call them.
-_ROLES = {"api": API_ROLE, "replay": REPLAY_ROLE, "maintain": MAINTAIN_ROLE, "reader": READER_ROLE}
+_ROLES = {
+    "api": API_ROLE,
+    "replay": REPLAY_ROLE,
+    "maintain": MAINTAIN_ROLE,
+    "monitor": MONITOR_ROLE,
+    "reader": READER_ROLE,
+}
 
 
 class MigrationError(Exception):
