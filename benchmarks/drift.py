@@ -76,11 +76,11 @@ def count_false_alarms(years: int, cases_per_day: int, seed: int) -> NullYears:
     )
 
 
-def measure_power(shift: float, cases: int, seed: int) -> float:
+def measure_power(shift: float, cases: int, seed: int, repetitions: int = REPETITIONS) -> float:
     """Return the share of windows in which a column of a normal distribution that has moved is found."""
     generator = np.random.default_rng(seed)
-    p, v = np.ones((2, REPETITIONS, COLUMNS))
-    for repetition in range(REPETITIONS):
+    p, v = np.ones((2, repetitions, COLUMNS))
+    for repetition in range(repetitions):
         for column in range(COLUMNS):
             counts, edges = draw_reference(generator)
             moved = stats.norm.cdf(stats.norm.ppf(edges) - (shift if column == 0 else 0))
