@@ -108,8 +108,8 @@ def list_versions(tools: Tools, window: Window) -> set[str]:
 def find_outcomes(tools: Tools, version: str | None = None) -> dict[str, Evaluated]:
     """The newest outcomes that count, by version and in observed order.
 
-    They are among the MOST_READ reports that were observed last. An outcome counts if no later report for its prediction is
-    there, its prediction is known, and it was observed afterwards.
+    They are among the MOST_READ reports that were observed last. An outcome counts if there is no later report for its
+    prediction, its prediction is known, and it was observed afterwards.
     """
     rows = tools.select(_FIND_OUTCOMES, most_read=MOST_READ, most=MOST_OUTCOMES, version=version)
     groups: dict[str, list[Sequence[Any]]] = {}

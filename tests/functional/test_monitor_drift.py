@@ -71,17 +71,22 @@ def test_a_unit_by_mistake_is_found_in_its_columns_alone(
 
 def test_of_a_subject_only_the_newest_case_counts(watched: Watched, reference: dict[str, Any]) -> None:
     cases = draw_cases(reference, 120, seed=0)
-    for place, case in enumerate(cases):
-        fill(watched, [case], reference, subject=f"subject-{place}")
+    fill(watched, cases, reference)
+    # Stored in order: the first one's subject is subject-1.
+    watched.query(
+        "UPDATE predictions SET subject = 'subject-' || place FROM"
+        " (SELECT request_id, row_number() OVER (ORDER BY recorded_at) AS place FROM predictions) AS numbered"
+        " WHERE numbered.request_id = predictions.request_id"
+    )
     odd = {**cases[0], "bmi": 79.0}
     # One patient two hundred times, and then as before.
-    fill(watched, [odd] * 200, reference, subject="subject-0", created_at=LAST_WEEK - DAY)
+    fill(watched, [odd] * 200, reference, subject="subject-1", created_at=LAST_WEEK - DAY)
     report = watched.report()
     drift = report["drift"]
     assert (drift["predictions"], drift["cases"], drift["is_alarm"]) == (320, 120, False)
     places = np.searchsorted(reference["features"]["bmi"]["edges"], [case["bmi"] for case in cases], side="right")
     assert list_tests(report)["bmi"]["window"] == np.bincount(places, minlength=10).tolist()
-    fill(watched, [odd], reference, subject="subject-0", created_at=NOW - DAY)
+    fill(watched, [odd], reference, subject="subject-1", created_at=NOW - DAY)
     after = list_tests(watched.report())["bmi"]["window"]
     assert (sum(after), after[-1]) == (120, int((places == 9).sum()) + (places[0] != 9))
 

@@ -55,7 +55,7 @@ def test_psi_is_by_its_definition_and_finite_for_empty_bins() -> None:
 
 def test_holm_multiplies_the_smallest_most_and_keeps_the_order() -> None:
     np.testing.assert_allclose(adjust_holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
-    np.testing.assert_allclose(adjust_holm(np.array([[0.9, 0.8], [0.01, 0.2]])), [[1, 1], [0.02, 0.2]])
+    np.testing.assert_allclose(adjust_holm(np.array([[0.9, 0.8], [0.01, 0.2]])), np.array([[1, 1], [0.02, 0.2]]))
 
 
 def test_bins_with_few_expected_cases_are_joined_with_their_neighbours() -> None:
