@@ -145,10 +145,33 @@ class Telemetry:
         if failure is not None:
             self._logger.error("monitor failed", task=task, reason=failure)
 
-    def report_made(self, figures: Mapping[str, float]) -> None:
-        """Report the figures of the current version in a report of the monitor, by the names of their metrics."""
+    def version_compared(
+        self,
+        *,
+        evidence: float | None,
+        is_alarm: bool | None,
+        outcome_share: float | None,
+        mae: float | None,
+        rmse: float | None,
+        coverage: float | None,
+    ) -> None:
+        """Report how the current version is doing, by outcomes; `evidence` is a share of the alarm's threshold."""
+        figures = {
+            "CoverageEvidence": evidence,
+            "CoverageAlarm": is_alarm,
+            "OutcomeShare": outcome_share,
+            "LiveMAE": mae,
+            "LiveRMSE": rmse,
+            "LiveCoverage": coverage,
+        }
         for name, value in figures.items():
-            self._add_metric(name, MetricUnit.NoUnit, value)
+            if value is not None:
+                self._add_metric(name, MetricUnit.NoUnit, float(value))
+
+    def drift_tested(self, columns: int, *, is_alarm: bool) -> None:
+        """Report the columns that have drifted."""
+        self._add_metric("DriftAlarm", MetricUnit.NoUnit, float(is_alarm))
+        self._add_metric("DriftedColumns", MetricUnit.Count, columns)
 
     def request_refused(self, request_id: str, reason: str) -> None:
         """Report a request that failed for a known reason."""

@@ -21,10 +21,35 @@ def write_report(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
     now = datetime.now(UTC)
     report = make_report(tools, bucket, now)
     key = bucket.write_report(report, now)
-    figures = choose_metrics(report)
-    tools.telemetry.report_made(figures)
-    alarms = {"coverage": figures.get("CoverageAlarm") == 1, "drift": figures.get("DriftAlarm") == 1}
-    return {"report_key": key, "is_alarm": alarms}
+    return {
+        "report_key": key,
+        "is_alarm": {"coverage": _tell_coverage(tools, report), "drift": _tell_drift(tools, report)},
+    }
+
+
+def _tell_coverage(tools: Tools, report: Mapping[str, Any]) -> bool:
+    """Report the figures of the current version, and return whether the sentinel alarms."""
+    current = next((version for version in report["versions"] if version["is_current"]), None)
+    if current is None:
+        return False
+    sentinel, due, live = current["sentinel"], current["due"], current["live"]
+    tools.telemetry.version_compared(
+        evidence=sentinel["evidence"] / sentinel["threshold"] if sentinel else None,
+        is_alarm=sentinel["is_alarm"] if sentinel else None,
+        outcome_share=due["with_outcome"] / due["count"] if due and due["count"] else None,
+        mae=live["mae"]["value"] if live else None,
+        rmse=live["rmse"]["value"] if live else None,
+        coverage=live["coverage"]["value"] if live else None,
+    )
+    return bool(sentinel and sentinel["is_alarm"])
+
+
+def _tell_drift(tools: Tools, report: Mapping[str, Any]) -> bool:
+    drift = report["drift"]
+    if drift is None:
+        return False
+    tools.telemetry.drift_tested(sum(test["is_drift"] for test in drift["tests"]), is_alarm=drift["is_alarm"])
+    return bool(drift["is_alarm"])
 
 
 def find_pairs(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,26 +70,6 @@ def find_pairs(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
         strict=True,
     )
     return {"pairs": [pair for is_inside, *pair in rows if is_inside]}
-
-
-def choose_metrics(report: Mapping[str, Any]) -> dict[str, float]:
-    """Return the figures of the current version by the names of their metrics, without those that are undefined."""
-    figures: dict[str, float | None] = {}
-    for version in report["versions"]:
-        if not version["is_current"]:
-            continue
-        if sentinel := version["sentinel"]:
-            figures["CoverageEvidence"] = sentinel["evidence"] / sentinel["threshold"]
-            figures["CoverageAlarm"] = float(sentinel["is_alarm"])
-        if (due := version["due"]) and due["count"]:
-            figures["OutcomeShare"] = due["with_outcome"] / due["count"]
-        if live := version["live"]:
-            names = {"LiveMAE": "mae", "LiveRMSE": "rmse", "LiveCoverage": "coverage"}
-            figures |= {metric: live[name]["value"] for metric, name in names.items()}
-    if drift := report["drift"]:
-        figures["DriftAlarm"] = float(drift["is_alarm"])
-        figures["DriftedColumns"] = float(sum(test["is_drift"] for test in drift["tests"]))
-    return {name: value for name, value in figures.items() if value is not None}
 
 
 TASKS: dict[str, Task] = {"report": write_report, "pairs": find_pairs}
