@@ -139,7 +139,9 @@ def test_odd_numbers_are_refused(name: str, number: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["COVERAGE_TOLERANCE", "DRIFT_FALSE_ALARMS_PER_YEAR"])
-@pytest.mark.parametrize("number", ["13", "-0.04", "0,04", ".04", "4e-2", "nan", "inf", "0.04\n", " 0.04", "\u0660.\u0660"])
+@pytest.mark.parametrize(
+    "number", ["13", "-0.04", "0,04", ".04", "4e-2", "nan", "inf", "0.04\n", " 0.04", "\u0660.\u0660"]
+)
 def test_odd_decimals_are_refused(name: str, number: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} must be a number from 0"):
         Settings.from_env(MINIMAL | {name: number})
