@@ -73,8 +73,8 @@ def fill_table(connection: pg8000.native.Connection, rows: int, first_time: str,
     columns = {feature.name: _make_value(feature) for feature in TABLE.features}
     made = {
         "request_id": "gen_random_uuid()",
-        "created_at": f"{first_time} + n * ({next_time} - {first_time}) / {rows}",
-        "recorded_at": f"{first_time} + n * ({next_time} - {first_time}) / {rows}",
+        "created_at": f"{first_time} + ({next_time} - {first_time}) * (n / {rows}.0::double precision)",
+        "recorded_at": f"{first_time} + ({next_time} - {first_time}) * (n / {rows}.0::double precision)",
         "prediction": "150 + 100 * random()",
         "interval_lower": "50 + 100 * random()",
         "interval_upper": "250 + 100 * random()",

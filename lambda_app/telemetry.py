@@ -139,6 +139,40 @@ class Telemetry:
             self._add_metric("DefaultPartitionRows", MetricUnit.Count, counts["default_rows"])
         self._logger.info("maintenance", extra=counts)
 
+    def monitor_ended(self, task: str, failure: str | None = None) -> None:
+        """Report the end of a task of the function monitor. Every task calls this once."""
+        self._add_metric("MonitorReports", MetricUnit.Count, float(task == "report" and failure is None))
+        if failure is not None:
+            self._logger.error("monitor failed", task=task, reason=failure)
+
+    def version_compared(
+        self,
+        *,
+        evidence: float | None,
+        is_alarm: bool | None,
+        outcome_share: float | None,
+        mae: float | None,
+        rmse: float | None,
+        coverage: float | None,
+    ) -> None:
+        """Report how the current version is doing, by outcomes; `evidence` is a share of the alarm's threshold."""
+        figures = {
+            "CoverageEvidence": evidence,
+            "CoverageAlarm": is_alarm,
+            "OutcomeShare": outcome_share,
+            "LiveMAE": mae,
+            "LiveRMSE": rmse,
+            "LiveCoverage": coverage,
+        }
+        for name, value in figures.items():
+            if value is not None:
+                self._add_metric(name, MetricUnit.NoUnit, float(value))
+
+    def drift_tested(self, columns: int, *, is_alarm: bool) -> None:
+        """Report the columns that have drifted."""
+        self._add_metric("DriftAlarm", MetricUnit.NoUnit, float(is_alarm))
+        self._add_metric("DriftedColumns", MetricUnit.Count, columns)
+
     def request_refused(self, request_id: str, reason: str) -> None:
         """Report a request that failed for a known reason."""
         self._logger.error("request refused", request_id=request_id, reason=reason)

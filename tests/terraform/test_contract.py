@@ -46,6 +46,9 @@ def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metri
         telemetry.model_load_failed("reason")
         telemetry.maintenance_ended("daily", "reason")
         telemetry.daily_work_ended({"exported_rows": 1, "dropped": 1, "default_rows": 1}, failed=False)
+        telemetry.monitor_ended("report", "reason")
+        telemetry.version_compared(evidence=1.0, is_alarm=True, outcome_share=0.5, mae=1.0, rmse=1.0, coverage=0.9)
+        telemetry.drift_tested(1, is_alarm=True)
 
     # Powertools tells a cold start once in a process, of which other tests are part.
     with pytest.MonkeyPatch.context() as patch:

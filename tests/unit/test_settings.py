@@ -30,6 +30,9 @@ def test_defaults() -> None:
         "idempotency_days": 30,
         "model_runtime": "litert",
         "model_refresh_seconds": 60,
+        "monitor_window_days": 30,
+        "coverage_tolerance": 0.04,
+        "drift_false_alarms_per_year": 1,
         "database_port": 5432,
         "database_password": None,
         "database_tls": "verify",
@@ -53,6 +56,9 @@ def test_each_field_is_read_from_its_variable() -> None:
         "IDEMPOTENCY_DAYS": "31",
         "MODEL_RUNTIME": "tensorflow",
         "MODEL_REFRESH_SECONDS": "5",
+        "MONITOR_WINDOW_DAYS": "90",
+        "COVERAGE_TOLERANCE": "0.05",
+        "DRIFT_FALSE_ALARMS_PER_YEAR": "0.5",
         "DATABASE_HOST": "h",
         "DATABASE_PORT": "6543",
         "DATABASE_NAME": "n",
@@ -129,6 +135,15 @@ def test_every_fault_is_told_at_once() -> None:
 )
 def test_odd_numbers_are_refused(name: str, number: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} must be a whole number from 1 to"):
+        Settings.from_env(MINIMAL | {name: number})
+
+
+@pytest.mark.parametrize("name", ["COVERAGE_TOLERANCE", "DRIFT_FALSE_ALARMS_PER_YEAR"])
+@pytest.mark.parametrize(
+    "number", ["13", "-0.04", "0,04", ".04", "4e-2", "nan", "inf", "0.04\n", " 0.04", "\u0660.\u0660"]
+)
+def test_odd_decimals_are_refused(name: str, number: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} must be a number from 0"):
         Settings.from_env(MINIMAL | {name: number})
 
 
