@@ -40,7 +40,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What really happened to the case of a prediction; `value` is the true value of the target."""
+    """The outcome of a prediction; `value` is the true value of the target."""
 
     request_id: UUID
     value: float

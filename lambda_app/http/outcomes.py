@@ -1,4 +1,4 @@
-"""/outcomes: what really happened after predictions."""
+"""/outcomes: reports of what really happened after predictions."""
 
 import re
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def _read_time(value: Any) -> datetime:
 
 
 class ReportedOutcome(BaseModel):
-    """What really happened after one prediction."""
+    """The outcome of one prediction: what really happened."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -76,7 +76,7 @@ class ReportedOutcome(BaseModel):
 
 
 class OutcomeReport(BaseModel):
-    """What really happened after predictions."""
+    """Outcomes of predictions."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"outcomes": [EXAMPLE_OUTCOME]}]})
 

@@ -175,7 +175,7 @@ class PredictionResponse(BaseModel):
 
 
 class KnownOutcome(BaseModel):
-    """What really happened, by the report that counts."""
+    """The outcome of a prediction, by the report that counts."""
 
     value: float = Field(description=f"{TARGET.label}: the true value")
     observed_at: datetime = Field(description="When it was observed, UTC")

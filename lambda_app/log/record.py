@@ -47,7 +47,7 @@ class PredictionRecord:
 
 @dataclass(frozen=True)
 class OutcomeRecord:
-    """What really happened to the case of a prediction, as it was reported.
+    """A reported outcome: what really happened to the case of a prediction.
 
     `request_id` is that of the prediction, and `value` the true value of the target. `reporter` and `reporter_session`
     are the caller of the report. Raises ValueError for NaN and infinities.
