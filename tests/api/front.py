@@ -9,6 +9,7 @@ import uvicorn
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from local.gateway import find_route
 from local.ports import LOOPBACK, find_free_ports
 
 
@@ -24,7 +25,12 @@ class TokenFront:
             if dict(scope["headers"]).get(b"authorization") != self._wanted:
                 await JSONResponse({"message": "Unauthorized"}, 401)(scope, receive, send)
                 return
-            scope["aws.event"] = {"requestContext": {"authorizer": {"jwt": {"claims": {"sub": "tester"}}}}}
+            scope["aws.event"] = {
+                "requestContext": {
+                    "authorizer": {"jwt": {"claims": {"sub": "tester"}}},
+                    "routeKey": find_route(scope["method"], scope["path"]),
+                }
+            }
         await self._app(scope, receive, send)
 
 

@@ -9,9 +9,11 @@ import pytest
 from pydantic import BaseModel
 
 from lambda_app.http.explanations import EXAMPLE_EXPLANATION, ExplanationResponse
-from lambda_app.http.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES
+from lambda_app.http.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, OUTCOMES_PATH
 from lambda_app.http.model import ModelResponse
+from lambda_app.http.outcomes import OutcomeReceipt
 from lambda_app.http.schemas import (
+    EXAMPLE_OUTCOME,
     EXAMPLE_REQUEST,
     BatchResponse,
     HealthResponse,
@@ -28,6 +30,7 @@ MODELS: dict[str, dict[str, type[BaseModel]]] = {
     "POST /predict": {"200": PredictionResponse},
     "POST /predict/batch": {"200": BatchResponse},
     LOOKUP: {"200": StoredPredictionResponse},
+    "POST /outcomes": {"200": OutcomeReceipt},
     "POST /explain": {"200": ExplanationResponse},
     "GET /model": {"200": ModelResponse},
     "GET /health": {"200": HealthResponse, "503": HealthResponse},
@@ -174,7 +177,18 @@ def provoke_problems(wire: Wire, bucket: str) -> dict[tuple[str, str], dict[str,
                 "record-unavailable": post(alone, path, sound),
             }
         answers |= {(f"POST {path}", kind): answer for kind, answer in found.items()}
-    return answers
+    outcome = {**EXAMPLE_OUTCOME, "request_id": str(uuid4())}
+    report = {"outcomes": [outcome]}
+    found = {
+        "malformed-json": post(api, OUTCOMES_PATH, "{"),
+        "body-too-large": post(api, OUTCOMES_PATH, json.dumps(report).ljust(MAX_BATCH_BODY_BYTES + 1)),
+        "invalid-input": post(api, OUTCOMES_PATH, {"outcomes": [outcome, {**EXAMPLE_OUTCOME, "value": "151"}]}),
+        "unsupported-encoding": post(api, OUTCOMES_PATH, report, content_encoding="gzip"),
+        "unknown-caller": post(api, OUTCOMES_PATH, report, authorizer=NAMELESS),
+        "other-route": post(api, "/outcome%73", report),
+        "outcome-unavailable": post(alone, OUTCOMES_PATH, report),
+    }
+    return answers | {(f"POST {OUTCOMES_PATH}", kind): answer for kind, answer in found.items()}
 
 
 def test_examples_of_problems_are_those_of_the_service(document: dict[str, Any], wire: Wire, bucket: str) -> None:
@@ -189,7 +203,7 @@ def test_examples_of_problems_are_those_of_the_service(document: dict[str, Any],
     assert {key for key in shown if key[1] != "internal-error"} == set(answers)
     for key, answer in answers.items():
         body, example = answer["body"], shown[key]
-        if key[1] in {"record-unavailable", "lookup-unavailable"}:
+        if key[1] in {"record-unavailable", "lookup-unavailable", "outcome-unavailable"}:
             # The cause may be another one.
             assert body["detail"].split(":")[0] == example["detail"].split(":")[0]
             body["detail"] = example["detail"]

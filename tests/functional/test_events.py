@@ -5,21 +5,32 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from lambda_app.http.schemas import EXAMPLE_REQUEST
+from lambda_app.http.schemas import EXAMPLE_OUTCOME, EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from local.events import COLUMNS, list_columns, read_body, write_events
 from tests.events import EVENTS, NAMES, Context, check_answer, load_event
 from tests.functional.helpers import Query, Wire, count_rows, read_row
 
+OUTCOME = UUID(EXAMPLE_OUTCOME["request_id"])
 # One event is as API Gateway sends it with IAM in front, the other as without an authorizer.
 CALLERS: dict[str, dict[str, str | None]] = {
     "predict": {"caller": "arn:aws:iam::123456789012:role/clinic", "caller_session": "integration"},
     "predict_base64": {"caller": None, "caller_session": None},
 }
 STORED = {"predict": 1, "predict_base64": 1, "predict_batch": 2}
+
+
+def test_outcome_of_the_event_is_stored(api: LambdaHandler, query: Query) -> None:
+    body = read_body(api(load_event("outcomes"), Context()))["body"]
+    assert body["outcomes"] == 1
+    rows = query(
+        "SELECT request_id, value, reporter, reporter_session FROM outcomes WHERE request_id = :id", id=OUTCOME
+    )
+    assert rows == [[OUTCOME, EXAMPLE_OUTCOME["value"], "arn:aws:iam::123456789012:role/registry", "nightly"]]
 
 
 def test_files_are_what_the_command_writes(tmp_path: Path, wire: Wire) -> None:

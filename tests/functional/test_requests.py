@@ -14,7 +14,7 @@ from lambda_app.telemetry import LambdaHandler
 from tests.functional.helpers import get, post, send
 
 SOUND = json.dumps(EXAMPLE_REQUEST)
-PATHS = ["/predict", "/predict/batch", "/explain"]
+PATHS = ["/predict", "/predict/batch", "/explain", "/outcomes"]
 GET_PATHS = [
     *("/", "/docs", "/page.js", "/swagger-ui.css", "/openapi.json"),
     *("/model", "/health", "/health/live", "/metrics"),

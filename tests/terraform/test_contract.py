@@ -39,6 +39,8 @@ def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metri
         telemetry.request_finished("id", "GET", "/", 200, 0.01)
         telemetry.predictions_recorded("version", "database", [151.0] * 100)
         telemetry.predictions_recorded("version", "queue", [151.0])
+        telemetry.outcomes_recorded("database", 1)
+        telemetry.outcomes_recorded("queue", 1)
         telemetry.database_failed("reason")
         telemetry.records_replayed(1)
         telemetry.replay_failed("id", "reason")

@@ -1,18 +1,19 @@
 """The queue's messages: records survive them unchanged, within the size that SQS takes."""
 
+import dataclasses
 import json
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_app.log.message import MAX_MESSAGE_BYTES, MessageError, decode_message, encode_messages
-from lambda_app.log.record import PredictionRecord
+from lambda_app.log.record import OutcomeRecord, PredictionRecord
 from local.records import make_record
 from problem.table import TABLE
 
@@ -40,6 +41,23 @@ records = st.builds(
 def test_records_are_decoded_as_they_were_encoded(given_records: list[PredictionRecord]) -> None:
     [body] = encode_messages(given_records)
     assert decode_message(body) == given_records
+
+
+outcomes = st.builds(
+    OutcomeRecord,
+    request_id=st.uuids(),
+    value=numbers,
+    observed_at=st.datetimes(timezones=st.just(UTC)),
+    reported_at=st.datetimes(timezones=st.just(UTC)),
+    reporter=st.none() | st.text(),
+    reporter_session=st.none() | st.text(),
+)
+
+
+@given(st.lists(outcomes, min_size=1, max_size=5))
+def test_outcomes_are_decoded_as_they_were_encoded(given_outcomes: list[OutcomeRecord]) -> None:
+    [body] = encode_messages(given_outcomes)
+    assert decode_message(body) == given_outcomes
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -92,8 +110,9 @@ def test_the_second_version_has_a_subject() -> None:
     document = json.loads(FIRST_VERSION)
     document["version"] = 2
     document["records"][0]["subject"] = "case-17"
-    [record] = decode_message(json.dumps(document))
-    assert record.subject == "case-17"
+    assert decode_message(json.dumps(document)) == [
+        dataclasses.replace(*decode_message(FIRST_VERSION), subject="case-17")
+    ]
 
 
 ID = "0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10"
@@ -164,3 +183,90 @@ def test_another_version_is_refused(version: str) -> None:
     [body] = encode_messages([make_record()])
     with pytest.raises(MessageError, match=r"^the message "):
         decode_message(body.replace('"version":2', f'"version":{version}'))
+
+
+# Never to be changed: it may lie in a queue.
+OUTCOME_MESSAGE = """
+{"version":2,"outcomes":[{"outcome_id":"9744caaa-1aa7-56d3-95ed-46121314a888",
+"request_id":"0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10","value":151.25,"observed_at":"2026-07-05 12:34:56+00:00",
+"reported_at":"2026-07-06 01:02:03.000004+00:00","reporter":"arn:aws:iam::123456789012:role/registry",
+"reporter_session":null}]}
+"""
+OUTCOME = OutcomeRecord(
+    UUID(ID),
+    151.25,
+    datetime(2026, 7, 5, 12, 34, 56, tzinfo=UTC),
+    datetime(2026, 7, 6, 1, 2, 3, 4, tzinfo=UTC),
+    "arn:aws:iam::123456789012:role/registry",
+)
+
+
+def test_the_message_of_outcomes_stays_readable() -> None:
+    assert decode_message(OUTCOME_MESSAGE) == [OUTCOME]
+    assert json.loads(*encode_messages([OUTCOME])) == json.loads(OUTCOME_MESSAGE)
+
+
+def test_the_id_of_an_outcome_follows_from_request_value_and_moment() -> None:
+    assert OUTCOME.outcome_id == uuid5(UUID(ID), "151.25 2026-07-05T12:34:56+00:00")
+    elsewhere = OUTCOME.observed_at.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    same = dataclasses.replace(OUTCOME, observed_at=elsewhere, reported_at=OUTCOME.observed_at, reporter=None)
+    assert same.outcome_id == OUTCOME.outcome_id
+    later = OUTCOME.observed_at + timedelta(microseconds=1)
+    for changed in ({"value": 151.0}, {"observed_at": later}, {"request_id": uuid4()}):
+        assert dataclasses.replace(OUTCOME, **changed).outcome_id != OUTCOME.outcome_id
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_an_outcome_refuses_numbers_that_are_not_finite(value: float) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        dataclasses.replace(OUTCOME, value=value)
+
+
+WRONG_IN_OUTCOMES: dict[str, list[Any]] = {
+    "outcome_id": [*WRONG_IDS, None, ID],
+    "request_id": [*WRONG_IDS, None],
+    "value": [*WRONG_NUMBERS, None, 151.0],
+    "observed_at": [*WRONG["created_at"], None],
+    "reported_at": [*WRONG["created_at"], None],
+    "reporter": WRONG_TEXTS,
+    "reporter_session": WRONG_TEXTS,
+    "more": [1],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in WRONG_IN_OUTCOMES.items() for value in values]
+)
+def test_a_value_of_an_outcome_in_another_form_is_refused(field: str, value: object) -> None:
+    good = dataclasses.replace(OUTCOME, value=1.0)
+    document = json.loads(*encode_messages([OUTCOME, good]))
+    document["outcomes"][0][field] = value
+    # A changed value is found by the id, which follows from it.
+    with pytest.raises(MessageError, match=r"^outcomes\[0\](\.(outcome_id|" + field + ") | must)") as caught:
+        decode_message(json.dumps(document))
+    assert caught.value.records == [good]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"version":2', '"version":1'),
+        ('"version":2', '"version":3'),
+        ('"outcomes":', '"records":'),
+        ('"outcomes":', '"outcome":'),
+        ('"outcomes":[', '"records":[],"outcomes":['),
+        ('"outcomes":[', '"outcomes":[[],'),
+        ('"reporter_session":null', '"reporter_session":null,"reporter":null'),
+    ],
+)
+def test_another_form_of_the_message_is_refused(before: str, after: str) -> None:
+    [body] = encode_messages([OUTCOME])
+    assert before in body
+    with pytest.raises(MessageError):
+        decode_message(body.replace(before, after))
+
+
+def test_a_message_without_outcomes_is_refused() -> None:
+    for listed in ("[]", "{}", "null", '""', "[1]", "[null]"):
+        with pytest.raises(MessageError):
+            decode_message(f'{{"version":2,"outcomes":{listed}}}')

@@ -36,6 +36,17 @@ resource "aws_apigatewayv2_route" "default" {
   authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
 }
 
+# The same function by a route of its own, because who reports outcomes is not who asks for predictions. With IAM the right is
+# execute-api:Invoke on <API>/<stage>/POST/outcomes, with JWT the scope.
+resource "aws_apigatewayv2_route" "outcomes" {
+  api_id               = aws_apigatewayv2_api.this.id
+  route_key            = "POST /outcomes"
+  target               = "integrations/${aws_apigatewayv2_integration.this.id}"
+  authorization_type   = aws_apigatewayv2_route.default.authorization_type
+  authorizer_id        = aws_apigatewayv2_route.default.authorizer_id
+  authorization_scopes = var.jwt == null ? null : ["outcomes:write"]
+}
+
 resource "aws_cloudwatch_log_group" "access" {
   #checkov:skip=CKV_AWS_158:The lines contain no bodies and no headers. CloudWatch encrypts them with its own key.
   #checkov:skip=CKV_AWS_338:The caller sets the retention. The audit record is in the table, not in the logs.
@@ -79,13 +90,15 @@ resource "aws_apigatewayv2_stage" "default" {
 }
 
 resource "aws_lambda_permission" "api" {
-  statement_id  = "api"
+  for_each = { api = "$default", outcomes = "POST/outcomes" }
+
+  statement_id  = each.key
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this["api"].function_name
   qualifier     = aws_lambda_alias.live["api"].name
   principal     = "apigateway.amazonaws.com"
-  # All stages, and the only route.
-  source_arn = "${aws_apigatewayv2_api.this.execution_arn}/*/$default"
+  # All stages, and one route.
+  source_arn = "${aws_apigatewayv2_api.this.execution_arn}/*/${each.value}"
 }
 
 resource "aws_apigatewayv2_domain_name" "this" {

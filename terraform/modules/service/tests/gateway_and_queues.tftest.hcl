@@ -39,13 +39,18 @@ run "queues" {
   }
 
   assert {
+    condition     = aws_apigatewayv2_route.outcomes.route_key == "POST /outcomes" && aws_apigatewayv2_route.outcomes.target == aws_apigatewayv2_route.default.target && aws_apigatewayv2_route.outcomes.authorization_type == "AWS_IAM" && aws_apigatewayv2_route.outcomes.authorizer_id == null && aws_apigatewayv2_route.outcomes.authorization_scopes == null
+    error_message = "Outcomes must have a route of their own, with IAM and without scopes."
+  }
+
+  assert {
     condition     = aws_apigatewayv2_integration.this.integration_uri == aws_lambda_alias.live["api"].invoke_arn && aws_apigatewayv2_integration.this.payload_format_version == "2.0" && aws_apigatewayv2_integration.this.timeout_milliseconds == 30000
     error_message = "The API must invoke the alias live with payload format 2.0, and wait longer than the function's timeout."
   }
 
   assert {
-    condition     = aws_lambda_permission.api.qualifier == "live" && aws_lambda_permission.api.principal == "apigateway.amazonaws.com" && aws_lambda_permission.api.source_arn == "arn:aws:execute-api:eu-west-1:123456789012:api1/*/$default"
-    error_message = "Only this API may invoke the live alias."
+    condition     = { for id, permission in aws_lambda_permission.api : id => [permission.statement_id, permission.qualifier, permission.principal, permission.source_arn] } == { for id, route in { api = "$default", outcomes = "POST/outcomes" } : id => [id, "live", "apigateway.amazonaws.com", "arn:aws:execute-api:eu-west-1:123456789012:api1/*/${route}"] }
+    error_message = "Only this API may invoke the live alias, by its two routes."
   }
 
   assert {
@@ -73,6 +78,11 @@ run "jwt_callers_and_custom_domain" {
   assert {
     condition     = aws_apigatewayv2_route.default.authorization_type == "JWT" && aws_apigatewayv2_route.default.authorizer_id == aws_apigatewayv2_authorizer.jwt[0].id
     error_message = "The route must use the authorizer."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.outcomes.authorization_type == "JWT" && aws_apigatewayv2_route.outcomes.authorizer_id == aws_apigatewayv2_authorizer.jwt[0].id && aws_apigatewayv2_route.outcomes.authorization_scopes == toset(["outcomes:write"]) && aws_apigatewayv2_route.default.authorization_scopes == null
+    error_message = "The route of outcomes, and only it, must require the scope."
   }
 
   assert {
