@@ -1,5 +1,6 @@
 """The page's second view in Chromium: what the report says, in words and drawings, and what is said without one."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -72,7 +73,7 @@ def test_figures_stand_beside_the_promise(show: Showing) -> None:
     live = report["versions"][0]["live"]
     rows = read_table(visit, "#current .figures")
     assert list(rows) == [
-        *("Mean absolute error", "Root mean squared error", "Bias (prediction − outcome)", "R²"),
+        *("Mean absolute error", "Root mean squared error", "Bias, prediction minus outcome", "R²"),
         *("Outcomes within their interval", "Mean width of an interval"),
     ]
     promised, value, interval = rows["Root mean squared error"]
@@ -80,7 +81,7 @@ def test_figures_stand_beside_the_promise(show: Showing) -> None:
     assert (promised, value) == ("53.9", f"{rmse['value']:.1f}")
     assert interval == f"{rmse['lower']:.1f} to {rmse['upper']:.1f}"
     assert rows["Outcomes within their interval"][:2] == ["90 %", f"{round(100 * live['coverage']['value'], 1):g} %"]
-    assert rows["Bias (prediction − outcome)"][0] == "−0.3"
+    assert rows["Bias, prediction minus outcome"][0] == "\N{MINUS SIGN}0.3"
     counts = text(visit, "#current .counts")
     assert "known for 96 of 412 (23.3 %) predictions of the last 30 days" in counts
     assert "it is known for 352 of 398 (88.4 %)" in counts
@@ -185,7 +186,14 @@ def test_no_report_is_said_plainly(show: Showing) -> None:
 
 def test_no_outcome_and_no_test_are_said_plainly(show: Showing) -> None:
     report = make_report()
-    nothing = {"live": None, "sentinel": None, "over_time": [], "due": None, "delay_days": None, "expected": None}
+    nothing: dict[str, Any] = {
+        "live": None,
+        "sentinel": None,
+        "over_time": [],
+        "due": None,
+        "delay_days": None,
+        "expected": None,
+    }
     report["versions"] = [report["versions"][0] | nothing]
     report["versions"][0]["thirds"] = [third | {"live": None} for third in report["versions"][0]["thirds"]]
     report["drift"] = None
@@ -321,7 +329,7 @@ def test_everything_has_a_name_for_a_screen_reader(show: Showing) -> None:
         ".map(element => Number(element.tagName[1]))"
     )
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 def test_off_where_pages_are_off(browser: Browser, environment: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ import { formatValue } from "./measurements.js";
 export const FIGURES = [
   { name: "mae", label: "Mean absolute error" },
   { name: "rmse", label: "Root mean squared error" },
-  { name: "bias", label: "Bias (prediction − outcome)" },
+  { name: "bias", label: "Bias, prediction minus outcome" },
   { name: "r2", label: "R²", decimals: 2 },
   { name: "coverage", label: "Outcomes within their interval", isShare: true },
   { name: "mean_width", label: "Mean width of an interval" },
