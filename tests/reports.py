@@ -29,7 +29,7 @@ def make_report(*, drifted: tuple[str, ...] = (), misses: float = 0.1, seed: int
             **{"most_outcomes": 10000, "drift_false_alarms_per_year": 1, "least_cases": 100},
         },
         "current_version": VERSION,
-        "versions": [current, {**make_version(EARLIER_VERSION, 240, 0.1, dice), "is_current": False}],
+        "versions": [{**make_version(EARLIER_VERSION, 240, 0.1, dice), "is_current": False}, current],
         "drift": make_drift(drifted, dice),
         "note": None,
     }
@@ -118,9 +118,9 @@ def make_sentinel(times: list[datetime], missed: list[bool]) -> dict[str, Any]:
     evidence, line, alarms = 0.0, [], []
     for index, (time, is_miss) in enumerate(zip(times, missed, strict=True)):
         evidence = (1 + evidence) * (0.28 / 0.14 if is_miss else 0.72 / 0.86)
-        line.append([index, write_time(time), min(evidence, THRESHOLD)])
+        line.append([index + 1, write_time(time), min(evidence, THRESHOLD)])
         if evidence >= THRESHOLD:
-            alarms.append({"outcome": index, "observed_at": write_time(time)})
+            alarms.append({"outcome": index + 1, "observed_at": write_time(time)})
             evidence = 0.0
     every = math.ceil(len(line) / 400)
     return {

@@ -60,7 +60,7 @@ class PerformanceResponse(BaseModel):
     settings: dict[str, Any] = Field(
         description="What the report was made by: promise, tolerance, window, false alarms"
     )
-    current_version: str = Field(description="The version of the model that was current")
+    current_version: str | None = Field(description="The version of the model that was current; null if none was")
     versions: list[dict[str, Any]] = Field(
         description="For each version: what was promised, predictions, outcomes and their delay, live figures with "
         "intervals of 95 %, and the evidence against the promised coverage"

@@ -70,7 +70,7 @@ def text(visit: Visit, selector: str) -> str:
 def test_figures_stand_beside_the_promise(show: Showing) -> None:
     report = make_report()
     visit = show(report)
-    live = report["versions"][0]["live"]
+    live = report["versions"][-1]["live"]
     rows = read_table(visit, "#current .figures")
     assert list(rows) == [
         *("Mean absolute error", "Root mean squared error", "Bias, prediction minus outcome", "R²"),
@@ -121,7 +121,7 @@ def test_alarms_are_shown_and_say_how_often_they_are_false(show: Showing) -> Non
     assert visit.page.locator(".drifted h3").all_inner_texts() == [
         *("Sex", "Body mass index", "Serum triglycerides", "The prediction")
     ]
-    alarms = len(report["versions"][0]["sentinel"]["alarms"])
+    alarms = len(report["versions"][-1]["sentinel"]["alarms"])
     assert visit.page.locator("#current circle.alarm").count() == alarms > 0
     line = visit.page.locator("#current line.threshold").last
     alarm = visit.page.locator("#current circle.alarm").first
@@ -131,7 +131,7 @@ def test_alarms_are_shown_and_say_how_often_they_are_false(show: Showing) -> Non
 def test_drawings_are_of_the_report(show: Showing) -> None:
     report = make_report()
     visit = show(report)
-    blocks = report["versions"][0]["over_time"]
+    blocks = report["versions"][-1]["over_time"]
     figures = visit.page.locator("#current figure")
     assert figures.locator("h4").all_inner_texts() == [
         *("Mean absolute error over time", "Coverage over time", "Evidence against the coverage")
@@ -194,8 +194,7 @@ def test_no_outcome_and_no_test_are_said_plainly(show: Showing) -> None:
         "delay_days": None,
         "expected": None,
     }
-    report["versions"] = [report["versions"][0] | nothing]
-    report["versions"][0]["thirds"] = [third | {"live": None} for third in report["versions"][0]["thirds"]]
+    report["versions"] = [report["versions"][-1] | nothing]
     report["drift"] = None
     report["note"] = "The model was published without a reference."
     visit = show(report)
@@ -211,7 +210,7 @@ def test_no_outcome_and_no_test_are_said_plainly(show: Showing) -> None:
 
 def test_undefined_figures_and_a_promise_that_is_missing_are_not_numbers(show: Showing) -> None:
     report = make_report()
-    version = report["versions"][0]
+    version = report["versions"][-1]
     unknown = {"value": None, "lower": None, "upper": None}
     version["promised"] = dict.fromkeys(version["promised"])
     version["live"] |= {"r2": unknown, "coverage": unknown, "mean_width": unknown}
@@ -229,7 +228,7 @@ def test_undefined_figures_and_a_promise_that_is_missing_are_not_numbers(show: S
 
 def test_one_block_and_one_outcome_can_be_drawn(show: Showing) -> None:
     report = make_report()
-    version = report["versions"][0]
+    version = report["versions"][-1]
     version["over_time"] = version["over_time"][:1]
     version["sentinel"] |= {"outcomes": 1, "line": version["sentinel"]["line"][:1]}
     visit = show(report)

@@ -10,9 +10,11 @@ from uuid import uuid4
 
 import pytest
 
+from lambda_app.monitor.function import choose_metrics
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler, Telemetry
 from tests.events import Context, invoke
+from tests.reports import make_report
 from tests.terraform.aws_metrics import DOCUMENTED
 from tests.terraform.program import SOURCES
 from tests.terraform.rendered import (
@@ -46,6 +48,8 @@ def emitted(settings: Settings, capsys: pytest.CaptureFixture[str]) -> set[Metri
         telemetry.model_load_failed("reason")
         telemetry.maintenance_ended("daily", "reason")
         telemetry.daily_work_ended({"exported_rows": 1, "dropped": 1, "default_rows": 1}, failed=False)
+        telemetry.report_made(choose_metrics(make_report()))
+        telemetry.monitor_ended("report")
 
     # Powertools tells a cold start once in a process, of which other tests are part.
     with pytest.MonkeyPatch.context() as patch:

@@ -7,8 +7,8 @@ const countTimes = (count) => (count === 1 ? "once" : `${formatCount(count)} tim
 /** The verdict on the promised coverage of the current version; `version` is undefined if the report has none. */
 export function describeCoverageAlarm({ coverage, tolerance, outcomes_to_false_alarm: rare }, version) {
   const sentinel = version?.sentinel;
-  if (!sentinel || !sentinel.outcomes) {
-    return { isSilent: true, verdict: "Not watched.", words: "There is no outcome yet that tells whether the intervals hold." };
+  if (!sentinel?.outcomes || coverage === null) {
+    return { isSilent: true, verdict: "Not watched.", words: "There is no outcome yet of a prediction with a promised coverage." };
   }
   const limit = formatPercent(1 - coverage + tolerance);
   const falsely = `As long as no more than ${limit} of outcomes fall outside, a false alarm comes on average at most once in ${formatCount(rare)} outcomes.`;

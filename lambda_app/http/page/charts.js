@@ -57,9 +57,10 @@ function chooseDates(from, to, room) {
  * `lines` have a value and a class; `format` writes a value.
  */
 export function drawTrend(svg, blocks, name, { lines, format, highest }) {
-  const points = blocks
-    .filter((block) => block[name].value !== null)
-    .map((block) => ({ time: (Date.parse(block.from) + Date.parse(block.to)) / 2, ...block[name] }));
+  const points = blocks.map((block) => ({
+    time: (Date.parse(block.from) + Date.parse(block.to)) / 2,
+    ...block[name],
+  }));
   const ends = points.flatMap(({ value, lower, upper }) => [lower ?? value, upper ?? value]);
   const all = [...ends, ...lines.map((line) => line.value)];
   const room = 0.06 * (Math.max(...all) - Math.min(...all) || 1);

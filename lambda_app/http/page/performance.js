@@ -78,7 +78,7 @@ function describeReport({ generated_at: time, current_version: version }) {
   const made = new Date(time).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
   const days = Math.floor((Date.now() - Date.parse(time)) / DAY_MS);
   const old = days >= OLD_DAYS ? ` It is ${days} days old: the monitor may have stopped.` : "";
-  return `Report of ${made}, when the current version was ${version}.${old}`;
+  return `Report of ${made}, when ${version ? `the current version was ${version}` : "no version was current"}.${old}`;
 }
 
 function showReport(report, model) {
@@ -95,7 +95,7 @@ function showReport(report, model) {
   const create = (version) => createVersion(version, settings, model?.target);
   part("current").replaceChildren(...versions.filter((version) => version.is_current).map(create));
   showDrift(part("drift"), report, drift.words, find);
-  const earlier = versions.filter((version) => !version.is_current);
+  const earlier = versions.filter((version) => !version.is_current).reverse();
   part("earlier").hidden = !earlier.length;
   part("versions").replaceChildren(...earlier.map(create));
 }

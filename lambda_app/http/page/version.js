@@ -42,14 +42,14 @@ function addChart(charts, title, caption, description) {
 }
 
 function describeTrend(title, figure, blocks) {
-  const values = blocks.map((block) => block[figure.name].value).filter((value) => value !== null);
+  const values = blocks.map((block) => block[figure.name].value);
   const range = `from ${formatFigure(figure, Math.min(...values))} to ${formatFigure(figure, Math.max(...values))}`;
   return `${title}: ${values.length} blocks of outcomes, ${range}, the last ${formatFigure(figure, values.at(-1))}`;
 }
 
 function addTrend(charts, version, figure, title, caption, lines, highest) {
-  const blocks = version.over_time;
-  if (blocks.some((block) => block[figure.name].value !== null)) {
+  const blocks = version.over_time.filter((block) => typeof block[figure.name]?.value === "number");
+  if (blocks.length) {
     const svg = addChart(charts, title, caption, describeTrend(`${title}, version ${version.model_version}`, figure, blocks));
     drawTrend(svg, blocks, figure.name, { lines, highest, format: figure.isShare ? formatPercent : (value) => formatValue(value) });
   }
@@ -58,12 +58,13 @@ function addTrend(charts, version, figure, title, caption, lines, highest) {
 function addCharts(charts, version, { coverage, tolerance }) {
   const { promised, sentinel, model_version: name } = version;
   const dots = "Each dot is a block of outcomes in the order in which they were observed, with its interval of 95 %";
-  const error = promised.mae === null ? [] : [{ value: promised.mae, kind: "promise" }];
+  const error = typeof promised?.mae !== "number" ? [] : [{ value: promised.mae, kind: "promise" }];
   const errorCaption = `${dots}${error.length ? "; dashed: as promised" : ""}.`;
   addTrend(charts, version, MAE, "Mean absolute error over time", errorCaption, error);
-  const limits = [{ value: coverage, kind: "promise" }, { value: coverage - tolerance, kind: "threshold" }];
-  const limit = formatPercent(coverage - tolerance);
-  const coverageCaption = `${dots}; dashed: as promised; red: ${limit}, below which the sentinel shall give an alarm.`;
+  const isPromised = coverage !== null;
+  const limits = isPromised ? [{ value: coverage, kind: "promise" }, { value: coverage - tolerance, kind: "threshold" }] : [];
+  const limit = `; dashed: as promised; red: ${formatPercent(coverage - tolerance)}, below which the sentinel shall give an alarm`;
+  const coverageCaption = `${dots}${isPromised ? limit : ""}.`;
   addTrend(charts, version, COVERAGE, "Coverage over time", coverageCaption, limits, 1);
   if (sentinel?.line.length) {
     const title = "Evidence against the coverage";
@@ -91,7 +92,7 @@ function fillThirds(table, thirds) {
   const [body] = table.tBodies;
   appendRow(body, "Outcome known for", thirds.map((third) => describeShare({ ...third, count: third.predictions })));
   for (const figure of [RMSE, BIAS, COVERAGE]) {
-    appendRow(body, `${figure.label}, promised`, thirds.map((third) => formatFigure(figure, third.promised[figure.name])));
+    appendRow(body, `${figure.label}, promised`, thirds.map((third) => formatFigure(figure, third.promised?.[figure.name])));
     appendRow(body, `${figure.label}, live`, thirds.map((third) => formatFigure(figure, third.live?.[figure.name].value)));
   }
 }
@@ -106,7 +107,8 @@ export function createVersion(version, settings, target) {
   part(".counts").textContent = describeCounts(version, settings.window_days);
   part(".expected").textContent = describeExpected(version);
   part(".nothing").hidden = Boolean(live);
-  part(".figures").hidden = part(".thirds").hidden = !live;
+  part(".figures").hidden = !live;
+  part(".thirds").hidden = !live || !thirds.length;
   for (const caption of card.querySelectorAll("caption")) {
     caption.textContent += `, version ${version.model_version}`;
   }
@@ -114,11 +116,11 @@ export function createVersion(version, settings, target) {
     part(".figures caption").textContent += `, on ${formatCount(live.outcomes)} outcomes${target ? `; errors and widths are in units of the ${appendUnit(target.name, target.unit)}` : ""}`;
     for (const figure of FIGURES) {
       const values = live[figure.name];
-      const cells = [formatFigure(figure, promised[figure.name]), formatFigure(figure, values.value), formatInterval(figure, values)];
+      const cells = [formatFigure(figure, promised?.[figure.name]), formatFigure(figure, values.value), formatInterval(figure, values)];
       appendRow(part(".figures").tBodies[0], figure.label, cells);
     }
     fillThirds(part(".thirds"), thirds);
-    addCharts(part(".charts"), version, settings);
   }
+  addCharts(part(".charts"), version, settings);
   return card;
 }
