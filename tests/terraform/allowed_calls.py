@@ -1,4 +1,4 @@
-"""A call for each action that the roles' policies allow, made by the functions' own code or, for maintain, by its client.
+"""A call for each action that the roles' policies allow, by the functions' own code or, of maintain, its client.
 
 A call returns the reason of its refusal, or an empty text if it succeeded. It raises any other failure.
 """
@@ -9,8 +9,8 @@ from typing import Any
 
 import pg8000.native
 
-from lambda_app.log.message import encode_messages
 from lambda_app.http.performance import REPORT_KEY
+from lambda_app.log.message import encode_messages
 from lambda_app.maintain.tools import MaintenanceError
 from lambda_app.monitor.tools import MonitorError
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, PREFIX, REPLAY_ROLE
