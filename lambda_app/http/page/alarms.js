@@ -25,7 +25,7 @@ export function describeCoverageAlarm({ coverage, tolerance, outcomes_to_false_a
 /** The verdict on drift; `label` gives the name of a feature for people. */
 export function describeDriftAlarm({ settings, drift, note }, cases, label) {
   if (!drift || !drift.tests.length) {
-    return { isSilent: true, verdict: "Not tested.", words: note ?? "The report does not say why." };
+    return { isSilent: true, verdict: "Not tested.", words: (note ?? "The report does not say why").replace(/\.?$/, ".") };
   }
   const tested = `${drift.tests.length} tests on ${formatCount(drift.cases)} ${cases} of the last ${settings.window_days} days.`;
   const perYear = countTimes(settings.drift_false_alarms_per_year);
