@@ -64,6 +64,10 @@ class BundleError(ServiceError):
     """The model bundle is missing, damaged, or not for this code."""
 
 
+class MissingObjectError(BundleError):
+    """S3 has no object with this key, as far as the function may see."""
+
+
 class PredictionError(ServiceError):
     """The model returned a value that is not a finite number."""
 
@@ -73,6 +77,28 @@ class ModelUnavailableError(ServiceError):
 
     problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "model-unavailable", "No model is loaded")
     retry_after_seconds = 1
+
+
+class ReportNotFoundError(ServiceError):
+    """The function monitor has not written a report yet."""
+
+    problem = Problem(HTTPStatus.NOT_FOUND, "report-not-found", "There is no report yet")
+
+    def __init__(self) -> None:
+        super().__init__("The function monitor writes the first report at its next daily run.")
+
+
+class ReportUnavailableError(ServiceError):
+    """S3 did not return the report."""
+
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "report-unavailable", "The report could not be read")
+    retry_after_seconds = 10
+
+
+class UnreadableReportError(ServiceError):
+    """The report is not for this code, or damaged; only another report helps."""
+
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "report-unreadable", "The report is not in a form that is known")
 
 
 class RecordError(ServiceError):

@@ -71,7 +71,7 @@ def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
         service = PredictionService(
             model, database, queue, writer, telemetry.predictions_recorded, telemetry.outcomes_recorded
         )
-        app = create_app(service, telemetry, pages=settings.pages)
+        app = create_app(service, telemetry, bucket, pages=settings.pages)
         # Telemetry has reported the failure; the next request tries again.
         with contextlib.suppress(ModelUnavailableError):
             model.get()

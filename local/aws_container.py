@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from lambda_app.project import API_ROLE, MAINTAIN_ROLE, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, REPLAY_ROLE
 from local.aws_client import connect_aws
 from local.aws_services import AwsServices
 from local.errors import StackError
@@ -46,7 +46,12 @@ def main(listen: Annotated[str, typer.Option(metavar="ADDRESS", help="Where the 
 def keep_role_passwords(endpoint_url: str) -> None:
     """Write the secrets by which migrate lets the functions' roles log in, each under the role's name."""
     client = connect_aws("secretsmanager", endpoint_url)
-    roles = {API_ROLE: "API_PASSWORD", REPLAY_ROLE: "REPLAY_PASSWORD", MAINTAIN_ROLE: "MAINTAIN_PASSWORD"}
+    roles = {
+        API_ROLE: "API_PASSWORD",
+        REPLAY_ROLE: "REPLAY_PASSWORD",
+        MAINTAIN_ROLE: "MAINTAIN_PASSWORD",
+        MONITOR_ROLE: "MONITOR_PASSWORD",
+    }
     for role, variable in roles.items():
         secret = {"username": role, "password": os.environ[variable]}
         client.create_secret(Name=role, SecretString=json.dumps(secret))

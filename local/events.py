@@ -29,7 +29,7 @@ from lambda_app.http.schemas import (
 )
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
-from lambda_app.project import API_ROLE, MAINTAIN_ROLE, PREFIX, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, PREFIX, REPLAY_ROLE
 from lambda_app.table import Kind
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import ACCOUNT, BUCKET, DEAD_LETTER_QUEUE, QUEUE, RECORDS_BUCKET, REGION
@@ -50,7 +50,8 @@ app = make_app()
 EVENTS = Path("events")
 COLUMNS = Path("problem/columns.json")
 ANSWER = ".answer.json"
-MAINTAIN = "maintain_"
+# Of functions whose answers depend on the rows and the time.
+UNANSWERED = ("maintain_", "monitor_")
 # By Athena's names. Exported files have these types.
 COLUMN_TYPES = {Kind.REAL: "double", Kind.INTEGER: "bigint", Kind.CHOICES: "smallint"}
 
@@ -125,6 +126,7 @@ def make_environment() -> dict[str, Any]:
         "ReplayFunction": REPLAY_ROLE,
         "MigrateFunction": USER,
         "MaintainFunction": MAINTAIN_ROLE,
+        "MonitorFunction": MONITOR_ROLE,
     }
     return {"Parameters": shared, **{function: {"DATABASE_USER": user} for function, user in users.items()}}
 
@@ -137,14 +139,14 @@ def list_columns() -> list[dict[str, str]]:
 def write_events(directory: Path, api: LambdaHandler, replay: LambdaHandler) -> None:
     """Write the events in `directory` anew, and beside each the answer of its function.
 
-    Those of maintain have no answer here, because it depends on the rows and the time.
+    Those of maintain and monitor have no answer here.
     """
     bodies = make_bodies()
     _write(directory / "env.json", make_environment())
-    for task in ("daily", "status"):
-        _write(directory / f"{MAINTAIN}{task}.json", {"task": task})
+    for function, task in (("maintain", "daily"), ("maintain", "status"), ("monitor", "report")):
+        _write(directory / f"{function}_{task}.json", {"task": task})
     for path in sorted(directory.glob("*.json")):
-        if path.name == "env.json" or path.name.startswith(MAINTAIN) or path.name.endswith(ANSWER):
+        if path.name == "env.json" or path.name.startswith(UNANSWERED) or path.name.endswith(ANSWER):
             continue
         event = json.loads(path.read_bytes())
         if path.stem in bodies:

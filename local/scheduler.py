@@ -1,4 +1,4 @@
-"""`python -m local.scheduler`: does the work of EventBridge Scheduler for the function maintain in a container.
+"""`python -m local.scheduler`: does the work of EventBridge Scheduler for maintain or monitor in a container.
 
 It invokes the function at once and then every day. With a task, it invokes the function once and prints the answer.
 """
@@ -25,9 +25,10 @@ TIMEOUT_SECONDS = 900
 @app.command()
 def main(
     function: Annotated[str, typer.Option(metavar="HOST", help="The container of the function.")],
+    daily: Annotated[str, typer.Option(metavar="NAME", help="The task of each day.")] = "daily",
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Run this task once, for example status.")] = None,
 ) -> None:
-    """Invoke the function maintain now and every day, or once with a task."""
+    """Invoke the function now and every day, or once with a task."""
     container = ContainerFunction(function, TIMEOUT_SECONDS)
     with report_errors(FunctionError), contextlib.suppress(KeyboardInterrupt, SystemExit), ending_by_signal():
         if task:
@@ -36,7 +37,7 @@ def main(
         while True:
             # A run that fails has logged why, and the next day's does the rest.
             with contextlib.suppress(FunctionError):
-                container.wait_until_answers({"task": "daily"})
+                container.wait_until_answers({"task": daily})
             time.sleep(DAY_SECONDS)
 
 

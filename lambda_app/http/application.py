@@ -17,6 +17,7 @@ from lambda_app.http.model import add_model_routes
 from lambda_app.http.openapi import SERVERS, TAGS, add_description
 from lambda_app.http.outcomes import add_outcome_routes
 from lambda_app.http.pages import add_pages
+from lambda_app.http.performance import add_performance_routes
 from lambda_app.http.predictions import add_prediction_routes
 from lambda_app.http.problems import (
     list_field_errors,
@@ -25,13 +26,14 @@ from lambda_app.http.problems import (
     make_refusal,
 )
 from lambda_app.http.responses import describe_failure
+from lambda_app.model.bucket import ModelBucket
 from lambda_app.service import PredictionService
 from lambda_app.telemetry import Telemetry
 from problem.table import TABLE
 
 
-def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool) -> FastAPI:
-    """Create the ASGI application; `pages` adds the page and the documentation.
+def create_app(service: PredictionService, telemetry: Telemetry, bucket: ModelBucket, *, pages: bool) -> FastAPI:
+    """Create the ASGI application; `pages` adds the page, the report that it shows, and the documentation.
 
     The endpoints are coroutines that block on purpose. An execution environment handles one request at a time, so a
     thread pool would only add a thread to each request, and the model and the connection would need locks.
@@ -67,6 +69,7 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
     add_health_routes(app, service)
     add_metrics_routes(app, telemetry)
     if pages:
+        add_performance_routes(app, bucket)
         add_pages(app)
         add_description(app)
     return app

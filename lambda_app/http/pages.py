@@ -1,4 +1,6 @@
-"""Serves the page at /, the documentation at /docs, and their files. Nothing is loaded from other hosts.
+"""Serves the page at /, its second view at /performance.html, the documentation at /docs, and their files.
+
+Nothing is loaded from other hosts.
 
 The HTML has placeholders such as $title for the texts of the table. They are filled when a file is read.
 
@@ -93,6 +95,8 @@ class File:
 def add_pages(app: FastAPI) -> None:
     """Add the routes of the page, the documentation, and their files."""
     app.add_route("/", File("index.html").answer, include_in_schema=False)
+    # /performance is the report itself.
+    app.add_route("/performance.html", File("performance.html").answer, include_in_schema=False)
     app.add_route("/docs", File("docs.html").answer, include_in_schema=False)
     names = sorted(path.name for path in DIRECTORY.iterdir() if path.suffix in CONTENT_TYPES.keys() - {".html"})
     for name in names:

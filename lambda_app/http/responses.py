@@ -18,7 +18,10 @@ from lambda_app.errors import (
     Problem,
     RecordError,
     RecordNotFoundError,
+    ReportNotFoundError,
+    ReportUnavailableError,
     UnknownCallerError,
+    UnreadableReportError,
 )
 from lambda_app.http.caller import MAX_KEY_LENGTH
 from lambda_app.http.problems import MEDIA_TYPE
@@ -54,6 +57,7 @@ OUTCOME_HEADERS = {
         "schema": {"type": "string", "enum": ["database", "queue"]},
     }
 }
+_TEXT = {"type": "string"}
 _RETRY_HEADERS = {"Retry-After": {"description": "Seconds to wait before a retry", "schema": {"type": "integer"}}}
 
 Responses = dict[int | str, dict[str, Any]]
@@ -76,6 +80,9 @@ _NO_OUTCOME_RECORD = (OutcomeError.problem, _NO_RECORD[1])
 _OTHER_ROUTE = (OutcomeRouteError.problem, str(OutcomeRouteError()))
 _NOT_FOUND = (RecordNotFoundError.problem, str(RecordNotFoundError()))
 _NO_LOOKUP = (LookupFailedError.problem, "the database did not answer: TimeoutError")
+_NO_REPORT = (ReportNotFoundError.problem, str(ReportNotFoundError()))
+_NO_BUCKET = (ReportUnavailableError.problem, "reports/performance.json cannot be read from S3: TimeoutError")
+_OTHER_REPORT = (UnreadableReportError.problem, "reports/performance.json has another format than 1, or is damaged.")
 _FAILED = (INTERNAL_ERROR, "An unexpected error; it was logged.")
 
 
@@ -132,6 +139,16 @@ def describe_model_responses() -> Responses:
     return {
         200: {"description": "The current model"},
         503: _describe_absence("No model is loaded", _NO_MODEL),
+    }
+
+
+def describe_report_responses() -> Responses:
+    etag = {"description": "Send it as If-None-Match, to get the report only if it is another", "schema": _TEXT}
+    return {
+        200: {"description": "The newest report", "headers": {"ETag": etag}},
+        304: {"description": "The report has the ETag of If-None-Match"},
+        404: describe_problem("The function monitor has not run yet", _NO_REPORT),
+        503: _describe_absence("S3 does not answer, or the report is for another release", _NO_BUCKET, _OTHER_REPORT),
     }
 
 

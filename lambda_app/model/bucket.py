@@ -3,7 +3,10 @@
 from http import HTTPStatus
 
 from lambda_app.aws.client import AWS_ERRORS, AwsClient, AwsError, Response
-from lambda_app.errors import BundleError
+from lambda_app.errors import BundleError, MissingObjectError
+
+# Without s3:ListBucket, which no function has, S3 answers AccessDenied for a missing object.
+_MISSING_CODES = ("NoSuchKey", "AccessDenied")
 
 
 class ModelBucket:
@@ -26,4 +29,5 @@ class ModelBucket:
             return self._client.read(f"/{key}", headers)
         except AWS_ERRORS as error:
             reason = error.code if isinstance(error, AwsError) else type(error).__name__
-            raise BundleError(f"{key} cannot be read from S3: {reason}") from error
+            kind = MissingObjectError if reason in _MISSING_CODES else BundleError
+            raise kind(f"{key} cannot be read from S3: {reason}") from error

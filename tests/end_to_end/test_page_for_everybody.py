@@ -158,7 +158,16 @@ def test_tab_reaches_everything_in_order(visit: Visiting) -> None:
     # From where the last click was.
     first = reached.index("typical")
     in_order = [*reached[first:], *reached[:first]]
-    assert in_order == ["typical", *itertools.chain(*fields), "record", "recorded-id", "copy", f"{page.url}docs"]
+    views = [page.url, f"{page.url}performance.html"]
+    assert in_order == [
+        "typical",
+        *itertools.chain(*fields),
+        "record",
+        "recorded-id",
+        "copy",
+        f"{page.url}docs",
+        *views,
+    ]
 
 
 def test_everything_has_a_name_for_a_screen_reader(visit: Visiting) -> None:

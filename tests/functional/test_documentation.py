@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -12,6 +12,7 @@ from lambda_app.http.explanations import EXAMPLE_EXPLANATION, ExplanationRespons
 from lambda_app.http.middleware import BATCH_PATH, MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, OUTCOMES_PATH
 from lambda_app.http.model import ModelResponse
 from lambda_app.http.outcomes import OutcomeReceipt
+from lambda_app.http.performance import REPORT_KEY, PerformanceResponse
 from lambda_app.http.schemas import (
     EXAMPLE_OUTCOME,
     EXAMPLE_REQUEST,
@@ -25,6 +26,9 @@ from lambda_app.telemetry import LambdaHandler
 from problem.table import TABLE
 from tests.functional.helpers import DEAD_DATABASE, DEAD_QUEUE, Wire, get, post
 
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
 LOOKUP = "GET /predictions/{request_id}"
 MODELS: dict[str, dict[str, type[BaseModel]]] = {
     "POST /predict": {"200": PredictionResponse},
@@ -33,6 +37,7 @@ MODELS: dict[str, dict[str, type[BaseModel]]] = {
     "POST /outcomes": {"200": OutcomeReceipt},
     "POST /explain": {"200": ExplanationResponse},
     "GET /model": {"200": ModelResponse},
+    "GET /performance": {"200": PerformanceResponse},
     "GET /health": {"200": HealthResponse, "503": HealthResponse},
     "GET /health/live": {"200": LiveResponse},
 }
@@ -78,7 +83,7 @@ def test_everything_is_described_and_has_examples(document: dict[str, Any]) -> N
         assert set(operation["tags"]) <= described, name
         for status, response in operation["responses"].items():
             assert response["description"] != "Successful Response", f"{name} {status}"
-            assert ("content" in response) != name.startswith("HEAD "), name
+            assert ("content" in response) != (name.startswith("HEAD ") or status == "304"), name
             for media_type, content in response.get("content", {}).items():
                 examples = list_examples(content, document["components"]["schemas"])
                 assert examples, f"{name} {status} {media_type}"
@@ -144,7 +149,7 @@ def test_examples_of_answers_are_answers(document: dict[str, Any]) -> None:
     assert example.base_value + sum(contributions) == pytest.approx(example.prediction)
 
 
-def provoke_problems(wire: Wire, bucket: str) -> dict[tuple[str, str], dict[str, Any]]:
+def provoke_problems(wire: Wire, client: "S3Client", bucket: str) -> dict[tuple[str, str], dict[str, Any]]:
     """For operation and kind of problem: the answer to a request that must get it."""
     api, without_model, alone = wire(), wire(MODEL_BUCKET=bucket), wire(**DEAD_DATABASE, **DEAD_QUEUE)
     refused = {**EXAMPLE_REQUEST, "sex": 3}
@@ -154,7 +159,11 @@ def provoke_problems(wire: Wire, bucket: str) -> dict[tuple[str, str], dict[str,
         (LOOKUP, "record-not-found"): get(api, lookup),
         (LOOKUP, "lookup-unavailable"): get(alone, lookup),
         ("GET /model", "model-unavailable"): get(without_model, "/model"),
+        ("GET /performance", "report-not-found"): get(without_model, "/performance"),
+        ("GET /performance", "report-unavailable"): get(wire(MODEL_BUCKET="absent"), "/performance"),
     }
+    client.put_object(Bucket=bucket, Key=REPORT_KEY, Body=b"{}")
+    answers["GET /performance", "report-unreadable"] = get(without_model, "/performance")
     for path, limit, sound, wrong in (
         ("/predict", MAX_BODY_BYTES, EXAMPLE_REQUEST, refused),
         ("/explain", MAX_BODY_BYTES, EXAMPLE_REQUEST, refused),
@@ -191,8 +200,10 @@ def provoke_problems(wire: Wire, bucket: str) -> dict[tuple[str, str], dict[str,
     return answers | {(f"POST {OUTCOMES_PATH}", kind): answer for kind, answer in found.items()}
 
 
-def test_examples_of_problems_are_those_of_the_service(document: dict[str, Any], wire: Wire, bucket: str) -> None:
-    answers = provoke_problems(wire, bucket)
+def test_examples_of_problems_are_those_of_the_service(
+    document: dict[str, Any], wire: Wire, client: "S3Client", bucket: str
+) -> None:
+    answers = provoke_problems(wire, client, bucket)
     shown = {
         (name, kind): example["value"]
         for name, operation in list_operations(document)
@@ -203,7 +214,7 @@ def test_examples_of_problems_are_those_of_the_service(document: dict[str, Any],
     assert {key for key in shown if key[1] != "internal-error"} == set(answers)
     for key, answer in answers.items():
         body, example = answer["body"], shown[key]
-        if key[1] in {"record-unavailable", "lookup-unavailable", "outcome-unavailable"}:
+        if key[1] in {"record-unavailable", "lookup-unavailable", "outcome-unavailable", "report-unavailable"}:
             # The cause may be another one.
             assert body["detail"].split(":")[0] == example["detail"].split(":")[0]
             body["detail"] = example["detail"]

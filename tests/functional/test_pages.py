@@ -21,6 +21,7 @@ PAGE = Path(lambda_app.__file__).parent / "http" / "page"
 [SWAGGER] = (find_spec("fastapi_swagger") or pytest.fail("fastapi-swagger")).submodule_search_locations or []
 FILES = {
     "/": PAGE / "index.html",
+    "/performance.html": PAGE / "performance.html",
     "/docs": PAGE / "docs.html",
     "/swagger-ui-bundle.js": Path(SWAGGER, "resources", "swagger-ui-bundle.js"),
     "/swagger-ui.css": Path(SWAGGER, "resources", "swagger-ui.css"),
@@ -143,7 +144,7 @@ def test_if_none_match_is_read_as_a_list(condition: str, status: int, api: Lambd
     assert get(api, "/page.js", if_none_match=sent)["statusCode"] == status
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/performance.html", "/docs"])
 def test_a_page_names_no_other_host_and_all_that_it_names_is_served(path: str, api: LambdaHandler) -> None:
     references = References()
     references.feed(read(get(api, path)).decode())

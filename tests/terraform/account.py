@@ -13,12 +13,12 @@ from urllib.request import Request, urlopen
 import boto3
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
-from lambda_app.project import API_ROLE, MAINTAIN_ROLE, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, REPLAY_ROLE
 from local.aws_services import ACCOUNT, REGION
 from local.cluster import PASSWORD
 
 Document = dict[str, Any]
-ROLES = ("api", "replay", "migrate", "maintain", "proxy")
+ROLES = ("api", "replay", "migrate", "maintain", "monitor", "proxy")
 ADMIN = "admin"
 # The name of a bucket, a queue and a secret that no role may reach.
 ELSEWHERE = "elsewhere"
@@ -141,7 +141,8 @@ class Account:
         secrets.create_secret(Name=ELSEWHERE, SecretString="{}")
         instance = self._resources["module.environment.module.database.aws_db_instance.this"]
         arns = {instance["username"]: instance["master_user_secret"][0]["secret_arn"]}
-        for function, user in (("api", API_ROLE), ("replay", REPLAY_ROLE), ("maintain", MAINTAIN_ROLE)):
+        users = {"api": API_ROLE, "replay": REPLAY_ROLE, "maintain": MAINTAIN_ROLE, "monitor": MONITOR_ROLE}
+        for function, user in users.items():
             address = f'module.environment.module.database.aws_secretsmanager_secret.role["{function}"]'
             arns[user] = self._resources[address]["arn"]
         self._secret_arns = {}

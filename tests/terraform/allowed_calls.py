@@ -1,24 +1,34 @@
-"""A call for each action that the roles' policies allow, made by the functions' own code or, for maintain, its client.
+"""A call for each action that the roles' policies allow, by the functions' own code or, of maintain, its client.
 
 A call returns the reason of its refusal, or an empty text if it succeeded. It raises any other failure.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pg8000.native
 
+from lambda_app.http.performance import REPORT_KEY
 from lambda_app.log.message import encode_messages
 from lambda_app.maintain.tools import MaintenanceError
-from lambda_app.project import API_ROLE, MAINTAIN_ROLE, PREFIX, REPLAY_ROLE
+from lambda_app.monitor.tools import MonitorError
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, PREFIX, REPLAY_ROLE
 from local.poller import Polled, poll_once
 from local.records import make_record
-from tests.events import Context, invoke, load_event
+from tests.events import Context, invoke, load_event, make_event
+from tests.reports import make_report as make_sample
 from tests.terraform.account import ADMIN
 from tests.terraform.stage import Stage, refusal_of
 
 OWNER = f"{PREFIX}_owner"
-DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": OWNER, "maintain": MAINTAIN_ROLE}
+DATABASE_USERS = {
+    "api": API_ROLE,
+    "replay": REPLAY_ROLE,
+    "migrate": OWNER,
+    "maintain": MAINTAIN_ROLE,
+    "monitor": MONITOR_ROLE,
+}
 
 # Of a file of predictions, and of a manifest.
 PATH = "predictions/model_version=v1/date=2026-01-01"
@@ -122,6 +132,30 @@ def work_daily(stage: Stage, _: str) -> str:
     return judge(stage, well=True)
 
 
+def make_report(stage: Stage, _: str) -> str:
+    """Read the promise of the version that is current, compare, and write the report."""
+    handler = stage.start("monitor")
+    try:
+        answer = handler({}, Context())
+    except MonitorError:
+        return judge(stage, well=False)
+    assert answer["is_alarm"].keys() == {"coverage", "drift"}
+    bucket = stage.account.variables("monitor")["MODEL_BUCKET"]
+    report = json.load(stage.client(ADMIN, "s3").get_object(Bucket=bucket, Key=REPORT_KEY)["Body"])
+    # On AWS, what may not be read and what is not there look alike.
+    return judge(stage, well=True) or ("" if report["current_version"] else "AccessDenied: the models")
+
+
+def read_report(stage: Stage, _: str) -> str:
+    """Read the newest report, which for the api is not there if it may not read it."""
+    bucket = stage.account.variables("api")["MODEL_BUCKET"]
+    body = json.dumps(make_sample()).encode()
+    stage.client(ADMIN, "s3").put_object(Bucket=bucket, Key=REPORT_KEY, Body=body)
+    answer = invoke(stage.start("api"), make_event("GET", "/performance"))
+    assert answer["statusCode"] in {200, 404}
+    return "" if answer["statusCode"] == 200 else "AccessDenied: the report"
+
+
 def with_bucket(call: Callable[[Any, str], object]) -> AllowedCall:
     """Return a call to the bucket of records as maintain."""
 
@@ -172,6 +206,7 @@ def log_in_to_database(stage: Stage, _: str) -> str:
         or replay_record(stage, "replay")
         or migrate(stage, "migrate")
         or work_daily(stage, "maintain")
+        or make_report(stage, "monitor")
     )
 
 
@@ -182,6 +217,7 @@ def log_in_to_database(stage: Stage, _: str) -> str:
 # the role's present policy.
 ALLOWED_CALLS: dict[tuple[str, str, str], AllowedCall] = {
     ("api", "ReadModels", "s3:GetObject"): predict,
+    ("api", "ReadReport", "s3:GetObject"): read_report,
     ("api", "ConnectToDatabase", "rds-db:connect"): record,
     ("api", "QueueRecords", "sqs:GetQueueAttributes"): ask_health,
     ("api", "QueueRecords", "sqs:SendMessage"): fall_back,
@@ -221,5 +257,8 @@ ALLOWED_CALLS: dict[tuple[str, str, str], AllowedCall] = {
     ("maintain", "SweepQueues", "sqs:SendMessage"): with_message(
         lambda sqs, url, _: sqs.send_message(QueueUrl=url, MessageBody="text")
     ),
+    ("monitor", "ConnectToDatabase", "rds-db:connect"): make_report,
+    ("monitor", "ReadModels", "s3:GetObject"): make_report,
+    ("monitor", "WriteReports", "s3:PutObject"): make_report,
     ("proxy", "ReadSecrets", "secretsmanager:GetSecretValue"): log_in_to_database,
 }

@@ -138,7 +138,7 @@ def alarms(observability: Resources, service_name: str) -> dict[str, dict[str, A
     return {
         key: alarm | {"namespace": METRICS_NAMESPACE, "dimensions": alarm["dimensions"] | {"service": service_name}}
         for key, alarm in list_own_alarms(observability).items()
-        # test_maintenance_alarms.py has those of the daily work.
+        # test_maintenance_alarms.py and test_monitor_alarms.py have those of the daily work.
         if alarm["period"] == PERIOD_SECONDS
     }
 

@@ -13,6 +13,7 @@ from tests.terraform.rendered import Resources, list_alarms, list_metrics
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PERIOD_MINUTES = 5
+FUNCTIONS = ("api", "replay", "migrate", "maintain", "monitor")
 GIB = 1024**3
 
 # The values of a metric in one minute.
@@ -43,8 +44,8 @@ FIRING: dict[str, list[dict[str, list[Minute]]]] = {
     "database-cpu": [{"CPUUtilization": repeat([95], 15)}],
     "database-storage": [{"FreeStorageSpace": [[20 * GIB], [5 * GIB], [3.9 * GIB]]}],
     "database-connections": [{"DatabaseConnections": repeat([61], 10)}],
-    **{f"throttles-{name}": [{"Throttles": [[1]]}] for name in ("api", "replay", "migrate", "maintain")},
-    **{f"errors-{name}": [{"Errors": [[0], [1], [0]]}] for name in ("api", "replay", "migrate", "maintain")},
+    **{f"throttles-{name}": [{"Throttles": [[1]]}] for name in FUNCTIONS},
+    **{f"errors-{name}": [{"Errors": [[0], [1], [0]]}] for name in FUNCTIONS},
 }
 
 # The situations in which it does not go off.
@@ -67,8 +68,8 @@ QUIET: dict[str, list[dict[str, list[Minute]]]] = {
     "database-cpu": [{"CPUUtilization": [*repeat([95], 10), *repeat([20])]}],
     "database-storage": [{"FreeStorageSpace": repeat([4.1 * GIB])}],
     "database-connections": [{"DatabaseConnections": [*repeat([61]), *repeat([60])]}],
-    **{f"throttles-{name}": [{}, {"Throttles": repeat([0])}] for name in ("api", "replay", "migrate", "maintain")},
-    **{f"errors-{name}": [{}, {"Errors": repeat([0] * 20)}] for name in ("api", "replay", "migrate", "maintain")},
+    **{f"throttles-{name}": [{}, {"Throttles": repeat([0])}] for name in FUNCTIONS},
+    **{f"errors-{name}": [{}, {"Errors": repeat([0] * 20)}] for name in FUNCTIONS},
 }
 
 CASES = [

@@ -13,7 +13,7 @@ import pytest
 
 from lambda_app.maintain import export
 from lambda_app.maintain.parquet import make_schema
-from lambda_app.project import API_ROLE, MAINTAIN_ROLE, METRICS_NAMESPACE, PREFIX, REPLAY_ROLE
+from lambda_app.project import API_ROLE, MAINTAIN_ROLE, METRICS_NAMESPACE, MONITOR_ROLE, PREFIX, REPLAY_ROLE
 from lambda_app.settings import Settings
 from local.aws_services import REGION, REPOSITORY
 from local.emulator import Emulator
@@ -24,7 +24,13 @@ from tests.queues import count_messages
 from tests.terraform.applied import Applied, list_resources
 from training.registry import promote_version, publish_bundle
 
-DATABASE_USERS = {"api": API_ROLE, "replay": REPLAY_ROLE, "migrate": f"{PREFIX}_owner", "maintain": MAINTAIN_ROLE}
+DATABASE_USERS = {
+    "api": API_ROLE,
+    "replay": REPLAY_ROLE,
+    "migrate": f"{PREFIX}_owner",
+    "maintain": MAINTAIN_ROLE,
+    "monitor": MONITOR_ROLE,
+}
 FUNCTIONS = tuple(DATABASE_USERS)
 # The database of these tests is another one, without a proxy that takes tokens and without TLS.
 DATABASE = ("DATABASE_HOST", "DATABASE_PORT", "DATABASE_PASSWORD", "DATABASE_TLS")
@@ -54,11 +60,13 @@ ATHENA_TYPES = {
 
 # Settings of other functions.
 OF_RECORDS = {"RECORDS_BUCKET", "RETENTION_MONTHS", "DATABASE_STORAGE_GB"}
+OF_MONITOR = {"MONITOR_WINDOW_DAYS", "COVERAGE_TOLERANCE", "DRIFT_FALSE_ALARMS_PER_YEAR"}
 NOT_NEEDED = {
-    "api": {"ROLE_SECRET_ARNS", *OF_RECORDS},
-    "replay": {"ROLE_SECRET_ARNS", *OF_RECORDS},
-    "migrate": OF_RECORDS,
-    "maintain": {"ROLE_SECRET_ARNS", "MODEL_BUCKET"},
+    "api": {"ROLE_SECRET_ARNS", *OF_RECORDS, *OF_MONITOR},
+    "replay": {"ROLE_SECRET_ARNS", *OF_RECORDS, *OF_MONITOR},
+    "migrate": {*OF_RECORDS, *OF_MONITOR},
+    "maintain": {"ROLE_SECRET_ARNS", "MODEL_BUCKET", *OF_MONITOR},
+    "monitor": {"ROLE_SECRET_ARNS", *OF_RECORDS},
 }
 
 # Lambda gives these to every function itself.

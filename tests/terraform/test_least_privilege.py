@@ -108,7 +108,7 @@ def test_action_is_needed(key: tuple[str, str, str], stage: Stage) -> None:
             assert not call(stage, role)
 
 
-@pytest.mark.parametrize("key", ["models/object", "models-of-others/object"])
+@pytest.mark.parametrize("key", ["models/object", "models-of-others/object", "reports/history/first.json"])
 def test_api_reads_models_alone(key: str, account: Account) -> None:
     own = account.variables("api")["MODEL_BUCKET"]
     bucket = ELSEWHERE if key == "models/object" else own
@@ -116,11 +116,21 @@ def test_api_reads_models_alone(key: str, account: Account) -> None:
     assert refusal_of(lambda: account.client("api", "s3").get_object(Bucket=bucket, Key=key))
 
 
+def test_monitor_writes_reports_and_no_model(account: Account) -> None:
+    bucket = account.variables("monitor")["MODEL_BUCKET"]
+    for key in ("models/current.json", "reports-of-others/first.json"):
+        call = account.client("monitor", "s3").put_object
+        assert refusal_of(lambda call=call, key=key: call(Bucket=bucket, Key=key, Body=b"content"))  # type: ignore[misc]
+    for role in ("api", "replay", "maintain"):
+        call = account.client(role, "s3").put_object
+        assert refusal_of(lambda call=call: call(Bucket=bucket, Key="reports/performance.json", Body=b"content"))  # type: ignore[misc]
+
+
 @pytest.mark.parametrize("key", ["athena/result.csv", "predictions-of-others/part.parquet"])
 def test_maintain_reads_its_files_alone(key: str, account: Account) -> None:
     bucket = account.variables("maintain")["RECORDS_BUCKET"]
     account.client(ADMIN, "s3").put_object(Bucket=bucket, Key=key, Body=b"content")
-    for role in ("api", "replay", "maintain"):
+    for role in ("api", "replay", "maintain", "monitor"):
         assert refusal_of(lambda role=role: account.client(role, "s3").get_object(Bucket=bucket, Key=key))  # type: ignore[misc]
 
 
@@ -131,6 +141,8 @@ def test_maintain_reads_its_files_alone(key: str, account: Account) -> None:
         ("replay", "sqs", "receive_message", {}),
         ("maintain", "sqs", "receive_message", {}),
         ("maintain", "secretsmanager", "get_secret_value", {"SecretId": ELSEWHERE}),
+        ("monitor", "secretsmanager", "get_secret_value", {"SecretId": ELSEWHERE}),
+        ("monitor", "sqs", "receive_message", {}),
         ("migrate", "secretsmanager", "get_secret_value", {"SecretId": ELSEWHERE}),
         ("proxy", "secretsmanager", "get_secret_value", {"SecretId": ELSEWHERE}),
     ],

@@ -49,7 +49,7 @@ def test_data_is_protected_as_the_environment_needs(plan: dict[str, Any], planne
     assert re.fullmatch(rf"{PREFIX}-{name}-final-\d{{14}}", instance["final_snapshot_identifier"])
     assert instance["delete_automated_backups"] == instance["skip_final_snapshot"]
     functions = [values for address, values in planned.items() if ".aws_lambda_function." in address]
-    assert len(functions) == 4
+    assert len(functions) == 5
     # dev fits into the quota of a new account.
     assert all((values["reserved_concurrent_executions"] >= 1) == (name != "dev") for values in functions)
 

@@ -9,7 +9,7 @@ const MARGIN = { top: 56, right: 14, bottom: 44, left: 34 };
 // like one.
 const LEAST_PUSH_SCALE = 0.1;
 
-function append(parent, name, attributes, text = "") {
+export function append(parent, name, attributes, text = "") {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [attribute, value] of Object.entries(attributes)) {
     element.setAttribute(attribute, value);
@@ -20,7 +20,7 @@ function append(parent, name, attributes, text = "") {
 }
 
 /** The room that a number takes on an axis. */
-const measureLabel = (value) => 13 + 7 * formatValue(value).length;
+export const measureLabel = (value) => 13 + 7 * formatValue(value).length;
 
 /** A step of 1, 2 or 5 times a power of ten that cuts the range into no more than so many parts. */
 function chooseStep(range, most) {
@@ -29,7 +29,7 @@ function chooseStep(range, most) {
   return [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
 }
 
-function chooseTicks(from, to, most) {
+export function chooseTicks(from, to, most) {
   const step = chooseStep(to - from, most);
   const [first, last] = [Math.ceil(from / step), Math.floor(to / step)];
   // By whole numbers, so that no error of a sum grows.

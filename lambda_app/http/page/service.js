@@ -5,10 +5,11 @@ const RETRY_SECONDS = 5;
 export class ProblemError extends Error {
   /**
    * `fields` are the refused ones, each with its message; `reference` is what to tell whoever runs the service; without
-   * `retryAfterSeconds` trying again is no use.
+   * `retryAfterSeconds` trying again is no use; `status` is 0 where nothing answered.
    */
-  constructor(message, { fields = [], reference = "", retryAfterSeconds = 0 } = {}) {
+  constructor(message, { fields = [], reference = "", retryAfterSeconds = 0, status = 0 } = {}) {
     super(message);
+    this.status = status;
     this.fields = fields;
     this.reference = reference;
     this.retryAfterSeconds = retryAfterSeconds;
@@ -24,7 +25,7 @@ function describeFailure(response, problem) {
   const title = problem?.title ?? `The service answered with the status ${status}`;
   const advice = status >= 500 ? "" : " Please reload the page.";
   const reference = problem?.request_id ? `If it stays so, tell whoever runs the service this id: ${problem.request_id}` : "";
-  return new ProblemError(`${title}.${advice}`, { fields: problem?.errors ?? [], reference, retryAfterSeconds });
+  return new ProblemError(`${title}.${advice}`, { fields: problem?.errors ?? [], reference, retryAfterSeconds, status });
 }
 
 /** What the service answers to a GET, or, with a `body`, to a POST, and where it keeps the record. */

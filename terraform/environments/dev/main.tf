@@ -24,7 +24,7 @@ variable "image_uri" {
 }
 
 variable "analyse_image_uri" {
-  description = "Image analyse in ECR, by digest, for the function maintain."
+  description = "Image analyse in ECR, by digest, for the functions maintain and monitor."
   type        = string
 }
 

@@ -1,6 +1,6 @@
 locals {
   # The roles of the functions for which the proxy has a separate password.
-  role_names      = { for function in ["api", "replay", "maintain"] : function => "${var.project.prefix}_${function}" }
+  role_names      = { for function in ["api", "replay", "maintain", "monitor"] : function => "${var.project.prefix}_${function}" }
   master_username = "${var.project.prefix}_owner"
 
   # Neither feature values nor the passwords that ALTER ROLE sets may reach a log. The log keeps lines about

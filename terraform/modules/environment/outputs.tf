@@ -14,7 +14,7 @@ output "model_bucket_name" {
 }
 
 output "function_names" {
-  description = "Names of the functions api, replay, migrate and maintain, by key."
+  description = "Names of the functions api, replay, migrate, maintain and monitor, by key."
   value       = module.service.function_names
 }
 

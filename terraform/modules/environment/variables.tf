@@ -53,7 +53,7 @@ variable "image_uri" {
 }
 
 variable "analyse_image_uri" {
-  description = "Image analyse in ECR, by digest, for the function maintain."
+  description = "Image analyse in ECR, by digest, for the functions maintain and monitor."
   type        = string
 }
 
@@ -95,12 +95,18 @@ variable "settings" {
     retention_months = optional(number)
     # Days after which an Idempotency-Key expires.
     idempotency_days = optional(number, 30)
+    # Days of predictions in which monitor looks for drift.
+    monitor_window_days = optional(number, 30)
+    # Share of outcomes outside their intervals that is tolerated beyond the promised one.
+    coverage_tolerance = optional(number, 0.04)
+    # False alarms of drift to expect in a year without drift.
+    drift_false_alarms_per_year = optional(number, 1)
     # Days for which overwritten or deleted models and exported files can be restored.
     noncurrent_version_days = optional(number, 365)
     # Delete the buckets even if they hold models and records.
     force_destroy = optional(bool, false)
 
-    # Memory of each function but maintain. Lambda gives a full CPU from 1769 MB.
+    # Memory of each function but maintain and monitor. Lambda gives a full CPU from 1769 MB.
     memory_mb = optional(number, 1769)
     # Maximum number of requests served at the same time, which Lambda reserves. Null reserves nothing, for accounts with
     # a small quota: AWS keeps 100 executions of it unreserved, and a new account may have 10 in all.
@@ -149,6 +155,8 @@ variable "settings" {
       throttled_invocations  = optional(number)
       failed_invocations     = optional(number)
       replay_failed_messages = optional(number)
+      # Alarm if fewer of the outcomes that are due have come. Null for no such alarm.
+      outcome_share = optional(number)
     }), {})
   })
 }

@@ -13,6 +13,10 @@ locals {
     connections  = "The database has too many connections"
     pinned       = "The proxy is pinned"
     maintenance  = "The records are not looked after"
+    coverage     = "Coverage alarm"
+    drift        = "Drift alarm"
+    report       = "No report"
+    outcomes     = "Few outcomes arrive"
   }
 
   service_dimensions  = { service = var.service_name }
@@ -104,6 +108,29 @@ locals {
       statistic   = "Maximum", threshold = 0, period = local.day_seconds, section = local.sections.maintenance
       description = "Rows are in the default partition, because the month of their time had none. The daily work moves them."
     }
+    coverage = {
+      # Sent once a day, as 0 or 1. So is the next.
+      namespace   = var.metrics_namespace, metric = "CoverageAlarm", dimensions = local.service_dimensions
+      statistic   = "Maximum", threshold = 0, period = local.day_seconds, section = local.sections.coverage
+      description = "More outcomes fall outside their intervals than the promise and its tolerance allow. A false alarm comes on average at most once in 10,000 outcomes."
+    }
+    drift = {
+      namespace   = var.metrics_namespace, metric = "DriftAlarm", dimensions = local.service_dimensions
+      statistic   = "Maximum", threshold = 0, period = local.day_seconds, section = local.sections.drift
+      description = "Inputs or predictions are distributed unlike those in training. Without any drift, ${var.drift_false_alarms_per_year} false alarms a year are to be expected."
+    }
+    report-missing = {
+      expression  = "FILL(reports, 0)", sums = { reports = "MonitorReports" }
+      namespace   = var.metrics_namespace, dimensions = local.service_dimensions, period = local.day_seconds, periods = 2
+      threshold   = 1, comparison = "LessThanThreshold", missing = "breaching", section = local.sections.report
+      description = "monitor has written no report for two days, so the alarms of coverage and drift say nothing. In a new environment this alarm ends with the first night."
+    }
+    }, {
+    for key, threshold in { outcome-share = var.thresholds.outcome_share } : key => {
+      namespace                           = var.metrics_namespace, metric = "OutcomeShare", dimensions = local.service_dimensions
+      statistic                           = "Minimum", threshold = threshold, comparison = "LessThanThreshold", period = local.day_seconds, section = local.sections.outcomes
+      description                         = "Fewer of the outcomes that are due have been reported than the threshold asks for, so the live figures rest on few cases or on selected ones."
+    } if threshold != null
     }, {
     for key, name in var.function_names : "throttles-${key}" => {
       namespace   = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = name }

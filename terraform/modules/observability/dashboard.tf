@@ -67,6 +67,23 @@ locals {
       [var.metrics_namespace, "DefaultPartitionRows", "service", var.service_name, { stat = "Maximum" }],
       [var.metrics_namespace, "RowsExported", "service", var.service_name, { yAxis = "right" }],
     ] },
+    { title = "Live error of the current version", stat = "Maximum", period = 86400, metrics = [
+      [var.metrics_namespace, "LiveMAE", "service", var.service_name, {}],
+      [var.metrics_namespace, "LiveRMSE", "service", var.service_name, {}],
+    ] },
+    { title = "Coverage, and the evidence against it (1 is an alarm)", stat = "Maximum", period = 86400, metrics = [
+      [var.metrics_namespace, "LiveCoverage", "service", var.service_name, {}],
+      [var.metrics_namespace, "CoverageAlarm", "service", var.service_name, {}],
+      [var.metrics_namespace, "CoverageEvidence", "service", var.service_name, { yAxis = "right" }],
+    ] },
+    { title = "Drift: the alarm, and the columns that have moved", stat = "Maximum", period = 86400, metrics = [
+      [var.metrics_namespace, "DriftAlarm", "service", var.service_name, {}],
+      [var.metrics_namespace, "DriftedColumns", "service", var.service_name, {}],
+    ] },
+    { title = "Reports, and the share of outcomes that have come", stat = "Maximum", period = 86400, metrics = [
+      [var.metrics_namespace, "MonitorReports", "service", var.service_name, { stat = "Sum" }],
+      [var.metrics_namespace, "OutcomeShare", "service", var.service_name, { stat = "Minimum" }],
+    ] },
   ]
 
   # Queries of the log of api.

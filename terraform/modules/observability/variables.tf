@@ -23,8 +23,8 @@ variable "function_names" {
   type        = map(string)
 
   validation {
-    condition     = toset(keys(var.function_names)) == toset(["api", "replay", "migrate", "maintain"])
-    error_message = "function_names must have exactly the keys api, replay, migrate and maintain."
+    condition     = toset(keys(var.function_names)) == toset(["api", "replay", "migrate", "maintain", "monitor"])
+    error_message = "function_names must have exactly the keys api, replay, migrate, maintain and monitor."
   }
 }
 
@@ -33,8 +33,8 @@ variable "log_group_names" {
   type        = map(string)
 
   validation {
-    condition     = toset(keys(var.log_group_names)) == toset(["api", "replay", "migrate", "maintain"])
-    error_message = "log_group_names must have exactly the keys api, replay, migrate and maintain."
+    condition     = toset(keys(var.log_group_names)) == toset(["api", "replay", "migrate", "maintain", "monitor"])
+    error_message = "log_group_names must have exactly the keys api, replay, migrate, maintain and monitor."
   }
 }
 
@@ -78,8 +78,13 @@ variable "alarm_email" {
   }
 }
 
+variable "drift_false_alarms_per_year" {
+  description = "DRIFT_FALSE_ALARMS_PER_YEAR of the function monitor, which the alarm's description states."
+  type        = number
+}
+
 variable "thresholds" {
-  description = "Values above which (database_free_bytes: below which) an alarm is raised. Shares are from 0 to 1."
+  description = "Values above which (database_free_bytes, outcome_share: below which) an alarm is raised. Shares are from 0 to 1. Without outcome_share, no alarm watches it."
   type = object({
     server_error_share     = optional(number, 0.01)
     gateway_5xx_share      = optional(number, 0.01)
@@ -92,16 +97,22 @@ variable "thresholds" {
     throttled_invocations  = optional(number, 0)
     failed_invocations     = optional(number, 0)
     replay_failed_messages = optional(number, 0)
+    outcome_share          = optional(number)
   })
 
   validation {
-    condition     = alltrue([for value in values(var.thresholds) : value >= 0])
+    condition     = alltrue([for value in values(var.thresholds) : value == null ? true : value >= 0])
     error_message = "Every threshold must be 0 or more."
   }
 
   validation {
     condition     = var.thresholds.server_error_share < 1 && var.thresholds.gateway_5xx_share < 1
     error_message = "server_error_share and gateway_5xx_share must be below 1. No share can exceed it."
+  }
+
+  validation {
+    condition     = var.thresholds.outcome_share == null || try(var.thresholds.outcome_share <= 1, false)
+    error_message = "outcome_share must be at most 1, or null."
   }
 
   validation {

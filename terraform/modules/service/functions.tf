@@ -4,7 +4,7 @@ data "aws_region" "current" {}
 
 locals {
   # API Gateway gives up after 30 seconds. Separate from local.functions, so that the queues do not depend on the database.
-  timeouts = { api = 29, replay = 60, migrate = 900, maintain = 900 }
+  timeouts = { api = 29, replay = 60, migrate = 900, maintain = 900, monitor = 900 }
 
   # Reservations need a quota of more than 100, which new accounts do not have. So either all functions reserve or none.
   # Without them, the event source still limits replay, and a lock in the database migrate.
@@ -26,11 +26,16 @@ locals {
     maintain = {
       reserved_concurrency = local.reserves ? 2 : null
     }
+    # Two for the same reason.
+    monitor = {
+      reserved_concurrency = local.reserves ? 2 : null
+    }
   }
 
-  # maintain runs in the image analyse. Its memory does not depend on the number of rows.
-  image_uris = { for key in keys(local.functions) : key => key == "maintain" ? var.analyse_image_uri : var.image_uri }
-  memory_mb  = { for key in keys(local.functions) : key => key == "maintain" ? 1024 : var.memory_mb }
+  # These run in the image analyse. Their memory does not depend on the number of rows.
+  analysing  = ["maintain", "monitor"]
+  image_uris = { for key in keys(local.functions) : key => contains(local.analysing, key) ? var.analyse_image_uri : var.image_uri }
+  memory_mb  = { for key in keys(local.functions) : key => contains(local.analysing, key) ? 1024 : var.memory_mb }
 
   # What not every function needs. maintain works on the exported records, and the others may need a model.
   own_variables = {
@@ -39,6 +44,12 @@ locals {
     migrate = {
       MODEL_BUCKET     = var.model_bucket_name
       ROLE_SECRET_ARNS = join(",", values(var.role_secret_arns))
+    }
+    monitor = {
+      MODEL_BUCKET                = var.model_bucket_name
+      MONITOR_WINDOW_DAYS         = tostring(var.monitor_window_days)
+      COVERAGE_TOLERANCE          = tostring(var.coverage_tolerance)
+      DRIFT_FALSE_ALARMS_PER_YEAR = tostring(var.drift_false_alarms_per_year)
     }
     maintain = merge(
       {
@@ -82,7 +93,7 @@ resource "aws_cloudwatch_log_group" "function" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_116:api and migrate are invoked synchronously, failed messages of replay stay in the queue, and maintain runs again the next day.
+  #checkov:skip=CKV_AWS_116:api and migrate are invoked synchronously, failed messages of replay stay in the queue, and maintain and monitor run again the next day.
   #checkov:skip=CKV_AWS_173:The variables contain no secret. Lambda encrypts them with its own key.
   #checkov:skip=CKV_AWS_272:Lambda cannot check signatures of container images. The digest pins the image.
   for_each = local.functions

@@ -26,6 +26,12 @@ locals {
         Resource = ["${var.model_bucket_arn}/models/*"]
       },
       {
+        Sid      = "ReadReport"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = ["${var.model_bucket_arn}/reports/performance.json"]
+      },
+      {
         Sid      = "ConnectToDatabase"
         Effect   = "Allow"
         Action   = ["rds-db:connect"]
@@ -104,6 +110,27 @@ locals {
           "sqs:SendMessage",
         ]
         Resource = [aws_sqs_queue.records.arn, aws_sqs_queue.dead_letters.arn]
+      },
+    ]
+    monitor = [
+      {
+        Sid      = "ConnectToDatabase"
+        Effect   = "Allow"
+        Action   = ["rds-db:connect"]
+        Resource = ["${local.database_user_arn_prefix}/${var.database_user_names.monitor}"]
+      },
+      {
+        # What each version promised.
+        Sid      = "ReadModels"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = ["${var.model_bucket_arn}/models/*"]
+      },
+      {
+        Sid      = "WriteReports"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject"]
+        Resource = ["${var.model_bucket_arn}/reports/*"]
       },
     ]
   }

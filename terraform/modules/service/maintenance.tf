@@ -1,4 +1,5 @@
-# Runs the daily work of maintain. A failed run is repeated twice by Lambda, and by the next day's run.
+# Runs the daily work of maintain, and an hour later that of monitor. A failed run is repeated twice by Lambda, and by the
+# next day's run.
 resource "aws_scheduler_schedule" "daily" {
   #checkov:skip=CKV_AWS_297:The schedule contains no secret. EventBridge encrypts it with its own key.
   name        = "${var.name}-daily"
@@ -24,9 +25,34 @@ resource "aws_scheduler_schedule" "daily" {
   depends_on = [aws_iam_role_policy.schedule]
 }
 
+resource "aws_scheduler_schedule" "report" {
+  #checkov:skip=CKV_AWS_297:The schedule contains no secret. EventBridge encrypts it with its own key.
+  name        = "${var.name}-report"
+  description = "The daily report of the function monitor"
+  # When maintain has most likely ended.
+  schedule_expression = "cron(30 1 * * ? *)"
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_alias.live["monitor"].arn
+    role_arn = aws_iam_role.schedule.arn
+    input    = jsonencode({ task = "report" })
+
+    retry_policy {
+      maximum_event_age_in_seconds = 3600
+      maximum_retry_attempts       = 10
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.schedule]
+}
+
 resource "aws_iam_role" "schedule" {
   name        = "${var.name}-schedule"
-  description = "EventBridge Scheduler of ${var.name}: invokes maintain"
+  description = "EventBridge Scheduler of ${var.name}: invokes maintain and monitor"
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -47,10 +73,10 @@ resource "aws_iam_role_policy" "schedule" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid      = "InvokeMaintain"
+      Sid      = "InvokeDaily"
       Effect   = "Allow"
       Action   = ["lambda:InvokeFunction"]
-      Resource = [aws_lambda_alias.live["maintain"].arn]
+      Resource = [for key in local.analysing : aws_lambda_alias.live[key].arn]
     }]
   })
 }

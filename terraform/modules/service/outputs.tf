@@ -22,7 +22,7 @@ output "custom_domain_target" {
 }
 
 output "function_names" {
-  description = "Names of the functions api, replay, migrate and maintain, by key."
+  description = "Names of the functions api, replay, migrate, maintain and monitor, by key."
   value       = { for key, function in aws_lambda_function.this : key => function.function_name }
 }
 

@@ -20,7 +20,7 @@ variable "image_uri" {
 }
 
 variable "analyse_image_uri" {
-  description = "Image analyse in ECR, by digest, for the function maintain."
+  description = "Image analyse in ECR, by digest, for the functions maintain and monitor."
   type        = string
 
   validation {
@@ -81,6 +81,36 @@ variable "idempotency_days" {
   validation {
     condition     = var.idempotency_days >= 1 && var.idempotency_days <= 3650 && floor(var.idempotency_days) == var.idempotency_days
     error_message = "idempotency_days must be a whole number from 1 to 3650."
+  }
+}
+
+variable "monitor_window_days" {
+  description = "MONITOR_WINDOW_DAYS, the days of predictions in which monitor looks for drift."
+  type        = number
+
+  validation {
+    condition     = var.monitor_window_days >= 1 && var.monitor_window_days <= 366 && floor(var.monitor_window_days) == var.monitor_window_days
+    error_message = "monitor_window_days must be a whole number from 1 to 366."
+  }
+}
+
+variable "coverage_tolerance" {
+  description = "COVERAGE_TOLERANCE, the share of outcomes outside their intervals that is tolerated beyond the promised one."
+  type        = number
+
+  validation {
+    condition     = var.coverage_tolerance >= 0 && var.coverage_tolerance <= 0.25
+    error_message = "coverage_tolerance must be from 0 to 0.25."
+  }
+}
+
+variable "drift_false_alarms_per_year" {
+  description = "DRIFT_FALSE_ALARMS_PER_YEAR, the number of false alarms of drift to expect in a year without drift."
+  type        = number
+
+  validation {
+    condition     = var.drift_false_alarms_per_year >= 0.01 && var.drift_false_alarms_per_year <= 12
+    error_message = "drift_false_alarms_per_year must be from 0.01 to 12."
   }
 }
 
@@ -145,8 +175,8 @@ variable "database_user_names" {
   type        = map(string)
 
   validation {
-    condition     = toset(keys(var.database_user_names)) == toset(["api", "maintain", "migrate", "replay"])
-    error_message = "database_user_names must have exactly the keys api, replay, migrate and maintain."
+    condition     = toset(keys(var.database_user_names)) == toset(["api", "maintain", "migrate", "monitor", "replay"])
+    error_message = "database_user_names must have exactly the keys api, replay, migrate, maintain and monitor."
   }
 }
 
@@ -155,13 +185,13 @@ variable "role_secret_arns" {
   type        = map(string)
 
   validation {
-    condition     = toset(keys(var.role_secret_arns)) == toset(["api", "maintain", "replay"])
-    error_message = "role_secret_arns must have exactly the keys api, replay and maintain."
+    condition     = toset(keys(var.role_secret_arns)) == toset(["api", "maintain", "monitor", "replay"])
+    error_message = "role_secret_arns must have exactly the keys api, replay, maintain and monitor."
   }
 }
 
 variable "memory_mb" {
-  description = "Memory of each function but maintain. Lambda gives a full CPU from 1769 MB."
+  description = "Memory of each function but maintain and monitor. Lambda gives a full CPU from 1769 MB."
   type        = number
 
   validation {

@@ -46,6 +46,12 @@ override_resource {
   values          = { arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain" }
 }
 
+override_resource {
+  target          = aws_secretsmanager_secret.role["monitor"]
+  override_during = plan
+  values          = { arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:monitor" }
+}
+
 run "protected" {
   command = plan
 
@@ -155,7 +161,7 @@ run "protected" {
   }
 
   assert {
-    condition     = output.database_user_names == { api = "sample_api", replay = "sample_replay", maintain = "sample_maintain", migrate = "sample_owner" }
+    condition     = output.database_user_names == { api = "sample_api", replay = "sample_replay", maintain = "sample_maintain", monitor = "sample_monitor", migrate = "sample_owner" }
     error_message = "The outputs must name the database user of each function."
   }
 
@@ -163,6 +169,7 @@ run "protected" {
     condition = output.role_secret_arns == {
       api      = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
       maintain = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain"
+      monitor  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:monitor"
       replay   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay"
     }
     error_message = "The outputs must name the secret of each role."
@@ -186,9 +193,10 @@ run "protected" {
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1",
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain",
+      "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:monitor",
       "SECRETS REQUIRED arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
     ])
-    error_message = "The proxy must accept exactly four users, each with an IAM token and a separate secret."
+    error_message = "The proxy must accept exactly five users, each with an IAM token and a separate secret."
   }
 
   assert {
@@ -199,11 +207,12 @@ run "protected" {
       Resource = [
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:monitor",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay",
       ]
     }]
-    error_message = "The proxy's role may read the four secrets and nothing else."
+    error_message = "The proxy's role may read the five secrets and nothing else."
   }
 
   assert {
@@ -247,6 +256,7 @@ run "choices" {
     condition = { for role, version in aws_secretsmanager_secret_version.role : role => version.secret_string_wo_version } == {
       api      = 7
       maintain = 7
+      monitor  = 7
       replay   = 7
     }
     error_message = "A new version must replace all secrets."

@@ -35,7 +35,7 @@ override_module {
   outputs = {
     database_name       = "sample"
     database_port       = 5432
-    database_user_names = { api = "sample_api", replay = "sample_replay", maintain = "sample_maintain", migrate = "sample_owner" }
+    database_user_names = { api = "sample_api", replay = "sample_replay", maintain = "sample_maintain", monitor = "sample_monitor", migrate = "sample_owner" }
     instance_endpoint   = "instance.example"
     instance_identifier = "sample-test"
     master_secret_arn   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:owner"
@@ -45,6 +45,7 @@ override_module {
     role_secret_arns = {
       api      = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api"
       maintain = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:maintain"
+      monitor  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:monitor"
       replay   = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:replay"
     }
   }
@@ -93,7 +94,7 @@ run "names_and_defaults" {
   command = plan
 
   assert {
-    condition     = output.function_names == { for key in ["api", "maintain", "migrate", "replay"] : key => "sample-test-${key}" } && output.dashboard_name == "sample-test" && module.service.service_name == "sample-test"
+    condition     = output.function_names == { for key in ["api", "maintain", "migrate", "monitor", "replay"] : key => "sample-test-${key}" } && output.dashboard_name == "sample-test" && module.service.service_name == "sample-test"
     error_message = "All names must begin with the project's prefix and the environment's name."
   }
 
@@ -103,7 +104,7 @@ run "names_and_defaults" {
   }
 
   assert {
-    condition     = length(module.observability.alarm_arns) == 22
+    condition     = length(module.observability.alarm_arns) == 27
     error_message = "Every environment must have all alarms."
   }
 
@@ -126,6 +127,11 @@ run "names_and_defaults" {
   assert {
     condition     = var.settings.retention_months == null && var.settings.idempotency_days == 30
     error_message = "By default, records must be kept for ever, and keys for 30 days."
+  }
+
+  assert {
+    condition     = [var.settings.monitor_window_days, var.settings.coverage_tolerance, var.settings.drift_false_alarms_per_year] == [30, 0.04, 1]
+    error_message = "By default, the monitor must look at 30 days, tolerate 4 % and give about one false alarm of drift a year."
   }
 
   assert {

@@ -11,19 +11,20 @@ mock_provider "aws" {
 }
 
 variables {
-  name                   = "sample-test"
-  metrics_namespace      = "SampleService"
-  service_name           = "sample-test"
-  function_names         = { api = "sample-test-api", replay = "sample-test-replay", migrate = "sample-test-migrate", maintain = "sample-test-maintain" }
-  log_group_names        = { api = "/aws/lambda/sample-test-api", replay = "/aws/lambda/sample-test-replay", migrate = "/aws/lambda/sample-test-migrate", maintain = "/aws/lambda/sample-test-maintain" }
-  api_id                 = "api1"
-  stage_name             = "$default"
-  queue_name             = "sample-test-records"
-  dead_letter_queue_name = "sample-test-dead-letters"
-  proxy_name             = "sample-test-proxy"
-  instance_identifier    = "sample-test-database"
-  alarm_email            = null
-  thresholds             = {}
+  name                        = "sample-test"
+  metrics_namespace           = "SampleService"
+  service_name                = "sample-test"
+  function_names              = { api = "sample-test-api", replay = "sample-test-replay", migrate = "sample-test-migrate", maintain = "sample-test-maintain", monitor = "sample-test-monitor" }
+  log_group_names             = { api = "/aws/lambda/sample-test-api", replay = "/aws/lambda/sample-test-replay", migrate = "/aws/lambda/sample-test-migrate", maintain = "/aws/lambda/sample-test-maintain", monitor = "/aws/lambda/sample-test-monitor" }
+  api_id                      = "api1"
+  stage_name                  = "$default"
+  queue_name                  = "sample-test-records"
+  dead_letter_queue_name      = "sample-test-dead-letters"
+  proxy_name                  = "sample-test-proxy"
+  instance_identifier         = "sample-test-database"
+  alarm_email                 = null
+  drift_false_alarms_per_year = 2
+  thresholds                  = {}
 }
 
 run "alarms" {
@@ -44,11 +45,15 @@ run "alarms" {
       throttles-replay     = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
       throttles-migrate    = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
       throttles-maintain   = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
+      throttles-monitor    = "AWS/Lambda Throttles Sum GreaterThanThreshold 0 1"
+      coverage             = "SampleService CoverageAlarm Maximum GreaterThanThreshold 0 1"
+      drift                = "SampleService DriftAlarm Maximum GreaterThanThreshold 0 1"
       default-partition    = "SampleService DefaultPartitionRows Maximum GreaterThanThreshold 0 1"
       errors-api           = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
       errors-replay        = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
       errors-migrate       = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
       errors-maintain      = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
+      errors-monitor       = "AWS/Lambda Errors Sum GreaterThanThreshold 0 1"
     }
     error_message = "The set of alarms must be exactly this one."
   }
@@ -59,12 +64,12 @@ run "alarms" {
   }
 
   assert {
-    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn]) && alarm.treat_missing_data == (key == "maintenance-missing" ? "breaching" : "notBreaching")])
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([aws_sns_topic.alarms.arn]) && alarm.ok_actions == toset([aws_sns_topic.alarms.arn]) && alarm.treat_missing_data == (contains(["maintenance-missing", "report-missing"], key) ? "breaching" : "notBreaching")])
     error_message = "Every alarm must notify the topic when it starts and when it ends."
   }
 
   assert {
-    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.period == (key == "default-partition" ? 86400 : 300) if length(alarm.metric_query) == 0])
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.period == (contains(["coverage", "default-partition", "drift"], key) ? 86400 : 300) if length(alarm.metric_query) == 0])
     error_message = "A period must be five minutes, and of the daily work a day."
   }
 
@@ -78,6 +83,25 @@ run "alarms" {
       && aws_cloudwatch_metric_alarm.this["maintenance-missing"].treat_missing_data == "breaching"
     )
     error_message = "Two days without a successful run must raise an alarm, also when no metric comes."
+  }
+
+  assert {
+    condition = (
+      [for query in aws_cloudwatch_metric_alarm.this["report-missing"].metric_query : join(" ", [query.metric[0].namespace, query.metric[0].metric_name, query.metric[0].stat, query.metric[0].period]) if query.id == "reports"] == ["SampleService MonitorReports Sum 86400"]
+      && [for query in aws_cloudwatch_metric_alarm.this["report-missing"].metric_query : query.expression if query.return_data == true] == ["FILL(reports, 0)"]
+      && aws_cloudwatch_metric_alarm.this["report-missing"].evaluation_periods == 2
+      && aws_cloudwatch_metric_alarm.this["report-missing"].comparison_operator == "LessThanThreshold"
+      && aws_cloudwatch_metric_alarm.this["report-missing"].threshold == 1
+    )
+    error_message = "Two days without a report must raise an alarm, also when no metric comes."
+  }
+
+  assert {
+    condition = (
+      strcontains(aws_cloudwatch_metric_alarm.this["coverage"].alarm_description, "A false alarm comes on average at most once in 10,000 outcomes.")
+      && strcontains(aws_cloudwatch_metric_alarm.this["drift"].alarm_description, "2 false alarms a year are to be expected.")
+    )
+    error_message = "The alarms of the monitor must say how often they are false."
   }
 
   assert {
@@ -145,8 +169,12 @@ run "alarms" {
       "metric 12 30 Load of the database: CPU in percent, sessions at work",
       "metric 0 36 Free storage of the database, bytes",
       "metric 12 36 Daily work on the records",
-      "log 0 42 Initialisation of the api",
-      "log 12 42 Model versions that environments loaded",
+      "metric 0 42 Live error of the current version",
+      "metric 12 42 Coverage, and the evidence against it (1 is an alarm)",
+      "metric 0 48 Drift: the alarm, and the columns that have moved",
+      "metric 12 48 Reports, and the share of outcomes that have come",
+      "log 0 54 Initialisation of the api",
+      "log 12 54 Model versions that environments loaded",
     ]
     error_message = "The dashboard must have exactly these widgets at these places."
   }
@@ -162,7 +190,7 @@ run "alarms" {
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[14].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
+    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[18].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
     error_message = "Initialisation must be read from the REPORT lines."
   }
 }
@@ -184,6 +212,21 @@ run "mail_and_thresholds" {
   }
 }
 
+run "share_of_outcomes" {
+  variables {
+    thresholds = { outcome_share = 0.6 }
+  }
+
+  assert {
+    condition = (
+      [for name in ["metric_name", "statistic", "comparison_operator", "treat_missing_data"] : aws_cloudwatch_metric_alarm.this["outcome-share"][name]] == ["OutcomeShare", "Minimum", "LessThanThreshold", "notBreaching"]
+      && aws_cloudwatch_metric_alarm.this["outcome-share"].threshold == 0.6
+      && aws_cloudwatch_metric_alarm.this["outcome-share"].period == 86400
+    )
+    error_message = "With a threshold, an alarm must watch the share of outcomes that have come."
+  }
+}
+
 run "rejects_values_out_of_range" {
   command = plan
   variables {
@@ -191,7 +234,7 @@ run "rejects_values_out_of_range" {
     function_names  = { api = "sample-test-api" }
     log_group_names = {}
     alarm_email     = "nobody"
-    thresholds      = { latency_p99_ms = -1, server_error_share = 1, database_cpu_percent = 100 }
+    thresholds      = { latency_p99_ms = -1, server_error_share = 1, database_cpu_percent = 100, outcome_share = 1.5 }
   }
   expect_failures = [var.name, var.function_names, var.log_group_names, var.alarm_email, var.thresholds]
 }

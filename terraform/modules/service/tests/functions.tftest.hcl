@@ -8,33 +8,34 @@ run "functions" {
       api      = ["sample-test-api", 29, 20, "lambda_app.handler.api"]
       maintain = ["sample-test-maintain", 900, 2, "lambda_app.handler.maintain"]
       migrate  = ["sample-test-migrate", 900, 1, "lambda_app.handler.migrate"]
+      monitor  = ["sample-test-monitor", 900, 2, "lambda_app.handler.monitor"]
       replay   = ["sample-test-replay", 60, 2, "lambda_app.handler.replay"]
     }
     error_message = "Names, timeouts, reserved concurrency and commands of the functions must be these."
   }
 
   assert {
-    condition     = alltrue([for key, function in aws_lambda_function.this : function.package_type == "Image" && function.publish && function.image_uri == (key == "maintain" ? var.analyse_image_uri : var.image_uri) && function.logging_config[0].log_format == "Text" && function.tracing_config[0].mode == "PassThrough"])
+    condition     = alltrue([for key, function in aws_lambda_function.this : function.package_type == "Image" && function.publish && function.image_uri == (contains(["maintain", "monitor"], key) ? var.analyse_image_uri : var.image_uri) && function.logging_config[0].log_format == "Text" && function.tracing_config[0].mode == "PassThrough"])
     error_message = "Every function must use its image, be published, log as text, and have no tracing."
   }
 
   assert {
-    condition     = { for key, function in aws_lambda_function.this : key => function.memory_size } == { api = 1024, maintain = 1024, migrate = 1024, replay = 1024 }
+    condition     = { for key, function in aws_lambda_function.this : key => function.memory_size } == { api = 1024, maintain = 1024, migrate = 1024, monitor = 1024, replay = 1024 }
     error_message = "The memory of the functions must be this."
   }
 
   assert {
-    condition     = { for key, function in aws_lambda_function.this : key => function.vpc_config[0].security_group_ids } == { for key in ["api", "maintain", "migrate", "replay"] : key => toset(["sg-function"]) }
+    condition     = { for key, function in aws_lambda_function.this : key => function.vpc_config[0].security_group_ids } == { for key in ["api", "maintain", "migrate", "monitor", "replay"] : key => toset(["sg-function"]) }
     error_message = "Every function must be in the functions' security group."
   }
 
   assert {
-    condition     = { for key, alias in aws_lambda_alias.live : key => [alias.name, alias.function_version] } == { for key in ["api", "maintain", "migrate", "replay"] : key => ["live", "7"] }
+    condition     = { for key, alias in aws_lambda_alias.live : key => [alias.name, alias.function_version] } == { for key in ["api", "maintain", "migrate", "monitor", "replay"] : key => ["live", "7"] }
     error_message = "The alias live must name the published version."
   }
 
   assert {
-    condition     = { for key, group in aws_cloudwatch_log_group.function : key => [group.name, group.retention_in_days] } == { for key in ["api", "maintain", "migrate", "replay"] : key => ["/aws/lambda/sample-test-${key}", 90] }
+    condition     = { for key, group in aws_cloudwatch_log_group.function : key => [group.name, group.retention_in_days] } == { for key in ["api", "maintain", "migrate", "monitor", "replay"] : key => ["/aws/lambda/sample-test-${key}", 90] }
     error_message = "Each function must have a log group with a retention."
   }
 
@@ -78,9 +79,19 @@ run "functions" {
   }
 
   assert {
+    condition = aws_lambda_function.this["monitor"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, {
+      DATABASE_USER               = "sample_monitor"
+      MONITOR_WINDOW_DAYS         = "30"
+      COVERAGE_TOLERANCE          = "0.04"
+      DRIFT_FALSE_ALARMS_PER_YEAR = "1"
+    }))
+    error_message = "monitor must differ from api in its database role, and have its own settings."
+  }
+
+  assert {
     condition = aws_lambda_function.this["migrate"].environment[0].variables == tomap(merge(aws_lambda_function.this["api"].environment[0].variables, {
       DATABASE_USER    = "sample_owner"
-      ROLE_SECRET_ARNS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_maintain,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay"
+      ROLE_SECRET_ARNS = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_maintain,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_monitor,arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay"
     }))
     error_message = "migrate must differ from api in two things: the master user, and the ARNs of the roles' secrets."
   }
@@ -127,41 +138,44 @@ run "choices" {
   }
 
   assert {
-    condition     = { for key, function in aws_lambda_function.this : key => function.memory_size } == { api = 1769, maintain = 1024, migrate = 1769, replay = 1769 }
-    error_message = "The memory of maintain must not follow the variable."
+    condition     = { for key, function in aws_lambda_function.this : key => function.memory_size } == { api = 1769, maintain = 1024, migrate = 1769, monitor = 1024, replay = 1769 }
+    error_message = "The memory of maintain and monitor must not follow the variable."
   }
 }
 
 run "rejects_values_out_of_range" {
   command = plan
   variables {
-    image_uri               = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample:latest"
-    analyse_image_uri       = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample:latest"
-    retention_months        = 0
-    idempotency_days        = 0.5
-    database_user_names     = { api = "sample_api" }
-    custom_domain           = { domain_name = "api.example.org", certificate_arn = "certificate" }
-    name                    = "Sample Test"
-    subnet_ids              = ["subnet-1"]
-    model_runtime           = "onnx"
-    model_refresh_seconds   = 0
-    database_port           = 65536
-    proxy_resource_id       = "sample-test"
-    role_secret_arns        = { api = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api" }
-    memory_mb               = 256
-    replay_concurrency      = 1
-    provisioned_concurrency = 21
-    keep_warm_schedule      = "5 minutes"
-    log_level               = "TRACE"
-    log_retention_days      = 42
-    metrics_namespace       = "AWS/Lambda"
-    jwt                     = { issuer = "http://issuer.example", audience = ["sample"] }
-    throttle_rate           = 0
-    throttle_burst          = 0.5
-    queue_retention_days    = 15
+    image_uri                   = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample:latest"
+    analyse_image_uri           = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sample:latest"
+    retention_months            = 0
+    monitor_window_days         = 0.5
+    coverage_tolerance          = 0.3
+    drift_false_alarms_per_year = 0
+    idempotency_days            = 0.5
+    database_user_names         = { api = "sample_api" }
+    custom_domain               = { domain_name = "api.example.org", certificate_arn = "certificate" }
+    name                        = "Sample Test"
+    subnet_ids                  = ["subnet-1"]
+    model_runtime               = "onnx"
+    model_refresh_seconds       = 0
+    database_port               = 65536
+    proxy_resource_id           = "sample-test"
+    role_secret_arns            = { api = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api" }
+    memory_mb                   = 256
+    replay_concurrency          = 1
+    provisioned_concurrency     = 21
+    keep_warm_schedule          = "5 minutes"
+    log_level                   = "TRACE"
+    log_retention_days          = 42
+    metrics_namespace           = "AWS/Lambda"
+    jwt                         = { issuer = "http://issuer.example", audience = ["sample"] }
+    throttle_rate               = 0
+    throttle_burst              = 0.5
+    queue_retention_days        = 15
   }
   expect_failures = [
-    var.name, var.image_uri, var.analyse_image_uri, var.retention_months, var.idempotency_days, var.database_user_names, var.custom_domain, var.subnet_ids, var.model_runtime, var.model_refresh_seconds, var.database_port, var.proxy_resource_id,
+    var.name, var.image_uri, var.analyse_image_uri, var.retention_months, var.monitor_window_days, var.coverage_tolerance, var.drift_false_alarms_per_year, var.idempotency_days, var.database_user_names, var.custom_domain, var.subnet_ids, var.model_runtime, var.model_refresh_seconds, var.database_port, var.proxy_resource_id,
     var.role_secret_arns, var.memory_mb, var.replay_concurrency, var.provisioned_concurrency,
     var.keep_warm_schedule, var.log_level, var.log_retention_days, var.metrics_namespace, var.jwt, var.throttle_rate,
     var.throttle_burst, var.queue_retention_days,

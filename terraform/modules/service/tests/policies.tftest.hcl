@@ -6,6 +6,7 @@ run "policies" {
   assert {
     condition = [for statement in jsondecode(aws_iam_role_policy.function["api"].policy).Statement : [statement.Sid, statement.Effect, statement.Action, statement.Resource]] == [
       ["ReadModels", "Allow", ["s3:GetObject"], ["arn:aws:s3:::sample-test-models/models/*"]],
+      ["ReadReport", "Allow", ["s3:GetObject"], ["arn:aws:s3:::sample-test-models/reports/performance.json"]],
       ["ConnectToDatabase", "Allow", ["rds-db:connect"], ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123456789abcdef0/sample_api"]],
       ["QueueRecords", "Allow", ["sqs:GetQueueAttributes", "sqs:SendMessage"], ["arn:aws:sqs:eu-west-1:123456789012:sample-test-records"]],
       ["WriteLogs", "Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], ["arn:aws:logs:eu-west-1:123456789012:log-group:mock:*"]],
@@ -39,7 +40,7 @@ run "policies" {
   }
 
   assert {
-    condition     = length(aws_iam_role.function) == 4 && { for key, policy in aws_iam_role_policy.function : key => policy.role } == { for key, role in aws_iam_role.function : key => role.id }
+    condition     = length(aws_iam_role.function) == 5 && { for key, policy in aws_iam_role_policy.function : key => policy.role } == { for key, role in aws_iam_role.function : key => role.id }
     error_message = "Each function must have a separate role and policy."
   }
 
@@ -58,6 +59,7 @@ run "policies" {
       [["secretsmanager:GetSecretValue"], [
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_maintain",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_monitor",
         "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_replay",
       ]],
     ]
@@ -81,7 +83,16 @@ run "policies" {
   }
 
   assert {
-    condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Sid] } == { api = ["ReadModels", "ConnectToDatabase", "QueueRecords", "WriteLogs"], replay = ["ConnectToDatabase", "TakeRecords", "DeadLetterMessages", "WriteLogs"], migrate = ["ConnectToDatabase", "ReadPasswords", "WriteLogs"], maintain = ["ConnectToDatabase", "FindFiles", "KeepFiles", "SweepQueues", "WriteLogs"] }
+    condition = [for statement in slice(jsondecode(aws_iam_role_policy.function["monitor"].policy).Statement, 0, 3) : [statement.Action, statement.Resource]] == [
+      [["rds-db:connect"], ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0123456789abcdef0/sample_monitor"]],
+      [["s3:GetObject"], ["arn:aws:s3:::sample-test-models/models/*"]],
+      [["s3:PutObject"], ["arn:aws:s3:::sample-test-models/reports/*"]],
+    ]
+    error_message = "The additional permissions of monitor must be exactly these."
+  }
+
+  assert {
+    condition     = { for key, policy in aws_iam_role_policy.function : key => [for statement in jsondecode(policy.policy).Statement : statement.Sid] } == { api = ["ReadModels", "ReadReport", "ConnectToDatabase", "QueueRecords", "WriteLogs"], replay = ["ConnectToDatabase", "TakeRecords", "DeadLetterMessages", "WriteLogs"], migrate = ["ConnectToDatabase", "ReadPasswords", "WriteLogs"], maintain = ["ConnectToDatabase", "FindFiles", "KeepFiles", "SweepQueues", "WriteLogs"], monitor = ["ConnectToDatabase", "ReadModels", "WriteReports", "WriteLogs"] }
     error_message = "Each function must have this number of statements."
   }
 
@@ -91,7 +102,7 @@ run "policies" {
   }
 
   assert {
-    condition     = { for key, policy in aws_iam_role_policy.network : key => [for statement in jsondecode(policy.policy).Statement : statement.Condition if statement.Sid == "KeepNetworkFromCode"] } == { for key in ["api", "replay", "migrate", "maintain"] : key => [{ ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:sample-test-${key}"] } }] }
+    condition     = { for key, policy in aws_iam_role_policy.network : key => [for statement in jsondecode(policy.policy).Statement : statement.Condition if statement.Sid == "KeepNetworkFromCode"] } == { for key in ["api", "replay", "migrate", "maintain", "monitor"] : key => [{ ArnEquals = { "lambda:SourceFunctionArn" = ["arn:aws:lambda:eu-west-1:123456789012:function:sample-test-${key}"] } }] }
     error_message = "The Deny must apply to the code of the function, but not to Lambda itself."
   }
 }
