@@ -90,7 +90,7 @@ lock: set-up-uv ## Resolve pyproject.toml into requirements/ (UPGRADE=1: newest)
 
 clean: ## Remove .venv and the caches, but not build/
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find benchmarks deploy lambda_app local problem records tests training -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find benchmarks deploy lambda_app local problem records stacks tests training -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 set-up: python
 	@$(PYTHON) local/set_up.py
