@@ -9,12 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.errors import DeployError
-from local.errors import StackError
 from records.errors import RecordsError
 from records.report import describe_erasure, describe_hold, describe_status
 from stacks.choice import Env, Local, open_choice
-from stacks.errors import LostError, ReachError
+from stacks.errors import STACK_ERRORS, LostError
 from stacks.functions import Function, connect_function
 from training.options import make_app, report_errors
 
@@ -188,7 +186,7 @@ def _say(text: str, *, to_error: bool = False) -> None:
 def _connected(env: str | None, local: bool) -> Iterator[Function]:
     """Yield what sends events to the function; what a person can mend is one line on stderr and exit code 1."""
     try:
-        with report_errors(RecordsError, ReachError, DeployError, StackError):
+        with report_errors(RecordsError, *STACK_ERRORS):
             yield connect_function("maintain", open_choice(env, local))
     except (KeyboardInterrupt, typer.Abort) as error:
         typer.echo("Stopped. An erasure that was begun stays open, and goes on with the next daily run", err=True)

@@ -5,11 +5,13 @@ from typing import Any
 
 from deploy.call import Answer, explain_refusal, send_event
 from deploy.environment import Environment
-from deploy.errors import explain_failures
+from deploy.errors import CallError, explain_failures
 from lambda_app.project import PREFIX
 from local.functions import find_servers
 from local.ports import LOOPBACK
-from stacks.errors import ReachError
+from stacks.errors import ReachError, UnansweredError
+
+__all__ = ["Answer", "Post", "connect_api", "find_url"]
 
 Post = Callable[[str, bytes], Answer]
 
@@ -17,7 +19,7 @@ Post = Callable[[str, bytes], Answer]
 def connect_api(environment: Environment | None, token: str | None = None) -> Post:
     """Return what posts JSON to a path of the API: signed, or with a token; without an environment, the local one.
 
-    A call raises CallError when there is no answer, and ReachError when the gateway refuses the caller.
+    A call raises UnansweredError, or ReachError when the gateway refuses the caller.
     """
     if environment is None:
         url, session, region = f"http://{LOOPBACK}:{find_servers().http_port}", None, None
@@ -31,7 +33,10 @@ def connect_api(environment: Environment | None, token: str | None = None) -> Po
             "headers": {"content-type": "application/json"},
             "body": content.decode(),
         }
-        answer = send_event(url, event, session, region, token)
+        try:
+            answer = send_event(url, event, session, region, token)
+        except CallError as error:
+            raise UnansweredError(str(error)) from error
         if advice := explain_refusal(answer):
             raise ReachError(advice)
         return answer
