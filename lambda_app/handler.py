@@ -1,4 +1,4 @@
-"""The Lambda functions api, replay, migrate and maintain, wired once per execution environment.
+"""The Lambda functions api, replay, migrate, maintain and monitor, wired once per execution environment.
 
 Lambda gets the function by its name during the initialisation, and `__getattr__` wires it then. This phase has a full
 CPU. Only the requested function is wired: migrate needs no model and may not read one.
@@ -195,7 +195,26 @@ def build_maintain(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler
     return make_handler(Tools(settings, database, session.client("s3"), session.client("sqs"), telemetry))
 
 
-_BUILDERS = {"api": _build_api, "replay": build_replay, "migrate": _build_migrate, "maintain": build_maintain}
+def build_monitor(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
+    """Build the function that compares outcomes with predictions, and new cases with those of the training."""
+    # Imported here, because only the image analyse has what they need.
+    import boto3  # noqa: PLC0415
+
+    from lambda_app.monitor.function import make_handler  # noqa: PLC0415
+    from lambda_app.monitor.tools import Tools  # noqa: PLC0415
+
+    limits = {"wait_seconds": MAINTENANCE_SECONDS, "deadline_seconds": MAINTENANCE_SECONDS, "skips_failing": False}
+    database = _build_database(settings, **limits)
+    return make_handler(Tools(settings, database, boto3.Session().client("s3"), telemetry))
+
+
+_BUILDERS = {
+    "api": _build_api,
+    "replay": build_replay,
+    "migrate": _build_migrate,
+    "maintain": build_maintain,
+    "monitor": build_monitor,
+}
 
 
 def __getattr__(name: str) -> "LambdaHandler":

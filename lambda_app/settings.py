@@ -23,6 +23,9 @@ class Settings:
     idempotency_days: int
     model_runtime: str
     model_refresh_seconds: int
+    monitor_window_days: int
+    coverage_tolerance: float
+    drift_false_alarms_per_year: float
     database_host: str
     database_port: int
     database_name: str
@@ -57,6 +60,9 @@ class Settings:
             idempotency_days=reader.number("IDEMPOTENCY_DAYS", 1, 3650, default="30"),
             model_runtime=reader.choice("MODEL_RUNTIME", RUNTIMES, default="litert"),
             model_refresh_seconds=reader.number("MODEL_REFRESH_SECONDS", 1, 86400, default="60"),
+            monitor_window_days=reader.number("MONITOR_WINDOW_DAYS", 1, 366, default="30"),
+            coverage_tolerance=reader.decimal("COVERAGE_TOLERANCE", 0, 0.25, default="0.04"),
+            drift_false_alarms_per_year=reader.decimal("DRIFT_FALSE_ALARMS_PER_YEAR", 0.01, 12, default="1"),
             database_host=reader.text("DATABASE_HOST"),
             database_port=reader.number("DATABASE_PORT", 1, 65535, default="5432"),
             database_name=reader.text("DATABASE_NAME"),
@@ -119,3 +125,10 @@ class _Reader:
             self.faults.append(f"{name} must be a whole number from {minimum} to {maximum}, not {value!r}")
             return minimum
         return int(value)
+
+    def decimal(self, name: str, minimum: float, maximum: float, default: str) -> float:
+        value = self._environment.get(name) or default
+        if not (re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", value) and minimum <= float(value) <= maximum):
+            self.faults.append(f"{name} must be a number from {minimum} to {maximum}, not {value!r}")
+            return minimum
+        return float(value)

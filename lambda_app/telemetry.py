@@ -139,6 +139,17 @@ class Telemetry:
             self._add_metric("DefaultPartitionRows", MetricUnit.Count, counts["default_rows"])
         self._logger.info("maintenance", extra=counts)
 
+    def monitor_ended(self, task: str, failure: str | None = None) -> None:
+        """Report the end of a task of the function monitor. Every task calls this once."""
+        self._add_metric("MonitorReports", MetricUnit.Count, float(task == "report" and failure is None))
+        if failure is not None:
+            self._logger.error("monitor failed", task=task, reason=failure)
+
+    def report_made(self, figures: Mapping[str, float]) -> None:
+        """Report the figures of the current version in a report of the monitor, by the names of their metrics."""
+        for name, value in figures.items():
+            self._add_metric(name, MetricUnit.NoUnit, value)
+
     def request_refused(self, request_id: str, reason: str) -> None:
         """Report a request that failed for a known reason."""
         self._logger.error("request refused", request_id=request_id, reason=reason)
