@@ -95,8 +95,16 @@ def _build_maintain(stack: Stack, settings: Settings, database: Database, teleme
     return make_handler(Tools(settings, database, s3, sqs, telemetry)), MaintenanceError
 
 
+def _build_monitor(stack: Stack, settings: Settings, database: Database, telemetry: Telemetry) -> _Built:
+    from lambda_app.monitor.function import make_handler  # noqa: PLC0415
+    from lambda_app.monitor.tools import MonitorError, Tools  # noqa: PLC0415
+
+    return make_handler(Tools(settings, database, connect_aws("s3", stack.aws.endpoint_url), telemetry)), MonitorError
+
+
 _BUILDERS: dict[FunctionName, Callable[[Stack, Settings, Database, Telemetry], _Built]] = {
     "maintain": _build_maintain,
+    "monitor": _build_monitor,
 }
 
 

@@ -1,12 +1,12 @@
 """The commands `outcomes import`, `monitor` and `recalibrate`, which ask an environment or the local stack."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from problem.table import TABLE
 from stacks.api import connect_api
 from stacks.choice import Env, Local, open_choice
 from stacks.errors import STACK_ERRORS
@@ -14,12 +14,13 @@ from stacks.functions import connect_function
 from stacks.models import connect_models
 from training import MODELS
 from training.errors import TrainingError
+from training.live.errors import LiveError
 from training.live.outcomes import count_rows, import_outcomes
-from training.live.recalibration import recalibrate_current
 from training.live.report import fetch_report, find_alarms
 from training.live.tables import print_report
 from training.options import make_app, report_errors
 from training.progress import show_progress
+from training.rounding import format_figure
 
 # Of the refused rows, so many are told; the file has all.
 MOST_TOLD = 20
@@ -65,9 +66,7 @@ def import_command(
                 console.print(f"Line {line} is refused: {reason}", highlight=False, markup=False, soft_wrap=True)
 
         with show_progress(console, "Sending", "outcome", count_rows(file)) as report_row:
-            done = import_outcomes(
-                file, env or "local", post, report_row=report_row, report_refused=report_refused
-            )
+            done = import_outcomes(file, env or "local", post, report_row=report_row, report_refused=report_refused)
         new = sum(done.recorded.values())
         places = " and ".join(f"{count:,} by the {place}" for place, count in done.recorded.items() if count)
         print(f"Sent {new:,} outcomes" + (f", recorded {places}" if places else ""))
@@ -95,7 +94,8 @@ def monitor(
     with report_errors(TrainingError, *STACK_ERRORS):
         environment = open_choice(env, local)
         with console.status("Comparing"):
-            report = fetch_report(connect_function("monitor", environment), *connect_models(environment))
+            models = connect_models(environment)
+            report = fetch_report(connect_function("monitor", environment), models.client, models.bucket)
             # Here, because matplotlib takes a second.
             from training.live.page import write_page  # noqa: PLC0415
 
@@ -123,21 +123,34 @@ def recalibrate(
     It needs 200 outcomes and takes the newest 2,000. The version is judged by the gates of `publish` and is not
     promoted.
     """
+    console = Console()
     with report_errors(TrainingError, *STACK_ERRORS):
+        day = _read_day(since) if since else None
         environment = open_choice(env, local)
-        client, bucket = connect_models(environment)
-        with Console(stderr=True).status("Recalibrating"):
-            made = recalibrate_current(client, bucket, connect_function("monitor", environment), MODELS, since)
+        models = connect_models(environment)
+        with console.status("Recalibrating"):
+            # Here, because it loads TensorFlow.
+            from training.live.recalibration import recalibrate_current  # noqa: PLC0415
+
+            function = connect_function("monitor", environment)
+            made = recalibrate_current(models.client, models.bucket, function, day)
         figures = made.figures
+        window, before = figures["window"], figures["before"]
         print(
-            f"{figures['outcomes']:,} outcomes of {figures['from']}, from {figures['window']['from']} to "
-            f"{figures['window']['to']}"
+            f"{figures['outcomes']:,} outcomes of {figures['from']}, observed from {window['from'][:10]} to "
+            f"{window['to'][:10]}\nThe intervals that were served held the truth for {before['coverage']:.1%} of them, "
+            f"{format_figure(before['mean_width'])} wide on average\nThe new ones hold {figures['coverage']:.1%}, "
+            f"{format_figure(figures['mean_width'])} wide, each judged without the outcomes it is fitted to\n"
+            f"Published {made.version}. To serve it:\n\n"
+            f"  {models.command} promote {made.version} --bucket {models.bucket}"
         )
-        print(
-            f"Its intervals held {figures['coverage_before']:.1%} of them. The new ones hold {figures['coverage']:.1%} "
-            f"of {TABLE.cases} they were not fitted to; they are {figures['width_ratio']:.2f} times as wide"
-        )
-        print(f"Published {made.version}. To serve it:\n\n  {made.promote_command}")
+
+
+def _read_day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise LiveError(f"--since must be a day such as 2026-01-31, not {text!r}") from None
 
 
 def register(app: typer.Typer) -> None:

@@ -145,6 +145,6 @@ def _find_refused(answer: Answer) -> dict[int, str]:
                 place = int(found[1])
                 refused[place] = f"{refused[place]}; {told}" if place in refused else told
     if not refused:
-        told = document.get("detail") or document.get("message") if isinstance(document, dict) else None
-        raise LiveError(f"the API refused the outcomes (status {answer.status}): {told or 'it gave no reason'}")
+        reason = document.get("detail") or document.get("message") if isinstance(document, dict) else None
+        raise LiveError(f"the API refused the outcomes (status {answer.status}): {reason or 'it gave no reason'}")
     return refused

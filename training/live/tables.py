@@ -93,7 +93,9 @@ def _print_version(console: Console, version: Mapping[str, Any]) -> None:
         console.print("No figures: too few outcomes")
         return
     promised = version["promised"] or {}
-    table = Table(title=f"{version['live']['outcomes']:,} outcomes, in units of {TABLE.target.unit}", title_justify="left")
+    table = Table(
+        title=f"{version['live']['outcomes']:,} outcomes, in units of {TABLE.target.unit}", title_justify="left"
+    )
     table.add_column("")
     for title in ("Live", "95 % interval", "Promised"):
         table.add_column(title, justify="right", no_wrap=True)
