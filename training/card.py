@@ -98,6 +98,7 @@ def describe_figures(metrics: dict[str, Any]) -> str:
 
 {_table(("", "This model", "95 % interval", "Ridge regression"), rows)}
 
+The mean of prediction minus truth is {held_out["bias"]:+.{decimals}f}.
 The RMSE is {held_out["rmse"] - ridge["rmse"]:+.{decimals}f} against ridge regression (95 % interval
 {_span(ends, decimals)}).
 {judge_difference(ends)}
@@ -122,12 +123,15 @@ def describe_intervals(description: dict[str, Any]) -> str:
     """Describe the promised and the measured coverage of the prediction intervals."""
     interval, metrics = description["interval"], description["metrics"]
     held_out = metrics["held_out"]
-    thirds = zip(
-        ("Lowest", "Middle", "Highest"), held_out["coverage_by_third"], held_out["mean_width_by_third"], strict=True
-    )
+    keys = ("coverage", "mean_width", "rmse", "bias")
+    thirds = zip(*(held_out[f"{key}_by_third"] for key in keys), strict=True)
     nominal, outside = interval["coverage"], held_out["outside"]
-    all_rows = [*thirds, ("All", held_out["coverage"], held_out["mean_width"])]
-    rows = ((name, _percent(coverage), format_figure(width, 3)) for name, coverage, width in all_rows)
+    named = zip(("Lowest", "Middle", "Highest", "All"), [*thirds, [held_out[key] for key in keys]], strict=True)
+    decimals = count_decimals(held_out["rmse"], 3)
+    rows = (
+        (name, _percent(coverage), format_figure(width, 3), format_figure(rmse, 3), f"{bias:+.{decimals}f}")
+        for name, (coverage, width, rmse, bias) in named
+    )
     return f"""## Prediction intervals
 
 Every prediction has an interval that is meant to hold the truth for {_percent(nominal, 0)} of {TABLE.cases} like those
@@ -135,7 +139,7 @@ of the training (cross-conformal prediction, {interval["method"]}; the width dep
 prediction). On {held_out["rows"] - outside["rows"]} held-out {TABLE.cases} like those of the training without them it
 did so for {_percent(held_out["coverage"])} (95 % interval {_percent_span(metrics["confidence"]["coverage"])}).
 
-{_table(("Third of the predictions", "Coverage", "Mean width"), rows)}
+{_table(("Third of the predictions", "Coverage", "Mean width", "RMSE", "Mean of prediction minus truth"), rows)}
 
 Theory guarantees less, for {interval["method"]} about {_percent(2 * nominal - 1, 0)}: rely on the measured coverage.
 

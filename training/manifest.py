@@ -19,6 +19,7 @@ from training.data import Rows, digest_rows
 from training.gates import find_parity_tolerance
 from training.joint import measure_joint
 from training.network import MEMBERS
+from training.reference import describe_reference
 from training.rounding import choose_bin_edges
 from training.run import TrainingRun
 from training.validate import describe_validation
@@ -52,6 +53,7 @@ def describe_version(version: str, created_at: datetime, run: TrainingRun, parit
         "features": _describe_features(run.rows),
         "joint": asdict(measure_joint(run.rows)),
         "outcomes": outcomes,
+        "reference": describe_reference(run.rows, run.validation.predicted),
         "metrics": describe_validation(run.validation),
         "interval": {"method": "CV+", "coverage": run.ensemble.calibration.coverage},
         "parity": {"rows": len(run.rows), "largest_difference": parity, "tolerance": tolerance},

@@ -145,11 +145,35 @@ def describe_validation(validation: Validation) -> dict[str, Any]:
             "rows": len(validation.actual),
             "folds": HELD_OUT_FOLDS,
             **asdict(score(validation.actual, validation.predicted)),
+            "bias": measure_bias(validation.actual, validation.predicted),
             **describe_intervals(promised.actual, promised.predicted, promised.intervals),
+            **_describe_thirds(validation),
             "outside": _describe_outside(validation),
         },
         "ridge": asdict(score(validation.actual, validation.ridge)),
         "confidence": _estimate_confidence(validation),
+    }
+
+
+def measure_bias(actual: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
+    """Return the mean of prediction minus truth, both (n,)."""
+    return float((predicted - actual).mean())
+
+
+def _describe_thirds(validation: Validation) -> dict[str, Any]:
+    """Return the predictions between the thirds of `describe_intervals`, and rows and errors of each third."""
+    promised = validation.promised.predicted
+    edges = [float(promised[third[0]]) for third in split_by_prediction(promised, 3)[1:]]
+    third_of_row = np.searchsorted(edges, validation.predicted, side="right")
+    pairs = [(validation.actual[third_of_row == n], validation.predicted[third_of_row == n]) for n in range(3)]
+    scores = [score(*pair) for pair in pairs]
+    return {
+        "third_edges": edges,
+        "rows_by_third": [len(actual) for actual, _ in pairs],
+        "rmse_by_third": [one.rmse for one in scores],
+        "mae_by_third": [one.mae for one in scores],
+        "bias_by_third": [measure_bias(*pair) for pair in pairs],
+        "r2_by_third": [one.r2 for one in scores],
     }
 
 

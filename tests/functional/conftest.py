@@ -7,8 +7,10 @@ import pytest
 
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
+from tests.bundles import Registry
 from tests.functional.helpers import Queues, Wire
 from tests.functional.maintaining import Stage, create_stage
+from tests.functional.watching import Watched, create_watched
 from tests.queues import QueuePair
 
 if TYPE_CHECKING:
@@ -33,3 +35,11 @@ def stage(admin_settings: Settings, client: "S3Client", bucket: str, wire: Wire)
     stage = create_stage(admin_settings, client, bucket, wire)
     yield stage
     stage.close()
+
+
+@pytest.fixture
+def watched(admin_settings: Settings, registry: Registry, wire: Wire) -> Iterator[Watched]:
+    """A database and a bucket of the test's own for monitor."""
+    watched = create_watched(admin_settings, registry, wire)
+    yield watched
+    watched.close()

@@ -46,6 +46,7 @@ def test_figures_are_those_of_the_predictions() -> None:
     assert held_out["rmse"] == pytest.approx(10)
     assert held_out["mae"] == pytest.approx(10)
     assert held_out["r2"] == pytest.approx(1 - 100 / actual.var())
+    assert held_out["bias"] == pytest.approx(10)
     assert held_out["coverage"] == pytest.approx(0.9)
     assert held_out["mean_width"] == pytest.approx(35)
     assert held_out["outside"] == {"rows": 0, "coverage": None, "mean_width": None}
@@ -70,6 +71,24 @@ def test_coverage_is_of_those_to_whom_it_is_promised_and_errors_are_of_all() -> 
     assert (held_out["coverage"], held_out["coverage_by_third"]) == (1, [1, 1, 1])
     assert (held_out["mean_width"], figures["confidence"]["coverage"]) == (pytest.approx(10), [1, 1])
     assert held_out["outside"] == {"rows": 10, "coverage": 0, "mean_width": pytest.approx(100)}
+
+
+def test_errors_are_given_for_each_third_of_the_prediction() -> None:
+    predicted = np.arange(90.0)
+    errors = np.repeat([3.0, -6.0, 9.0], 30)
+    actual = predicted - errors
+    intervals = np.column_stack([predicted - 5, predicted + 5])
+    nobody = np.zeros(90, bool)
+    held_out = describe_validation(Validation(actual, predicted, intervals, actual, np.zeros((10, 1)), nobody))[
+        "held_out"
+    ]
+    assert held_out["third_edges"] == [30, 60]
+    assert held_out["rows_by_third"] == [30, 30, 30]
+    assert held_out["bias_by_third"] == pytest.approx([3, -6, 9])
+    assert held_out["mae_by_third"] == held_out["rmse_by_third"] == pytest.approx([3, 6, 9])
+    spread = np.arange(30.0).var()
+    assert held_out["r2_by_third"] == pytest.approx([1 - error**2 / spread for error in (3, 6, 9)])
+    assert held_out["coverage_by_third"] == [1, 0, 0]
 
 
 def test_held_out_patients_are_judged_as_the_service_would(validation: Validation, rows: Rows) -> None:
