@@ -1,5 +1,6 @@
 """The exceptions of the service, each with its HTTP problem."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -80,6 +81,31 @@ class RecordError(ServiceError):
     problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "record-unavailable", "The prediction could not be recorded")
     # After a failure, the breaker skips the database for this long.
     retry_after_seconds = 10
+
+
+class OutcomeError(RecordError):
+    """The outcomes could not be recorded."""
+
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unavailable", "The outcomes could not be recorded")
+
+
+class OutcomesRefusedError(ServiceError):
+    """Outcomes that are not possible; `refused` has each field with what is wrong with it."""
+
+    problem = INVALID_INPUT
+
+    def __init__(self, refused: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{field} {fault}" for field, fault in refused.items()))
+        self.refused = refused
+
+
+class OutcomeRouteError(ServiceError):
+    """The gateway let the request through by another route than that of outcomes, which has a right of its own."""
+
+    problem = Problem(HTTPStatus.FORBIDDEN, "other-route", "Outcomes have a route of their own")
+
+    def __init__(self) -> None:
+        super().__init__("The API must have the route POST /outcomes, and the request exactly this path.")
 
 
 class LookupFailedError(ServiceError):

@@ -68,7 +68,9 @@ def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
         )
         queue = _build_queue(settings, settings.queue_url)
         writer = RecordWriter(database, queue, telemetry.database_failed)
-        service = PredictionService(model, database, queue, writer, telemetry.predictions_recorded)
+        service = PredictionService(
+            model, database, queue, writer, telemetry.predictions_recorded, telemetry.outcomes_recorded
+        )
         app = create_app(service, telemetry, pages=settings.pages)
         # Telemetry has reported the failure; the next request tries again.
         with contextlib.suppress(ModelUnavailableError):

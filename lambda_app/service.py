@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from lambda_app.errors import LookupFailedError, ModelUnavailableError, RecordNotFoundError
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
-from lambda_app.log.record import IdempotencyKey, PredictionRecord
+from lambda_app.log.record import IdempotencyKey, OutcomeRecord, PredictionRecord, require_possible
 from lambda_app.log.store import find_prediction, has_stray_rows
 from lambda_app.log.writer import RecordWriter, WriteResult
 from lambda_app.model.current import CurrentModel
@@ -39,6 +39,15 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What really happened to the case of a prediction; `value` is the true value of the target."""
+
+    request_id: UUID
+    value: float
+    observed_at: datetime
+
+
+@dataclass(frozen=True)
 class RequestContext:
     """A request: its id, its arrival by `time.perf_counter`, its caller, and the Idempotency-Key, if any."""
 
@@ -46,6 +55,14 @@ class RequestContext:
     arrived_at: float
     caller: Caller
     idempotency_key: str | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Durable outcomes: when they were reported, and their place."""
+
+    reported_at: datetime
+    destination: str
 
 
 STRAY_ROWS_NOTE = "predictions_default has rows of a month without a partition"
@@ -80,7 +97,7 @@ class Health:
 
 
 class PredictionService:
-    """Returns predictions only after their records are durable."""
+    """Returns predictions, and takes outcomes, only after their records are durable."""
 
     def __init__(
         self,
@@ -89,12 +106,14 @@ class PredictionService:
         queue: RecordQueue,
         writer: RecordWriter,
         on_recorded: Callable[[str, str, Sequence[float]], None],
+        on_outcomes_recorded: Callable[[str, int], None],
     ) -> None:
         self._model = model
         self._database = database
         self._queue = queue
         self._writer = writer
         self._on_recorded = on_recorded
+        self._on_outcomes_recorded = on_outcomes_recorded
 
     def predict(self, case: Case, context: RequestContext) -> WriteResult:
         """Predict for one case; the record has the id of the request.
@@ -110,21 +129,43 @@ class PredictionService:
         """
         return self._answer(cases, context, is_batch=True)
 
+    def report_outcomes(self, outcomes: Sequence[Outcome], context: RequestContext) -> Report:
+        """Record what happened after predictions, which may be anybody's or not be recorded yet.
+
+        Raises OutcomesRefusedError or OutcomeError.
+        """
+        reported_at = datetime.now(UTC)
+        records = [
+            OutcomeRecord(
+                request_id=outcome.request_id,
+                value=outcome.value,
+                observed_at=outcome.observed_at,
+                reported_at=reported_at,
+                reporter=context.caller.name,
+                reporter_session=context.caller.session,
+            )
+            for outcome in outcomes
+        ]
+        require_possible(records)
+        destination = self._writer.write_outcomes(records, time.perf_counter() - context.arrived_at)
+        self._on_outcomes_recorded(destination, len(records))
+        return Report(reported_at, destination)
+
     def get_model(self) -> Predictor:
         """Return the current model, for uses without a record; raises ModelUnavailableError."""
         return self._model.get()
 
-    def find(self, request_id: UUID, caller: Caller) -> PredictionRecord:
-        """Return the caller's record with this id; raises RecordNotFoundError or LookupFailedError."""
+    def find(self, request_id: UUID, caller: Caller) -> tuple[PredictionRecord, OutcomeRecord | None]:
+        """Return the caller's record with this id, and its outcome; raises RecordNotFoundError or LookupFailedError."""
         try:
-            record = self._database.run_statement(
+            found = self._database.run_statement(
                 lambda connection: find_prediction(connection, request_id, caller.name)
             )
         except DATABASE_ERRORS as error:
             raise LookupFailedError(f"the database did not answer: {describe_error(error)}") from error
-        if record is None:
+        if found is None:
             raise RecordNotFoundError
-        return record
+        return found
 
     def check_health(self) -> Health:
         """Check the model, the database and the queue; load the model if none is loaded."""

@@ -11,7 +11,7 @@ RECORD_NAMES = frozenset(
     (
         *("request_id", "created_at", "recorded_at", "prediction", "interval_lower", "interval_upper"),
         *("interval_coverage", "model_version", "latency_ms", "caller", "caller_session", "batch_id"),
-        *("batch_index", "subject", "warnings", "body", "features"),
+        *("batch_index", "subject", "warnings", "body", "features", "outcomes"),
     )
 )
 # PostgreSQL accepts these as column names only in quotes.
@@ -158,6 +158,18 @@ class Target:
     def label(self) -> str:
         """The meaning with the unit, if any: "Weight at birth (kg)"."""
         return f"{self.meaning}{_append_unit(self.unit)}"
+
+    @cached_property
+    def limits(self) -> str:
+        """The possible values as text: "a number of at least 0 (score)"."""
+        number = "a number"
+        if self.minimum is not None and self.maximum is not None:
+            number += f" from {self.minimum:.15g} to {self.maximum:.15g}"
+        elif self.minimum is not None:
+            number += f" of at least {self.minimum:.15g}"
+        elif self.maximum is not None:
+            number += f" of at most {self.maximum:.15g}"
+        return f"{number}{_append_unit(self.unit)}"
 
     def cut(self, value: float) -> float:
         """Return the nearest possible value of the target."""

@@ -38,6 +38,7 @@ class Telemetry:
         self._instance = settings.aws_lambda_log_stream_name
         self._requests: Counter[tuple[str, str]] = Counter()
         self._predictions: Counter[tuple[str, str]] = Counter()
+        self._outcomes: Counter[str] = Counter()
         self._undescribed: list[float] = []
         self._model_load_failures = 0
         self._database_failures = 0
@@ -89,6 +90,12 @@ class Telemetry:
                 quantile = ordered[len(ordered) * percent // 100]
                 self._add_metric(f"PredictionP{percent}", MetricUnit.NoUnit, round(quantile))
             self._undescribed.clear()
+
+    def outcomes_recorded(self, destination: str, count: int) -> None:
+        """Report outcomes that are durable in "database" or "queue"."""
+        self._outcomes[destination] += count
+        self._add_metric("Outcomes", MetricUnit.Count, count)
+        self._add_metric(f"OutcomesTo{destination.capitalize()}", MetricUnit.Count, count)
 
     def database_failed(self, reason: str) -> None:
         """Report that the database failed to store records."""
@@ -186,6 +193,11 @@ class Telemetry:
         )
         for labels, count in self._predictions.items():
             predictions.add_metric([self._instance, *labels], count)
+        outcomes = CounterMetricFamily(
+            f"{PREFIX}_outcomes", "Outcomes recorded.", labels=[_ENVIRONMENT_LABEL, "destination"]
+        )
+        for destination, count in self._outcomes.items():
+            outcomes.add_metric([self._instance, destination], count)
         model_failures = CounterMetricFamily(
             f"{PREFIX}_model_load_failures", "Failed model loads.", labels=[_ENVIRONMENT_LABEL]
         )
@@ -202,7 +214,7 @@ class Telemetry:
             cumulative += self._buckets[bound]
             buckets.append(("+Inf" if bound == float("inf") else str(bound), cumulative))
         latency.add_metric([self._instance], buckets, self._latency_sum_seconds)
-        return [requests, predictions, model_failures, database_failures, latency]
+        return [requests, predictions, outcomes, model_failures, database_failures, latency]
 
     def _add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
         if self._emit_emf:

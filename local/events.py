@@ -20,7 +20,13 @@ from typing import Any
 from uuid import UUID
 
 from lambda_app import handler
-from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_REQUEST, EXAMPLE_SUBJECT, REFUSED_FEATURE
+from lambda_app.http.schemas import (
+    EXAMPLE_ANSWER,
+    EXAMPLE_OUTCOME,
+    EXAMPLE_REQUEST,
+    EXAMPLE_SUBJECT,
+    REFUSED_FEATURE,
+)
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE, PREFIX, REPLAY_ROLE
@@ -82,6 +88,7 @@ def make_bodies() -> dict[str, str]:
         "predict_base64": base64.b64encode(sound.encode()).decode(),
         "predict_batch": json.dumps({TABLE.cases: [{**EXAMPLE_REQUEST, "subject": EXAMPLE_SUBJECT}, EXAMPLE_REQUEST]}),
         "predict_invalid": json.dumps(wrong),
+        "outcomes": json.dumps({"outcomes": [EXAMPLE_OUTCOME]}),
         "predict_not_a_number": json.dumps({**EXAMPLE_REQUEST, first: float("nan")}),
     }
 

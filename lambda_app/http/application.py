@@ -8,7 +8,6 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from lambda_app import VERSION
-from lambda_app.errors import INVALID_INPUT
 from lambda_app.http.body import BodyError, JsonRoute
 from lambda_app.http.explanations import add_explanation_routes
 from lambda_app.http.health import add_health_routes
@@ -16,9 +15,15 @@ from lambda_app.http.metrics import add_metrics_routes
 from lambda_app.http.middleware import RequestMiddleware
 from lambda_app.http.model import add_model_routes
 from lambda_app.http.openapi import SERVERS, TAGS, add_description
+from lambda_app.http.outcomes import add_outcome_routes
 from lambda_app.http.pages import add_pages
 from lambda_app.http.predictions import add_prediction_routes
-from lambda_app.http.problems import list_field_errors, make_framework_problem, make_problem_response
+from lambda_app.http.problems import (
+    list_field_errors,
+    make_framework_problem,
+    make_problem_response,
+    make_refusal,
+)
 from lambda_app.http.responses import describe_failure
 from lambda_app.service import PredictionService
 from lambda_app.telemetry import Telemetry
@@ -56,6 +61,7 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
     app.add_exception_handler(HTTPException, _answer_http_exception)
 
     add_prediction_routes(app, service)
+    add_outcome_routes(app, service)
     add_explanation_routes(app, service)
     add_model_routes(app, service)
     add_health_routes(app, service)
@@ -68,8 +74,7 @@ def create_app(service: PredictionService, telemetry: Telemetry, *, pages: bool)
 
 async def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
     listed = list_field_errors(cast(RequestValidationError, error).errors())
-    detail = "; ".join(f"{item['field']} {item['message']}" for item in listed)
-    return make_problem_response(INVALID_INPUT, detail, request.state.request_id, errors=listed)
+    return make_refusal(listed, request.state.request_id)
 
 
 async def _answer_refused_body(request: Request, error: Exception) -> JSONResponse:

@@ -91,12 +91,13 @@ def read_json(body: bytes) -> Any:
 
 
 def _list_repeated(document: Any, repeating: Mapping[int, Sequence[str]]) -> list[dict[str, str]]:
-    """List repeated fields of the request or its cases; `repeating` maps the id of an object to its names."""
+    """List repeated fields of the request or its items; `repeating` maps the id of an object to its names."""
     fields = [name[:MAX_NAME_LENGTH] for name in repeating.get(id(document), ())]
-    cases = document.get(TABLE.cases) if isinstance(document, dict) else None
-    if isinstance(cases, list):
-        for index, case in enumerate(cases):
-            fields += [f"{TABLE.cases}[{index}].{name[:MAX_NAME_LENGTH]}" for name in repeating.get(id(case), ())]
+    for listed in (TABLE.cases, "outcomes"):
+        items = document.get(listed) if isinstance(document, dict) else None
+        if isinstance(items, list):
+            for index, item in enumerate(items):
+                fields += [f"{listed}[{index}].{name[:MAX_NAME_LENGTH]}" for name in repeating.get(id(item), ())]
     if not fields:
         return [{"field": "body", "message": "has an object with a name that is given more than once"}]
     return [{"field": field, "message": "is given more than once"} for field in fields[:MAX_REFUSED_FIELDS]]

@@ -17,6 +17,8 @@ MAX_BODY_BYTES = 64 * 1024
 # A thousand cases with all digits of every number take half of it.
 MAX_BATCH_BODY_BYTES = 512 * 1024
 BATCH_PATH = "/predict/batch"
+OUTCOMES_PATH = "/outcomes"
+_LARGE = (BATCH_PATH, OUTCOMES_PATH)
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
@@ -35,7 +37,7 @@ class RequestMiddleware:
         arrived_at = time.perf_counter()
         request_id = _choose_request_id(scope)
         scope.setdefault("state", {}).update(request_id=request_id, arrived_at=arrived_at)
-        limit_bytes = MAX_BATCH_BODY_BYTES if scope["path"] == BATCH_PATH else MAX_BODY_BYTES
+        limit_bytes = MAX_BATCH_BODY_BYTES if scope["path"] in _LARGE else MAX_BODY_BYTES
         received_bytes = 0
         status: int | None = None
         method = scope["method"]

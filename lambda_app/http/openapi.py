@@ -12,9 +12,10 @@ from lambda_app.http.caller import KEY_PATTERN
 from lambda_app.http.problems import MEDIA_TYPE
 from lambda_app.http.schemas import EXAMPLE_ANSWER, EXAMPLE_HEALTH, EXAMPLE_MODEL_FAILURE
 
-PREDICTION, EXPLANATION, OPERATIONS = "prediction", "explanation", "operations"
+PREDICTION, OUTCOME, EXPLANATION, OPERATIONS = "prediction", "outcome", "explanation", "operations"
 TAGS = [
     {"name": PREDICTION, "description": "Predictions to rely on: their records are durable before the response."},
+    {"name": OUTCOME, "description": "What really happened after predictions, durable before the response as well."},
     {"name": EXPLANATION, "description": "The current model, and explanations of predictions. Nothing is recorded."},
     {"name": OPERATIONS, "description": "Health and metrics of the service."},
 ]

@@ -18,7 +18,7 @@ from lambda_app.http.schemas import (
     PredictionResponse,
     StoredPredictionResponse,
 )
-from lambda_app.log.record import PredictionRecord
+from lambda_app.log.record import OutcomeRecord, PredictionRecord
 from lambda_app.log.writer import WriteResult
 from lambda_app.service import Case, PredictionService, RequestContext
 from problem.table import TABLE
@@ -66,12 +66,13 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         responses=describe_record_responses(),
     )
     async def find_prediction(request: Request, request_id: RecordId) -> dict[str, Any]:
-        """Returns the record of a prediction, only to its caller."""
+        """Returns the record of a prediction and its outcome, only to its caller."""
         wanted = parse_request_id(request_id)
         if wanted is None:
             raise RecordNotFoundError
-        record = service.find(wanted, find_caller(request.scope.get("aws.event", {})))
-        return {"features": record.features, **_show_prediction(record), **_show_origin(record)}
+        record, outcome = service.find(wanted, find_caller(request.scope.get("aws.event", {})))
+        shown = {"features": record.features, **_show_prediction(record), **_show_origin(record)}
+        return {**shown, "outcome": outcome and _show_outcome(outcome)}
 
 
 def _read_case(values: dict[str, Any]) -> Case:
@@ -113,3 +114,7 @@ def _show_prediction(record: PredictionRecord) -> dict[str, Any]:
 
 def _show_origin(record: PredictionRecord) -> dict[str, Any]:
     return {"model_version": record.model_version, "timestamp": record.created_at}
+
+
+def _show_outcome(outcome: OutcomeRecord) -> dict[str, Any]:
+    return {"value": outcome.value, "observed_at": outcome.observed_at, "reported_at": outcome.reported_at}

@@ -10,13 +10,15 @@ from starlette.exceptions import HTTPException
 
 from lambda_app.errors import (
     BODY_TOO_LARGE,
+    INVALID_INPUT,
     MALFORMED_JSON,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    OutcomesRefusedError,
     Problem,
     ServiceError,
 )
-from lambda_app.http.schemas import MAX_BATCH, SUBJECT_LIMITS
+from lambda_app.http.schemas import MAX_BATCH, OUTCOME_LIMITS, SUBJECT_LIMITS
 from problem.table import TABLE
 
 MEDIA_TYPE = "application/problem+json"
@@ -32,9 +34,16 @@ _FRAMEWORK_PROBLEMS = {
 }
 
 _NO_OBJECT = "must be a JSON object, sent with Content-Type: application/json"
-_NO_CASE = f"must be a JSON object with the features of one {TABLE.case}"
 
-_LIMITS = {feature.name: feature.limits for feature in TABLE.features} | {"subject": SUBJECT_LIMITS}
+# What each field must be, by the list that it is in; a request for one case has the fields of a case.
+_LIMITS: Mapping[str, Mapping[str, str]] = {
+    TABLE.cases: {feature.name: feature.limits for feature in TABLE.features} | {"subject": SUBJECT_LIMITS},
+    "outcomes": OUTCOME_LIMITS,
+}
+_NO_ITEM = {
+    TABLE.cases: f"must be a JSON object with the features of one {TABLE.case}",
+    "outcomes": f"must be a JSON object with {', '.join(OUTCOME_LIMITS)}",
+}
 
 
 class ProblemJSONResponse(JSONResponse):
@@ -64,8 +73,16 @@ def make_problem_response(
     return ProblemJSONResponse(content, problem.status, dict(headers or {}))
 
 
+def make_refusal(refused: Sequence[Mapping[str, str]], request_id: UUID) -> ProblemJSONResponse:
+    """Make the response for refused fields."""
+    detail = "; ".join(f"{item['field']} {item['message']}" for item in refused)
+    return make_problem_response(INVALID_INPUT, detail, request_id, errors=refused)
+
+
 def make_service_problem(error: ServiceError, request_id: UUID) -> ProblemJSONResponse:
     """Make the response for a ServiceError, with Retry-After if a retry may help."""
+    if isinstance(error, OutcomesRefusedError):
+        return make_refusal(_list_refused(error.refused), request_id)
     headers = {} if error.retry_after_seconds is None else {"retry-after": str(error.retry_after_seconds)}
     return make_problem_response(error.problem, str(error), request_id, headers=headers)
 
@@ -92,37 +109,47 @@ def make_framework_problem(error: HTTPException, request_id: UUID) -> ProblemJSO
 def list_field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Turn pydantic's errors into field and message: each invalid feature with its limit, then unknown fields.
 
-    In a batch the field contains its case, for example "cases[3].weight". Values are omitted, because they may be
+    In a list the field contains its place, for example "cases[3].weight". Values are omitted, because they may be
     confidential and the caller knows them.
     """
     refused: dict[str, str] = {}
     unknown: list[str] = []
     for error in errors:
-        parents, name = _split_location(error["loc"])
+        inside, parents, name = _split_location(error["loc"])
+        limits = _LIMITS[inside]
         if error["type"] == "extra_forbidden":
             unknown.append(f"{parents}{name[:MAX_NAME_LENGTH]}")
-        elif name == TABLE.cases:
-            refused[name] = f"must be a list of 1 to {MAX_BATCH} {TABLE.cases}"
-        elif name not in _LIMITS:
-            refused[parents.rstrip(".") or "body"] = _NO_CASE if parents else _NO_OBJECT
+        elif not parents and name in _LIMITS:
+            refused[name] = f"must be a list of 1 to {MAX_BATCH} {name}"
+        elif name not in limits:
+            refused[parents.rstrip(".") or "body"] = _NO_ITEM[inside] if parents else _NO_OBJECT
         elif error["type"] == "missing":
-            refused[parents + name] = f"is missing: {_LIMITS[name]} is required"
+            refused[parents + name] = f"is missing: {limits[name]} is required"
         else:
-            refused[parents + name] = f"must be {_LIMITS[name]}"
-    listed = [{"field": name, "message": message} for name, message in refused.items()][:MAX_REFUSED_FIELDS]
-    if len(refused) > MAX_REFUSED_FIELDS:
-        listed.append({"field": "body", "message": f"has {len(refused) - MAX_REFUSED_FIELDS} more refused fields"})
+            refused[parents + name] = f"must be {limits[name]}"
+    listed = _list_refused(refused)
     listed += [{"field": name, "message": "is not a field of this request"} for name in unknown[:MAX_UNKNOWN_FIELDS]]
     if len(unknown) > MAX_UNKNOWN_FIELDS:
         listed.append({"field": "body", "message": f"has {len(unknown) - MAX_UNKNOWN_FIELDS} more unknown fields"})
     return listed
 
 
-def _split_location(location: Sequence[str | int]) -> tuple[str, str]:
-    """Split ("body", "cases", 3, "weight") into "cases[3]." and "weight"; for a whole case the last is empty."""
+def _list_refused(refused: Mapping[str, str]) -> list[dict[str, str]]:
+    """List the refused fields, each with its message, or the first ones and the number of the others."""
+    listed = [{"field": name, "message": message} for name, message in refused.items()][:MAX_REFUSED_FIELDS]
+    if len(refused) > MAX_REFUSED_FIELDS:
+        listed.append({"field": "body", "message": f"has {len(refused) - MAX_REFUSED_FIELDS} more refused fields"})
+    return listed
+
+
+def _split_location(location: Sequence[str | int]) -> tuple[str, str, str]:
+    """Split ("body", "cases", 3, "weight") into "cases", "cases[3]." and "weight"; for a whole case the last is empty.
+
+    Outside a list the first is that of the cases, whose fields a request for one case has.
+    """
     match location:
-        case ("body", TABLE.cases, int(index), *rest):
-            return f"{TABLE.cases}[{index}].", str(rest[0]) if rest else ""
+        case ("body", str(inside), int(index), *rest) if inside in _LIMITS:
+            return inside, f"{inside}[{index}].", str(rest[0]) if rest else ""
         case ("body", str(name), *_):
-            return "", name
-    return "", ""
+            return TABLE.cases, "", name
+    return TABLE.cases, "", ""

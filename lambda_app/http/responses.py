@@ -13,6 +13,8 @@ from lambda_app.errors import (
     IdempotencyKeyError,
     LookupFailedError,
     ModelUnavailableError,
+    OutcomeError,
+    OutcomeRouteError,
     Problem,
     RecordError,
     RecordNotFoundError,
@@ -23,6 +25,7 @@ from lambda_app.http.problems import MEDIA_TYPE
 from lambda_app.http.schemas import (
     EXAMPLE_ANSWER,
     EXAMPLE_MODEL_FAILURE,
+    EXAMPLE_OUTCOME_REFUSAL,
     EXAMPLE_REFUSAL,
     HealthResponse,
     ProblemResponse,
@@ -45,6 +48,12 @@ EXPLANATION_HEADERS = {
         "schema": {"type": "string", "enum": ["none"]},
     }
 }
+OUTCOME_HEADERS = {
+    "X-Outcome-Record": {
+        "description": "Where the outcomes are: in the `database`, or in the `queue`, to be stored later",
+        "schema": {"type": "string", "enum": ["database", "queue"]},
+    }
+}
 _RETRY_HEADERS = {"Retry-After": {"description": "Seconds to wait before a retry", "schema": {"type": "integer"}}}
 
 Responses = dict[int | str, dict[str, Any]]
@@ -63,6 +72,8 @@ _NO_RECORD = (
     RecordError.problem,
     "the database did not take the record: TimeoutError; nor did the queue: ConnectionRefusedError",
 )
+_NO_OUTCOME_RECORD = (OutcomeError.problem, _NO_RECORD[1])
+_OTHER_ROUTE = (OutcomeRouteError.problem, str(OutcomeRouteError()))
 _NOT_FOUND = (RecordNotFoundError.problem, str(RecordNotFoundError()))
 _NO_LOOKUP = (LookupFailedError.problem, "the database did not answer: TimeoutError")
 _FAILED = (INTERNAL_ERROR, "An unexpected error; it was logged.")
@@ -84,7 +95,7 @@ def describe_prediction_responses(limit_bytes: int, id_pointer: str, parent: str
         422: describe_problem(
             "Fields were refused, each listed with its limit; or the key was used before",
             _USED_KEY,
-            refused_parent=parent,
+            refusal={**EXAMPLE_REFUSAL, "field": f"{parent}{EXAMPLE_REFUSAL['field']}"},
         ),
         503: _describe_absence("No model is loaded, or the record could not be made durable", _NO_MODEL, _NO_RECORD),
     }
@@ -96,8 +107,24 @@ def describe_explanation_responses(limit_bytes: int) -> Responses:
         400: describe_problem("The body is not JSON", _BAD_JSON),
         413: _describe_large_body(limit_bytes),
         415: _describe_encoded_body(),
-        422: describe_problem("Fields were refused, each listed with its limit", refused_parent=""),
+        422: describe_problem("Fields were refused, each listed with its limit", refusal=EXAMPLE_REFUSAL),
         503: _describe_absence("No model is loaded", _NO_MODEL),
+    }
+
+
+def describe_outcome_responses(limit_bytes: int) -> Responses:
+    return {
+        200: {"headers": OUTCOME_HEADERS, "description": "The outcomes are durable"},
+        400: describe_problem("The body is not JSON", _BAD_JSON),
+        403: describe_problem(
+            "The API's authorizer named no caller, or the request did not come by the route of outcomes",
+            _UNKNOWN_CALLER,
+            _OTHER_ROUTE,
+        ),
+        413: _describe_large_body(limit_bytes),
+        415: _describe_encoded_body(),
+        422: describe_problem("Outcomes were refused, each field with its limit", refusal=EXAMPLE_OUTCOME_REFUSAL),
+        503: _describe_absence("The outcomes could not be made durable", _NO_OUTCOME_RECORD),
     }
 
 
@@ -134,13 +161,14 @@ def describe_failure() -> Responses:
     return {500: describe_problem("The service failed unexpectedly", _FAILED)}
 
 
-def describe_problem(description: str, *examples: _ProblemExample, refused_parent: str | None = None) -> dict[str, Any]:
-    """Describe a problem response; with `refused_parent`, its first example is a refused feature."""
+def describe_problem(
+    description: str, *examples: _ProblemExample, refusal: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Describe a problem response; its first example is `refusal`, a refused field."""
     shown = {}
-    if refused_parent is not None:
-        error = {**EXAMPLE_REFUSAL, "field": f"{refused_parent}{EXAMPLE_REFUSAL['field']}"}
-        detail = f"{error['field']} {error['message']}"
-        shown[INVALID_INPUT.slug] = {"value": _show_problem(INVALID_INPUT, detail, [error])}
+    if refusal is not None:
+        detail = f"{refusal['field']} {refusal['message']}"
+        shown[INVALID_INPUT.slug] = {"value": _show_problem(INVALID_INPUT, detail, [refusal])}
     shown |= {problem.slug: {"value": _show_problem(problem, detail)} for problem, detail in examples}
     return {"model": ProblemResponse, "description": description, "content": {MEDIA_TYPE: {"examples": shown}}}
 

@@ -24,9 +24,26 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "subject": EXAMPLE_SUBJECT,
     "warnings": [],
 }
+EXAMPLE_OUTCOME: dict[str, Any] = {
+    "request_id": EXAMPLE_ANSWER["request_id"],
+    "value": TARGET.example,
+    "observed_at": "2026-11-24T09:30:00+01:00",
+}
+EXAMPLE_REPORTED_AT = "2026-11-24T10:00:00.123456Z"
+_KNOWN_OUTCOME = {
+    "value": EXAMPLE_OUTCOME["value"],
+    "observed_at": "2026-11-24T08:30:00Z",
+    "reported_at": EXAMPLE_REPORTED_AT,
+}
+OUTCOME_LIMITS = {
+    "request_id": "the UUID of a prediction",
+    "value": TARGET.limits,
+    "observed_at": f"a time by RFC 3339 with its offset from UTC, such as {EXAMPLE_OUTCOME['observed_at']}",
+}
 # The documentation shows an error for this feature: one with choices, if there is one.
 REFUSED_FEATURE = next((feature for feature in TABLE.features if feature.choices), TABLE.features[0])
 EXAMPLE_REFUSAL: dict[str, Any] = {"field": REFUSED_FEATURE.name, "message": f"must be {REFUSED_FEATURE.limits}"}
+EXAMPLE_OUTCOME_REFUSAL: dict[str, Any] = {"field": "outcomes[1].value", "message": f"must be {TARGET.limits}"}
 EXAMPLE_MODEL_FAILURE = "models/current.json cannot be read from S3: NoSuchKey"
 EXAMPLE_HEALTH: dict[str, Any] = {
     "status": "ok",
@@ -157,17 +174,26 @@ class PredictionResponse(BaseModel):
     warnings: list[FieldMessage] = Field(description=WARNINGS)
 
 
+class KnownOutcome(BaseModel):
+    """What really happened, by the report that counts."""
+
+    value: float = Field(description=f"{TARGET.label}: the true value")
+    observed_at: datetime = Field(description="When it was observed, UTC")
+    reported_at: datetime = Field(description="When it was reported, UTC")
+
+
 class StoredPredictionResponse(PredictionResponse):
-    """A record: the features and the prediction."""
+    """A record: the features, the prediction, and the outcome."""
 
     model_config = ConfigDict(
         protected_namespaces=(),
-        json_schema_extra={"examples": [{"features": EXAMPLE_REQUEST, **EXAMPLE_ANSWER}]},
+        json_schema_extra={"examples": [{"features": EXAMPLE_REQUEST, **EXAMPLE_ANSWER, "outcome": _KNOWN_OUTCOME}]},
     )
 
     features: dict[str, float] = Field(description="The features of the prediction")
     # Records older than the intervals have none.
     interval: IntervalResponse | None = Field(description=INTERVAL)  # type: ignore[assignment]
+    outcome: KnownOutcome | None = Field(description="What really happened; null until it is reported")
 
 
 class BatchPrediction(BaseModel):

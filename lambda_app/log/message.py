@@ -6,13 +6,16 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from lambda_app.log.record import PredictionRecord
+from lambda_app.log.record import OutcomeRecord, PredictionRecord, Record
 from problem.table import TABLE
 
 FORMAT_VERSION = 2
+
+# The name of the list in a message.
+_PREDICTIONS, _OUTCOMES = "records", "outcomes"
 
 # The default limit of SQS is 256 KiB.
 MAX_MESSAGE_BYTES = 250_000
@@ -27,19 +30,20 @@ class MessageError(Exception):
     `records` are the valid ones.
     """
 
-    def __init__(self, text: str, records: Sequence[PredictionRecord] = ()) -> None:
+    def __init__(self, text: str, records: Sequence[Record] = ()) -> None:
         super().__init__(text)
         self.records = records
 
 
-def encode_messages(records: Sequence[PredictionRecord]) -> Iterator[str]:
-    """Encode records as message bodies, as few as the size limit allows."""
-    head, tail = f'{{"version":{FORMAT_VERSION},"records":[', "]}"
+def encode_messages(records: Sequence[Record]) -> Iterator[str]:
+    """Encode records, all predictions or all outcomes, as message bodies, as few as the size limit allows."""
+    name = _OUTCOMES if isinstance(records[0], OutcomeRecord) else _PREDICTIONS
+    head, tail = f'{{"version":{FORMAT_VERSION},"{name}":[', "]}"
     # Plain ASCII: one character is one byte.
     encoded: list[str] = []
     size = 0
     for record in records:
-        text = json.dumps(asdict(record), default=str, separators=(",", ":"))
+        text = json.dumps(_make_document(record), default=str, separators=(",", ":"))
         if encoded and size + len(text) > MAX_MESSAGE_BYTES:
             yield head + ",".join(encoded) + tail
             encoded, size = [], 0
@@ -48,8 +52,8 @@ def encode_messages(records: Sequence[PredictionRecord]) -> Iterator[str]:
     yield head + ",".join(encoded) + tail
 
 
-def decode_message(body: str) -> list[PredictionRecord]:
-    """Return the records of a message; raises MessageError.
+def decode_message(body: str) -> list[PredictionRecord] | list[OutcomeRecord]:
+    """Return the records of a message, all predictions or all outcomes; raises MessageError.
 
     Each value must have exactly the form that `encode_messages` writes.
     """
@@ -59,16 +63,34 @@ def decode_message(body: str) -> list[PredictionRecord]:
         raise MessageError(f"the message cannot be read: {type(error).__name__}") from None
     if not isinstance(document, dict) or type(document.get("version")) is not int:
         raise MessageError("the message is no object with a version")
-    readers = _RECORDS.get(document["version"])
-    if readers is None:
+    version = document.pop("version")
+    if version not in _PREDICTION_READERS:
         raise MessageError("the message is of a version that this code does not know")
-    documents = document.get("records")
-    if not isinstance(documents, list) or not documents or len(document) > 2:
-        raise MessageError("the message must have a version and a list of records, and nothing else")
+    match list(document.items()):
+        case [(name, [*documents])] if name == _PREDICTIONS and documents:
+            return _read_records(documents, name, _PREDICTION_READERS[version], _make_prediction)
+        case [(name, [*documents])] if name == _OUTCOMES and documents and version >= 2:
+            return _read_records(documents, name, _OUTCOME_READERS, _make_outcome)
+    raise MessageError("the message must have a version and a list of records or outcomes, and nothing else")
+
+
+_Reader = Callable[[Any, str], Any]
+_Made = TypeVar("_Made", PredictionRecord, OutcomeRecord)
+
+
+def _make_document(record: Record) -> dict[str, Any]:
+    document = asdict(record)
+    return {"outcome_id": record.outcome_id, **document} if isinstance(record, OutcomeRecord) else document
+
+
+def _read_records(
+    documents: Sequence[Any], name: str, readers: Mapping[str, _Reader], make: Callable[[dict[str, Any], str], _Made]
+) -> list[_Made]:
     records, faults = [], []
     for index, one in enumerate(documents):
+        place = f"{name}[{index}]"
         try:
-            records.append(PredictionRecord(**_read_object(one, readers, f"records[{index}]")))
+            records.append(make(_read_object(one, readers, place), place))
         except MessageError as error:
             faults.append(str(error))
     if faults:
@@ -77,7 +99,16 @@ def decode_message(body: str) -> list[PredictionRecord]:
     return records
 
 
-_Reader = Callable[[Any, str], Any]
+def _make_prediction(values: dict[str, Any], _: str) -> PredictionRecord:
+    return PredictionRecord(**values)
+
+
+def _make_outcome(values: dict[str, Any], name: str) -> OutcomeRecord:
+    outcome_id = values.pop("outcome_id")
+    outcome = OutcomeRecord(**values)
+    if outcome.outcome_id != outcome_id:
+        raise MessageError(f"{name}.outcome_id must follow from the outcome")
+    return outcome
 
 
 def _make_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any] | tuple[()]:
@@ -162,4 +193,14 @@ _FIRST_RECORD: Mapping[str, _Reader] = {
     "warnings": _read_warnings,
 }
 # By version of the format.
-_RECORDS = {1: _FIRST_RECORD, FORMAT_VERSION: {**_FIRST_RECORD, "subject": _or_null(_read_text)}}
+_PREDICTION_READERS = {1: _FIRST_RECORD, FORMAT_VERSION: {**_FIRST_RECORD, "subject": _or_null(_read_text)}}
+# Since version 2.
+_OUTCOME_READERS: Mapping[str, _Reader] = {
+    "outcome_id": _read_id,
+    "request_id": _read_id,
+    "value": _read_number,
+    "observed_at": _read_time,
+    "reported_at": _read_time,
+    "reporter": _or_null(_read_text),
+    "reporter_session": _or_null(_read_text),
+}

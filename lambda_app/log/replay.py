@@ -1,4 +1,4 @@
-"""Moves records from the queue into the table.
+"""Moves records from the queue into their table.
 
 No message is dropped: a message that can never be stored goes to the dead-letter queue.
 """
@@ -10,8 +10,8 @@ import pg8000.native
 from lambda_app.log.database import Database, describe_error, is_permanent_error
 from lambda_app.log.message import MessageError, decode_message, encode_messages
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
-from lambda_app.log.record import PredictionRecord
-from lambda_app.log.store import find_unstored, insert_predictions
+from lambda_app.log.record import OutcomeRecord, PredictionRecord, Record
+from lambda_app.log.store import find_unstored, insert_outcomes, insert_predictions
 
 
 class ReplayError(Exception):
@@ -34,13 +34,13 @@ class RecordReplayer:
         self._on_dead_lettered = on_dead_lettered
 
     def replay(self, message_id: str, body: str) -> None:
-        """Move each record to the table or, if it can never be stored, to the dead-letter queue.
+        """Move each record to its table or, if it can never be stored, to the dead-letter queue.
 
         Raises ReplayError if SQS must deliver the message again.
         """
         fault = ""
         try:
-            records: Sequence[PredictionRecord] = decode_message(body)
+            records: Sequence[Record] = decode_message(body)
         except MessageError as error:
             records, fault = error.records, str(error)
         # Store all records before sending a dead letter: a message that is delivered again would send it again.
@@ -56,7 +56,7 @@ class RecordReplayer:
             # With its escapes, it may be longer than SQS allows.
             self._dead_letter(message_id, min(alone, body, key=len), reason)
 
-    def _store(self, records: Sequence[PredictionRecord]) -> list[tuple[PredictionRecord, str]]:
+    def _store(self, records: Sequence[Record]) -> list[tuple[Record, str]]:
         """Store the valid records; return the others, each with its reason."""
         try:
             unstored = self._database.run_statement(lambda connection: _insert(connection, records))
@@ -78,9 +78,12 @@ class RecordReplayer:
         self._on_dead_lettered(message_id, reason)
 
 
-def _insert(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> list[PredictionRecord]:
-    """Insert the records; return those in conflict with another record."""
-    if insert_predictions(connection, records) == len(records):
+def _insert(connection: pg8000.native.Connection, records: Sequence[Record]) -> list[Record]:
+    """Insert the records, all of one kind; return those in conflict with another record."""
+    predictions = [record for record in records if isinstance(record, PredictionRecord)]
+    outcomes = [record for record in records if isinstance(record, OutcomeRecord)]
+    count = insert_predictions(connection, predictions) if predictions else insert_outcomes(connection, outcomes)
+    if count == len(records):
         return []
     # Usually the message was delivered twice.
     return find_unstored(connection, records)

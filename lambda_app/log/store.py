@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pg8000.native
 
-from lambda_app.log.record import IdempotencyKey, PredictionRecord
+from lambda_app.log.record import IdempotencyKey, OutcomeRecord, PredictionRecord, Record
 from lambda_app.table import Kind
 from problem.table import TABLE
 
@@ -33,8 +33,19 @@ _RECORD_TYPES = {
 }
 _TYPES = _RECORD_TYPES | {feature.name: FEATURE_TYPES[feature.kind] for feature in TABLE.features}
 _WHOLE = {feature.name for feature in TABLE.features if feature.kind is not Kind.REAL}
+_OUTCOME_TYPES = {
+    "outcome_id": "uuid",
+    "request_id": "uuid",
+    "value": "double precision",
+    "observed_at": "timestamptz",
+    "reported_at": "timestamptz",
+    "reporter": "text",
+    "reporter_session": "text",
+}
 _COLUMNS = ", ".join(_TYPES)
 _DEFINITIONS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
+_OUTCOME_COLUMNS = ", ".join(_OUTCOME_TYPES)
+_OUTCOME_DEFINITIONS = ", ".join(f"{name} {kind}" for name, kind in _OUTCOME_TYPES.items())
 
 # A retry or a replay of the same request id leaves the first row as it is, with a trigger's help where created_at is
 # another one; without a named conflict, because naming one needs the right to read.
@@ -49,6 +60,15 @@ _INSERT_PREDICTIONS = (
     f"INSERT INTO predictions ({_COLUMNS}) SELECT {_COLUMNS} "  # noqa: S608 (our own names)
     f"FROM json_to_recordset(CAST(:records AS json)) AS record ({_DEFINITIONS}) {_KEEP_FIRST}"
 )
+_INSERT_OUTCOMES = (
+    f"INSERT INTO outcomes ({_OUTCOME_COLUMNS}) SELECT {_OUTCOME_COLUMNS} "  # noqa: S608 (our own names)
+    f"FROM json_to_recordset(CAST(:records AS json)) AS record ({_OUTCOME_DEFINITIONS}) {_KEEP_FIRST}"
+)
+_FIND_PREDICTION_TIMES = (
+    "SELECT request_id, min(created_at) "
+    "FROM find_prediction_times(ARRAY(SELECT CAST(json_array_elements_text(CAST(:ids AS json)) AS uuid))) "
+    "GROUP BY request_id"
+)
 
 _CLAIM_KEY = (
     "INSERT INTO idempotency_keys (caller, idempotency_key, fingerprint, request_id) "
@@ -59,8 +79,18 @@ _FIND_KEY = (
     "WHERE caller IS NOT DISTINCT FROM CAST(:caller AS text) AND idempotency_key = :key"
 )
 # A function, because PostgreSQL keeps its plan: with 60 partitions, planning takes ten times as long as the lookup.
-_FIND_PREDICTION = f"SELECT {_COLUMNS} FROM find_prediction(:request_id, CAST(:caller AS text))"  # noqa: S608 (our own names)
-_FIND_UNSTORED = "SELECT unstored_predictions(CAST(:records AS json))"
+# Of several outcomes the one reported last counts.
+_FIND_PREDICTION = (
+    f"SELECT {', '.join(f'record.{name}' for name in _TYPES)}, "  # noqa: S608 (our own names)
+    f"{', '.join(f'outcome.{name}' for name in _OUTCOME_TYPES)} "
+    "FROM find_prediction(:request_id, CAST(:caller AS text)) AS record LEFT JOIN LATERAL ("
+    "SELECT * FROM outcomes WHERE outcomes.request_id = record.request_id "
+    "ORDER BY outcomes.reported_at DESC, outcomes.outcome_id DESC LIMIT 1) AS outcome ON true"
+)
+_FIND_UNSTORED = {
+    PredictionRecord: "SELECT unstored_predictions(CAST(:records AS json))",
+    OutcomeRecord: "SELECT unstored_outcomes(CAST(:records AS json))",
+}
 _FIND_STRAY_ROWS = "SELECT EXISTS (SELECT FROM predictions_default)"
 # The times spare PostgreSQL all months but one or two.
 _FIND_REQUEST = (
@@ -92,18 +122,37 @@ def insert_predictions(connection: pg8000.native.Connection, records: Sequence[P
     return count
 
 
-def find_unstored(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> list[PredictionRecord]:
-    """Those of the records that the table does not hold as they are; needs no right to read it."""
-    rows = connection.run(_FIND_UNSTORED, records=json.dumps([_to_row(record) for record in records])) or []
+def insert_outcomes(connection: pg8000.native.Connection, outcomes: Sequence[OutcomeRecord]) -> int:
+    """Insert the outcomes but those that are stored or belong to an erased prediction; returns how many."""
+    # Two statements that insert the same rows in two orders would wait for each other.
+    ordered = sorted(outcomes, key=lambda outcome: (outcome.request_id, outcome.outcome_id))
+    connection.run(_INSERT_OUTCOMES, records=json.dumps([_to_row(outcome) for outcome in ordered]))
+    count: int = connection.row_count
+    return count
+
+
+def find_unstored(connection: pg8000.native.Connection, records: Sequence[Record]) -> list[Record]:
+    """Those of the records, all of one kind, that their table does not hold; needs no right to read it."""
+    statement = _FIND_UNSTORED[type(records[0])]
+    rows = connection.run(statement, records=json.dumps([_to_row(record) for record in records])) or []
     return [records[place] for [place] in rows]
+
+
+def find_prediction_times(connection: pg8000.native.Connection, request_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """When these predictions were made, without those that are not recorded."""
+    rows = connection.run(_FIND_PREDICTION_TIMES, ids=json.dumps([str(request_id) for request_id in request_ids]))
+    return dict(rows or [])
 
 
 def find_prediction(
     connection: pg8000.native.Connection, request_id: UUID, caller: str | None
-) -> PredictionRecord | None:
-    """The caller's own record of this id."""
+) -> tuple[PredictionRecord, OutcomeRecord | None] | None:
+    """The caller's own record of this id, and the outcome that counts."""
     rows = connection.run(_FIND_PREDICTION, request_id=request_id, caller=caller)
-    return _from_row(rows[0]) if rows else None
+    if not rows:
+        return None
+    record, outcome = rows[0][: len(_TYPES)], rows[0][len(_TYPES) :]
+    return _from_row(record), _outcome_from_row(outcome)
 
 
 def find_request(connection: pg8000.native.Connection, request_id: UUID, near: datetime) -> list[PredictionRecord]:
@@ -132,7 +181,15 @@ def has_stray_rows(connection: pg8000.native.Connection) -> bool:
     return bool(found)
 
 
-def _to_row(record: PredictionRecord) -> dict[str, Any]:
+def _to_row(record: Record) -> dict[str, Any]:
+    if isinstance(record, OutcomeRecord):
+        return {
+            **vars(record),
+            "outcome_id": str(record.outcome_id),
+            "request_id": str(record.request_id),
+            "observed_at": record.observed_at.isoformat(),
+            "reported_at": record.reported_at.isoformat(),
+        }
     row = {
         **vars(record),
         **{name: _to_column(value) if name in _WHOLE else value for name, value in record.features.items()},
@@ -156,3 +213,14 @@ def _from_row(row: Sequence[Any]) -> PredictionRecord:
     values["created_at"] = values["created_at"].astimezone(UTC)
     values["warnings"] = values["warnings"] or []
     return PredictionRecord(features=features, **values)
+
+
+def _outcome_from_row(row: Sequence[Any]) -> OutcomeRecord | None:
+    values = dict(zip(_OUTCOME_TYPES, row, strict=True))
+    if values.pop("outcome_id") is None:
+        return None
+    return OutcomeRecord(**{name: _in_utc(value) for name, value in values.items()})
+
+
+def _in_utc(value: Any) -> Any:
+    return value.astimezone(UTC) if isinstance(value, datetime) else value

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pg8000.native
 
-from lambda_app.errors import IdempotencyConflictError, RecordError
+from lambda_app.errors import IdempotencyConflictError, OutcomeError, OutcomesRefusedError, RecordError
 from lambda_app.log.database import Database, describe_error, is_permanent_error
 from lambda_app.log.message import encode_messages
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
-from lambda_app.log.record import IdempotencyKey, PredictionRecord
-from lambda_app.log.store import claim_key, find_request, insert_predictions
+from lambda_app.log.record import IdempotencyKey, OutcomeRecord, PredictionRecord, Record, require_later
+from lambda_app.log.store import claim_key, find_prediction_times, find_request, insert_outcomes, insert_predictions
 
 DATABASE, QUEUE = "database", "queue"
 
@@ -52,11 +52,7 @@ class RecordWriter:
             raise
         # Any exception: a malformed reply makes pg8000 raise KeyError or struct.error.
         except Exception as error:
-            reason = describe_error(error)
-            self._on_database_failed(reason)
-            failure = f"the database did not take the record: {reason}"
-            if is_permanent_error(error):
-                raise RecordError(failure) from error
+            failure = self._report_failure(error, RecordError)
             if key is not None:
                 raise RecordError(f"{failure}; only it knows whether the Idempotency-Key was used") from error
         else:
@@ -65,11 +61,41 @@ class RecordWriter:
                     "You used this key for another request, or its record was deleted: send another key, or none."
                 )
             return found
+        self._send(records, failure, RecordError)
+        return WriteResult(records, QUEUE)
+
+    def write_outcomes(self, outcomes: Sequence[OutcomeRecord], spent_seconds: float = 0.0) -> str:
+        """Make all outcomes durable and return where they are. `spent_seconds` is as for `write`.
+
+        Raises OutcomeError, and OutcomesRefusedError if the table has a prediction that is later than its outcome.
+        """
+        try:
+            # Two statements without a transaction: the first one only reads.
+            self._database.run_statement(lambda connection: _insert_possible(connection, outcomes), spent_seconds)
+        except OutcomesRefusedError:
+            raise
+        except Exception as error:
+            failure = self._report_failure(error, OutcomeError)
+        else:
+            return DATABASE
+        self._send(outcomes, failure, OutcomeError)
+        return QUEUE
+
+    def _report_failure(self, error: Exception, kind: type[RecordError]) -> str:
+        """Report that the database failed, and return a text about it. Raises `kind` if it would always fail."""
+        reason = describe_error(error)
+        self._on_database_failed(reason)
+        failure = f"the database did not take the record: {reason}"
+        if is_permanent_error(error):
+            raise kind(failure) from error
+        return failure
+
+    def _send(self, records: Sequence[Record], failure: str, kind: type[RecordError]) -> None:
+        """Send the records to the queue; raises `kind` if it fails too."""
         try:
             self._queue.send(encode_messages(records))
         except QUEUE_ERRORS as error:
-            raise RecordError(f"{failure}; nor did the queue: {describe_queue_error(error)}") from error
-        return WriteResult(records, QUEUE)
+            raise kind(f"{failure}; nor did the queue: {describe_queue_error(error)}") from error
 
 
 def _write_once(
@@ -96,6 +122,13 @@ def _write_once(
     stored = _find_answer(connection, use.request_id, use.used_at, records)
     # A request finds its own key if the reply to its COMMIT was lost.
     return WriteResult(stored, DATABASE, replayed=use.request_id != key.request_id) if stored else None
+
+
+def _insert_possible(connection: pg8000.native.Connection, outcomes: Sequence[OutcomeRecord]) -> None:
+    """Insert the outcomes; raises OutcomesRefusedError if one is older than its prediction."""
+    times = find_prediction_times(connection, [outcome.request_id for outcome in outcomes])
+    require_later(outcomes, times)
+    insert_outcomes(connection, outcomes)
 
 
 def _find_answer(

@@ -127,10 +127,10 @@ def test_every_record_is_read_back_as_it_was_written(
         assert find_failures(replay, make_event(*encode_messages(records))) == []
     assert count_messages(sqs, own_queues.dead_letter_url) == 0
 
-    def read(connection: pg8000.native.Connection) -> list[PredictionRecord | None]:
+    def read(connection: pg8000.native.Connection) -> list[tuple[PredictionRecord, OutcomeRecord | None] | None]:
         return [find_prediction(connection, one.request_id, RECORD.caller) for one in (RECORD, *batch, queued)]
 
-    assert database.run_transaction(read) == [RECORD, *batch, queued]
+    assert database.run_transaction(read) == [(record, None) for record in (RECORD, *batch, queued)]
     assert database.run_statement(lambda connection: find_request(connection, batch_id, RECORD.created_at)) == batch
     key = IdempotencyKey(RECORD.caller, "key-東", bytes(range(256)), uuid4())
     assert database.run_transaction(lambda connection: claim_key(connection, key)) is None
