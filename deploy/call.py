@@ -27,7 +27,9 @@ from training.errors import describe_os_error
 TIMEOUT_SECONDS = 35
 # What the gateway adds to a request, and what belongs to the one connection that it came by.
 OF_THE_WAY = re.compile(r"host|content-length|connection|via|authorization|x-amz.*|x-forwarded-.*")
-SHOWN = re.compile(r"content-type|x-request-id|x-prediction-record|x-outcome-record|idempotency-replayed|retry-after|x-amzn-errortype")
+SHOWN = re.compile(
+    r"content-type|x-request-id|x-prediction-record|x-outcome-record|idempotency-replayed|retry-after|x-amzn-errortype"
+)
 
 
 @dataclass(frozen=True)
