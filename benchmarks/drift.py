@@ -59,7 +59,8 @@ def simulate_year(cases_per_day: int, generator: np.random.Generator) -> NDArray
         sums = np.concatenate([np.zeros((1, len(shares)), int), daily.cumsum(axis=0)])
         windows = sums[WINDOW_DAYS:] - sums[:-WINDOW_DAYS]
         p[:, column], v[:, column] = find_p(counts, windows), measure_v(counts, windows)
-    return judge(adjust_holm(p), v, find_alpha(FALSE_ALARMS_PER_YEAR)).any(axis=1)
+    days: NDArray[np.bool_] = np.any(judge(adjust_holm(p), v, find_alpha(FALSE_ALARMS_PER_YEAR)), axis=1)
+    return days
 
 
 def count_false_alarms(years: int, cases_per_day: int, seed: int) -> NullYears:
@@ -76,11 +77,11 @@ def count_false_alarms(years: int, cases_per_day: int, seed: int) -> NullYears:
     )
 
 
-def measure_power(shift: float, cases: int, seed: int) -> float:
+def measure_power(shift: float, cases: int, seed: int, repetitions: int = REPETITIONS) -> float:
     """Return the share of windows in which a column of a normal distribution that has moved is found."""
     generator = np.random.default_rng(seed)
-    p, v = np.ones((2, REPETITIONS, COLUMNS))
-    for repetition in range(REPETITIONS):
+    p, v = np.ones((2, repetitions, COLUMNS))
+    for repetition in range(repetitions):
         for column in range(COLUMNS):
             counts, edges = draw_reference(generator)
             moved = stats.norm.cdf(stats.norm.ppf(edges) - (shift if column == 0 else 0))

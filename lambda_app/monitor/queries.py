@@ -19,24 +19,33 @@ MOST_READ = 50_000
 _IN_WINDOW = "created_at >= CAST(:starts AS timestamptz) AND created_at < CAST(:ends AS timestamptz)"
 _LIST_VERSIONS = f"SELECT DISTINCT model_version FROM predictions WHERE {_IN_WINDOW}"  # noqa: S608 (our own names)
 
-# A prediction's own time finds its month; its id alone would be searched in every month.
+# Each LIMIT 1 makes PostgreSQL look up row by row. As joins, it would read both tables as a whole.
 _FIND_OUTCOMES = """
 SELECT model_version, prediction, interval_lower, interval_upper, interval_coverage, value, created_at, observed_at
 FROM (
-    SELECT p.*, o.value, o.observed_at,
-        row_number() OVER (PARTITION BY p.model_version ORDER BY o.observed_at DESC, p.request_id) AS place
+    SELECT predicted.*, reported.value, reported.observed_at, reported.request_id,
+        row_number() OVER (
+            PARTITION BY model_version ORDER BY reported.observed_at DESC, reported.request_id
+        ) AS place
     FROM (
-        SELECT request_id, predicted_at, value, observed_at FROM outcomes AS reported
-        WHERE NOT EXISTS (
-            SELECT FROM outcomes AS later
-            WHERE later.request_id = reported.request_id
-                AND (later.reported_at, later.outcome_id) > (reported.reported_at, reported.outcome_id)
-        )
-        ORDER BY observed_at DESC, request_id
+        SELECT outcome_id, request_id, predicted_at, value, observed_at FROM outcomes
+        ORDER BY observed_at DESC, request_id, outcome_id
         LIMIT :most_read
-    ) AS o
-    JOIN predictions AS p ON p.request_id = o.request_id AND p.created_at = o.predicted_at
-    WHERE o.observed_at >= p.created_at AND p.model_version = coalesce(CAST(:version AS text), p.model_version)
+    ) AS reported
+    CROSS JOIN LATERAL (
+        SELECT model_version, prediction, interval_lower, interval_upper, interval_coverage, created_at
+        FROM predictions
+        WHERE request_id = reported.request_id AND created_at = reported.predicted_at
+        LIMIT 1
+    ) AS predicted
+    WHERE reported.observed_at >= created_at
+        AND model_version = coalesce(CAST(:version AS text), model_version)
+        AND reported.outcome_id = (
+            SELECT outcome_id FROM outcomes AS same
+            WHERE same.request_id = reported.request_id
+            ORDER BY same.reported_at DESC, outcome_id DESC
+            LIMIT 1
+        )
 ) AS evaluated
 WHERE place <= :most
 ORDER BY model_version, observed_at, request_id DESC
@@ -99,8 +108,8 @@ def list_versions(tools: Tools, window: Window) -> set[str]:
 def find_outcomes(tools: Tools, version: str | None = None) -> dict[str, Evaluated]:
     """The newest outcomes that count, by version and in observed order.
 
-    They are among the MOST_READ that were observed last. An outcome counts if no later report for its prediction is
-    there, its prediction is known, and it was observed afterwards.
+    They are among the MOST_READ reports that were observed last. An outcome counts if there is no later report for its
+    prediction, its prediction is known, and it was observed afterwards.
     """
     rows = tools.select(_FIND_OUTCOMES, most_read=MOST_READ, most=MOST_OUTCOMES, version=version)
     groups: dict[str, list[Sequence[Any]]] = {}

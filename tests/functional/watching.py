@@ -42,7 +42,7 @@ class Watched:
         """The current version."""
         return self.registry.version
 
-    def run(self, event: dict[str, Any] | None = None, **changed: str) -> dict[str, Any]:
+    def run(self, event: dict[str, Any] | None = None, /, **changed: str) -> dict[str, Any]:
         """The answer of a new execution environment of monitor."""
         own = {"DATABASE_NAME": self.settings.database_name, "MODEL_BUCKET": self.registry.bucket}
         answer: dict[str, Any] = self._wire("monitor", **{**own, **changed})(event or {}, Context())

@@ -1,0 +1,230 @@
+"""Measures a report of the monitor on a large table: python -m benchmarks.monitor, about ten minutes.
+
+PostgreSQL makes ten million predictions over a year and a million outcomes. The report runs in a process of its own as
+in Lambda, and moto's server keeps the model.
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import pg8000.native
+import typer
+
+from benchmarks.machine import describe_machine
+from benchmarks.maintenance import fill_table
+from lambda_app.log.migrations import apply_migrations
+from lambda_app.model.bundle import MANIFEST, POINTER_KEY, bundle_key, sha256_hex
+from lambda_app.project import MONITOR_ROLE
+from local.aws_client import connect_aws
+from local.aws_services import IDENTITY, REGION, AwsServices
+from local.errors import StackError
+from local.ports import find_free_ports
+from local.postgres import Postgres
+from local.process import build_environment
+from problem.table import TABLE
+from training.options import make_app, report_errors
+from training.reference import BINS
+
+BUILD = Path("build")
+# What fill_table writes.
+VERSION = "20260301T120000Z-0a1b2c3d"
+YEAR = ("(now() - interval '365 days')", "now()")
+
+# Prints how long the report took and the most memory that the process used.
+PROGRAM = """
+import json, resource, sys, time
+from types import SimpleNamespace
+from lambda_app import handler
+monitor = handler.monitor
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+began = time.monotonic()
+answer = monitor({"task": "report"}, SimpleNamespace(
+    aws_request_id="1", function_name="monitor", function_version="1", memory_limit_in_mb=1024,
+    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:monitor"))
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps({
+    "seconds": time.monotonic() - began, "cpu_seconds": used.ru_utime + used.ru_stime,
+    "start_mb": before / 1024, "peak_mb": used.ru_maxrss / 1024,
+}), file=sys.stderr)
+"""
+ADD_PAST_MONTHS = """
+DO $$
+DECLARE
+    month timestamp;
+BEGIN
+    FOR n IN 1..12 LOOP
+        month := date_trunc('month', now() AT TIME ZONE 'UTC') - make_interval(months => n);
+        EXECUTE format(
+            'CREATE TABLE %I PARTITION OF predictions FOR VALUES FROM (%L) TO (%L)',
+            to_char(month, '"predictions_"YYYY_MM'),
+            to_char(month, 'YYYY-MM-DD"T00:00Z"'),
+            to_char(month + interval '1 month', 'YYYY-MM-DD"T00:00Z"')
+        );
+    END LOOP;
+END
+$$
+"""
+# One in ten predictions gets an outcome, within 60 days.
+FILL_OUTCOMES = """
+INSERT INTO outcomes (outcome_id, request_id, value, observed_at, reported_at, predicted_at, reporter)
+SELECT gen_random_uuid(), request_id, prediction + 120 * (random() - 0.5), observed_at, observed_at, created_at, 'lab'
+FROM (
+    SELECT request_id, prediction, created_at, created_at + random() * interval '60 days' AS observed_at
+    FROM predictions TABLESAMPLE BERNOULLI (10) REPEATABLE (1)
+) AS observed
+WHERE observed_at < now()
+"""
+_LEAVES = (
+    "SELECT relid FROM pg_partition_tree('predictions') WHERE isleaf UNION ALL SELECT CAST('outcomes' AS regclass)"
+)
+COUNT_BLOCKS = f"""
+SELECT sum(heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit)
+FROM pg_statio_user_tables WHERE relid IN ({_LEAVES})
+"""  # noqa: S608 (our own names)
+# Rows that a scan gave, whether of the table or by an index.
+COUNT_ROWS = f"""
+SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables WHERE relid IN ({_LEAVES})
+"""  # noqa: S608 (our own names)
+COUNT_ALL_BLOCKS = f"SELECT sum(pg_total_relation_size(relid)) / 8192 FROM ({_LEAVES}) AS leaves"  # noqa: S608 (as above)
+
+app = make_app()
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """The cost of a report. Memory is the peak, before the work and of the whole process. A block has 8 KiB."""
+
+    predictions: int
+    outcomes: int
+    window_predictions: int
+    evaluated: int
+    seconds: float
+    cpu_seconds: float
+    start_mb: float
+    peak_mb: float
+    rows_read: int
+    blocks_read: int
+    blocks: int
+    report_bytes: int
+
+
+def publish_model(aws: AwsServices) -> None:
+    """Store a pointer and a manifest with bins over the limits of each feature."""
+    features = {}
+    for feature in TABLE.features:
+        if feature.choices:
+            features[feature.name] = {"values": sorted(feature.choices), "counts": [200] * len(feature.choices)}
+        else:
+            features[feature.name] = {**_spread(feature.minimum, feature.maximum)}
+    manifest = {
+        "version": VERSION,
+        "features": [{"name": name, "minimum": 0, "maximum": 1} for name in TABLE.names],
+        "files": {},
+        "interval": {"coverage": 0.9},
+        "metrics": {"held_out": {"rows": 400, "rmse": 35.0, "coverage": 0.9, "third_edges": [180.0, 220.0]}},
+        "reference": {"features": features, "prediction": _spread(150, 250)},
+    }
+    content = json.dumps(manifest).encode()
+    pointer = json.dumps({"version": VERSION, "manifest_sha256": sha256_hex(content)}).encode()
+    client = connect_aws("s3", aws.endpoint_url)
+    for key, body in ((bundle_key(VERSION, MANIFEST), content), (POINTER_KEY, pointer)):
+        client.put_object(Bucket=aws.bucket, Key=key, Body=body)
+
+
+def _spread(lowest: float, highest: float) -> dict[str, Any]:
+    edges = [lowest + (highest - lowest) * place / BINS for place in range(1, BINS)]
+    return {"edges": edges, "counts": [44] * BINS}
+
+
+def measure_report(rows: int, directory: Path) -> Result:
+    """Fill a year and make a report."""
+    postgres_port, aws_port = find_free_ports(2)
+    with (
+        Postgres(directory / "postgres", postgres_port) as postgres,
+        AwsServices(directory / "aws.log", aws_port) as aws,
+    ):
+        login = postgres.login
+        with closing(
+            pg8000.native.Connection(
+                login.user, host=login.host, port=login.port, password=login.password, database=login.database
+            )
+        ) as connection:
+
+            def ask(statement: str) -> int:
+                [[number]] = connection.run(statement)
+                return int(number)
+
+            connection.run("BEGIN")
+            apply_migrations(connection)
+            connection.run(ADD_PAST_MONTHS)
+            connection.run("COMMIT")
+            postgres.set_role_passwords()
+            fill_table(connection, rows, *YEAR)
+            connection.run("SET session_replication_role = replica")
+            connection.run(FILL_OUTCOMES)
+            connection.run("SET session_replication_role = origin")
+            connection.run("VACUUM ANALYZE outcomes")
+            print(f"{rows:,} rows made", flush=True)
+            publish_model(aws)
+            environment = build_environment(
+                **IDENTITY,
+                AWS_REGION=REGION,
+                AWS_ENDPOINT_URL=aws.endpoint_url,
+                MODEL_BUCKET=aws.bucket,
+                DATABASE_HOST=login.host,
+                DATABASE_PORT=str(login.port),
+                DATABASE_NAME=login.database,
+                DATABASE_USER=MONITOR_ROLE,
+                DATABASE_PASSWORD=login.password,
+                DATABASE_TLS="off",
+                QUEUE_URL=aws.queue_url,
+                DEAD_LETTER_QUEUE_URL=aws.dead_letter_queue_url,
+            )
+            connection.run("SELECT pg_stat_reset()")
+            # Statistics reach the views when a session ends, or after a second.
+            time.sleep(2)
+            done = subprocess.run(
+                [sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.PIPE, text=True, check=False
+            )
+            if done.returncode:
+                raise StackError(f"the report failed: {done.stderr[-2000:]}")
+            time.sleep(2)
+            rows_read, blocks_read = ask(COUNT_ROWS), ask(COUNT_BLOCKS)
+            figures = json.loads(done.stderr.splitlines()[-1])
+            body = connect_aws("s3", aws.endpoint_url).get_object(Bucket=aws.bucket, Key="reports/performance.json")
+            content = body["Body"].read()
+            [version] = json.loads(content)["versions"]
+            return Result(
+                predictions=ask("SELECT count(*) FROM predictions"),
+                outcomes=ask("SELECT count(*) FROM outcomes"),
+                window_predictions=version["predictions"]["count"],
+                evaluated=version["live"]["outcomes"],
+                **figures,
+                rows_read=rows_read,
+                blocks_read=blocks_read,
+                blocks=ask(COUNT_ALL_BLOCKS),
+                report_bytes=len(content),
+            )
+
+
+@app.command(epilog="Writes build/monitor.json.")
+def main(rows: Annotated[int, typer.Option(help="Predictions of the year.")] = 10_000_000) -> None:
+    """Measure the time, memory and reading of a report."""
+    BUILD.mkdir(exist_ok=True)
+    # Beside us, not in /tmp, which may be in memory.
+    with report_errors(StackError), tempfile.TemporaryDirectory(prefix="monitor-", dir=BUILD.resolve()) as name:
+        result = measure_report(rows, Path(name))
+    document = {"machine": describe_machine(), "report": dataclasses.asdict(result)}
+    (BUILD / "monitor.json").write_text(json.dumps(document, indent=1))
+    print(json.dumps(document, indent=1))
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m benchmarks.monitor")
