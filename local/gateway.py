@@ -29,6 +29,9 @@ PORT = 8000
 # After which API Gateway gives the function up.
 TIMEOUT_SECONDS = 30.0
 
+# The routes beside $default.
+ROUTES = {"POST /outcomes"}
+
 Invoke = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
@@ -64,13 +67,14 @@ def build_event(
     now = datetime.now(UTC)
     path, _, query = target.partition("?")
     host = headers.get("host", "")
+    route = find_route(method, unquote(path))
     try:
         text, is_text = body.decode(), True
     except UnicodeDecodeError:
         text, is_text = base64.b64encode(body).decode(), False
     return {
         "version": "2.0",
-        "routeKey": "$default",
+        "routeKey": route,
         "rawPath": unquote(path),
         "rawQueryString": query,
         "headers": {**headers, "x-forwarded-for": address, "x-forwarded-proto": "http"},
@@ -87,7 +91,7 @@ def build_event(
                 "userAgent": headers.get("user-agent", ""),
             },
             "requestId": str(uuid.uuid4()),
-            "routeKey": "$default",
+            "routeKey": route,
             "stage": "$default",
             "time": f"{now:%d/%b/%Y:%H:%M:%S} +0000",
             "timeEpoch": int(now.timestamp() * 1000),
@@ -95,6 +99,12 @@ def build_event(
         "isBase64Encoded": not is_text,
         **({"body": text} if body else {}),
     }
+
+
+def find_route(method: str, path: str) -> str:
+    """The key of the route that takes the request."""
+    key = f"{method} {path}"
+    return key if key in ROUTES else "$default"
 
 
 def read_answer(answer: Mapping[str, Any]) -> tuple[bytes, int, dict[str, str]]:

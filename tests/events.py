@@ -10,6 +10,7 @@ from typing import Any
 from lambda_app.project import PREFIX
 from lambda_app.telemetry import LambdaHandler
 from local.events import PATTERNS, read_body
+from local.gateway import find_route
 
 EVENTS = Path(__file__).parents[1] / "events"
 # Those of the api: the replay function's event comes from a queue, and its answer has no status.
@@ -42,6 +43,7 @@ def make_event(method: str, path: str, body: str | None = None, **headers: str) 
     """The sample event with another request in it. An underscore in a header's name stands for a hyphen."""
     event = load_event("predict")
     event["rawPath"] = path
+    event["routeKey"] = event["requestContext"]["routeKey"] = find_route(method, path)
     event["requestContext"]["http"] |= {"method": method, "path": path}
     event["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
     event["headers"].pop("content-length")

@@ -11,7 +11,7 @@ from lambda_app.log.database import Database, describe_error, is_permanent_error
 from lambda_app.log.message import MessageError, decode_message, encode_messages
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
 from lambda_app.log.record import OutcomeRecord, PredictionRecord, Record
-from lambda_app.log.store import find_unstored, insert_outcomes, insert_predictions
+from lambda_app.log.store import find_prediction_times, find_unstored, insert_outcomes, insert_predictions
 
 
 class ReplayError(Exception):
@@ -82,7 +82,11 @@ def _insert(connection: pg8000.native.Connection, records: Sequence[Record]) -> 
     """Insert the records, all of one kind; return those in conflict with another record."""
     predictions = [record for record in records if isinstance(record, PredictionRecord)]
     outcomes = [record for record in records if isinstance(record, OutcomeRecord)]
-    count = insert_predictions(connection, predictions) if predictions else insert_outcomes(connection, outcomes)
+    if predictions:
+        count = insert_predictions(connection, predictions)
+    else:
+        times = find_prediction_times(connection, [outcome.request_id for outcome in outcomes])
+        count = insert_outcomes(connection, outcomes, times)
     if count == len(records):
         return []
     # Usually the message was delivered twice.

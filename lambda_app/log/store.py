@@ -1,9 +1,10 @@
 """All SQL but the migrations."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -60,14 +61,15 @@ _INSERT_PREDICTIONS = (
     f"INSERT INTO predictions ({_COLUMNS}) SELECT {_COLUMNS} "  # noqa: S608 (our own names)
     f"FROM json_to_recordset(CAST(:records AS json)) AS record ({_DEFINITIONS}) {_KEEP_FIRST}"
 )
+# predicted_at tells a trigger where to look for the prediction.
 _INSERT_OUTCOMES = (
-    f"INSERT INTO outcomes ({_OUTCOME_COLUMNS}) SELECT {_OUTCOME_COLUMNS} "  # noqa: S608 (our own names)
-    f"FROM json_to_recordset(CAST(:records AS json)) AS record ({_OUTCOME_DEFINITIONS}) {_KEEP_FIRST}"
+    f"INSERT INTO outcomes ({_OUTCOME_COLUMNS}, predicted_at) "  # noqa: S608 (our own names)
+    f"SELECT {_OUTCOME_COLUMNS}, predicted_at FROM json_to_recordset(CAST(:records AS json)) "
+    f"AS record ({_OUTCOME_DEFINITIONS}, predicted_at timestamptz) {_KEEP_FIRST}"
 )
 _FIND_PREDICTION_TIMES = (
-    "SELECT request_id, min(created_at) "
-    "FROM find_prediction_times(ARRAY(SELECT CAST(json_array_elements_text(CAST(:ids AS json)) AS uuid))) "
-    "GROUP BY request_id"
+    "SELECT request_id, created_at "
+    "FROM find_prediction_times(ARRAY(SELECT CAST(json_array_elements_text(CAST(:ids AS json)) AS uuid)))"
 )
 
 _CLAIM_KEY = (
@@ -122,11 +124,20 @@ def insert_predictions(connection: pg8000.native.Connection, records: Sequence[P
     return count
 
 
-def insert_outcomes(connection: pg8000.native.Connection, outcomes: Sequence[OutcomeRecord]) -> int:
-    """Insert the outcomes but those that are stored or belong to an erased prediction; returns how many."""
+def insert_outcomes(
+    connection: pg8000.native.Connection, outcomes: Sequence[OutcomeRecord], predicted_at: Mapping[UUID, datetime]
+) -> int:
+    """Insert the outcomes but those that are stored or belong to an erased prediction; returns how many.
+
+    `predicted_at` is what `find_prediction_times` returns for them.
+    """
+    rows = []
+    for outcome in outcomes:
+        time = predicted_at.get(outcome.request_id)
+        rows.append({**_to_row(outcome), "predicted_at": time.isoformat() if time else "-infinity"})
     # Two statements that insert the same rows in two orders would wait for each other.
-    ordered = sorted(outcomes, key=lambda outcome: (outcome.request_id, outcome.outcome_id))
-    connection.run(_INSERT_OUTCOMES, records=json.dumps([_to_row(outcome) for outcome in ordered]))
+    rows.sort(key=itemgetter("request_id", "outcome_id"))
+    connection.run(_INSERT_OUTCOMES, records=json.dumps(rows))
     count: int = connection.row_count
     return count
 

@@ -128,7 +128,7 @@ def _insert_possible(connection: pg8000.native.Connection, outcomes: Sequence[Ou
     """Insert the outcomes; raises OutcomesRefusedError if one is older than its prediction."""
     times = find_prediction_times(connection, [outcome.request_id for outcome in outcomes])
     require_later(outcomes, times)
-    insert_outcomes(connection, outcomes)
+    insert_outcomes(connection, outcomes, times)
 
 
 def _find_answer(

@@ -13,7 +13,7 @@ import pytest
 from lambda_app.log.database import Database
 from lambda_app.log.message import encode_messages
 from lambda_app.log.migrations import apply_migrations
-from lambda_app.log.record import IdempotencyKey, PredictionRecord
+from lambda_app.log.record import IdempotencyKey, OutcomeRecord, PredictionRecord
 from lambda_app.log.store import KeyUse, claim_key, find_prediction, find_request
 from lambda_app.project import API_ROLE, REPLAY_ROLE
 from lambda_app.settings import Settings

@@ -27,7 +27,7 @@ INSUFFICIENT_PRIVILEGE, READ_ONLY = "42501", "25006"
         ("UPDATE outcomes SET value = 0 WHERE false", set()),
         ("UPDATE outcomes SET predicted_at = NULL WHERE false", {MAINTAIN_ROLE}),
         ("DELETE FROM outcomes WHERE false", {MAINTAIN_ROLE}),
-        ("SELECT find_prediction_times('{}')", {API_ROLE}),
+        ("SELECT find_prediction_times('{}')", {API_ROLE, REPLAY_ROLE}),
         ("SELECT unstored_outcomes('[]')", {REPLAY_ROLE}),
         ("UPDATE predictions SET caller = NULL WHERE false", set()),
         ("DELETE FROM predictions WHERE false", {MAINTAIN_ROLE}),

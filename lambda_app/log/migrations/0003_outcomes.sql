@@ -32,13 +32,25 @@ CREATE INDEX outcomes_times ON outcomes USING brin (reported_at, recorded_at) WI
 
 -- Gives an outcome the time of its prediction, and drops the outcome of an erased prediction.
 --
+-- Whoever writes many outcomes gives that time, from find_prediction_times, or '-infinity' where there is none yet. With
+-- it, PostgreSQL looks into one month. Without it, it looks into an index of every month for each row.
+--
 -- The lock on the prediction makes an erasure wait for this outcome, or this for the erasure. So one sees the other.
 CREATE FUNCTION link_outcome() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
+-- PostgreSQL would make a plan for each row, because one for a known month looks better than one for all.
+SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+    given timestamptz := NEW.predicted_at;
 BEGIN
-    SELECT created_at INTO NEW.predicted_at FROM predictions
-    WHERE request_id = NEW.request_id ORDER BY created_at LIMIT 1 FOR KEY SHARE;
+    IF given IS NULL THEN
+        SELECT created_at INTO NEW.predicted_at FROM predictions
+        WHERE request_id = NEW.request_id ORDER BY created_at LIMIT 1 FOR KEY SHARE;
+    ELSE
+        SELECT created_at INTO NEW.predicted_at FROM predictions
+        WHERE request_id = NEW.request_id AND created_at = given FOR KEY SHARE;
+    END IF;
     -- A prediction that a hold keeps is in the table, although its tombstone may be there too.
     IF NEW.predicted_at IS NULL AND EXISTS (
         SELECT FROM tombstones WHERE digest = digest_request(NEW.request_id)
@@ -52,13 +64,15 @@ $$;
 CREATE TRIGGER outcomes_link BEFORE INSERT ON outcomes FOR EACH ROW EXECUTE FUNCTION link_outcome();
 
 -- When the predictions of these requests were made, without those that are not recorded. By this api refuses outcomes
--- that are older than their prediction, whoever's it is.
+-- that are older than their prediction, whoever's it is, and api and replay tell link_outcome where to look.
 CREATE FUNCTION find_prediction_times(of_requests uuid[], OUT request_id uuid, OUT created_at timestamptz)
 RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 AS $$
 BEGIN
-    RETURN QUERY SELECT p.request_id, p.created_at FROM predictions AS p WHERE p.request_id = ANY(of_requests);
+    RETURN QUERY
+    SELECT p.request_id, min(p.created_at) FROM predictions AS p WHERE p.request_id = ANY(of_requests)
+    GROUP BY p.request_id;
 END
 $$;
 
@@ -117,5 +131,5 @@ GRANT SELECT, DELETE ON outcomes TO :"maintain";
 GRANT UPDATE (predicted_at) ON outcomes TO :"maintain";
 GRANT SELECT ON predictions, outcomes TO :"monitor";
 GRANT SELECT ON outcomes TO :"reader";
-GRANT EXECUTE ON FUNCTION find_prediction_times TO :"api";
+GRANT EXECUTE ON FUNCTION find_prediction_times TO :"api", :"replay";
 GRANT EXECUTE ON FUNCTION unstored_outcomes TO :"replay";
