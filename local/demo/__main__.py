@@ -62,7 +62,7 @@ def main(
             phases = list_phases(quiet_days, days)
             begin = datetime.now(UTC) - timedelta(days=sum(phase.days for phase in phases))
             maker = CaseMaker(load_rows(), seed)
-            watch = Watch(stack)
+            watch, reports = Watch(stack), []
             print(
                 f"Model {version}. {per_day} {TABLE.cases} a day, like those of the training but made by chance (seed "
                 f"{seed})\nTheir outcomes are observed after 3 weeks (median)\n",
@@ -73,13 +73,16 @@ def main(
                 if number == 1:
                     _show_refusal(stack, maker)
                 told.tell(phase)
+                reports.append(watch.report)
             watch.close()
         # Here, because matplotlib takes a second.
         from training.live.page import write_page  # noqa: PLC0415
 
-        path = output / "performance.html"
-        write_page(path, watch.report)
-        print(f"Wrote {path}: {watch.runs} reports in {time.perf_counter() - started:.0f} s")
+        mistake, end = output / "mistake.html", output / "performance.html"
+        write_page(mistake, reports[1])
+        write_page(end, reports[-1])
+        print(f"Wrote {mistake}, the report at the end of the mistake, and {end}, the last one")
+        print(f"{watch.runs} reports, {time.perf_counter() - started:.0f} s")
 
 
 def _show_refusal(stack: Stack, maker: CaseMaker) -> None:

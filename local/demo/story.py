@@ -32,22 +32,22 @@ class Story:
         # Outcomes to come, the next one first.
         self._open: list[tuple[datetime, UUID, float, int]] = []
         self._phase = 0
-        # Of the cases of each phase.
-        self._observed: dict[int, int] = {}
+        # Of the cases of each phase, when their outcomes were observed.
+        self._observed: dict[int, list[datetime]] = {}
 
     def tell(self, phase: Phase) -> None:
         """Live through a phase and print what the monitor noticed in it."""
         print(f"{self._now:%Y-%m-%d}  {phase.title}", flush=True)
         self._phase += 1
-        alarms = 0
+        alarms, began = 0, self._now
         for day in range(1, phase.days + 1):
             self._make_cases(phase)
             self._now += timedelta(days=1)
             self._report_outcomes()
-            if day % phase.days_between_reports == 0 or day == phase.days:
+            if phase.has_report(day):
                 for kind in self._watch.run(self._now):
                     alarms += 1
-                    print(f"{self._now:%Y-%m-%d}  ALARM  {self._describe(kind, day)}", flush=True)
+                    print(self._describe_alarm(kind, began), flush=True)
         if not alarms:
             print("            no alarm")
         print(f"            {self._summarise()}\n", flush=True)
@@ -66,15 +66,24 @@ class Story:
         while self._open and self._open[0][0] <= self._now:
             observed_at, request_id, value, phase = heapq.heappop(self._open)
             outcomes.append(OutcomeRecord(request_id, value, observed_at, reported_at=self._now))
-            self._observed[phase] = self._observed.get(phase, 0) + 1
+            self._observed.setdefault(phase, []).append(observed_at)
         self._service.report(outcomes)
 
-    def _describe(self, kind: str, day: int) -> str:
+    def _describe_alarm(self, kind: str, began: datetime) -> str:
         if kind == "drift":
+            days = (self._now - began).days
             columns = ", ".join(self._watch.list_drifted())
-            return f"drift of {columns}, after {day} days and {day * self._per_day:,} predictions"
-        known = self._observed.get(self._phase, 0)
-        return f"coverage, after {day} days and {known:,} outcomes of {TABLE.cases} since then"
+            return (
+                f"{self._now:%Y-%m-%d}  ALARM  drift of {columns}: {days} days and {days * self._per_day:,} "
+                f"{TABLE.cases} later"
+            )
+        # A report finds it, but the sentinel knows at which outcome it began.
+        at = datetime.fromisoformat(self._watch.find_version()["sentinel"]["alarms"][-1]["observed_at"])
+        known = sum(time <= at for time in self._observed.get(self._phase, []))
+        return (
+            f"{at:%Y-%m-%d}  ALARM  coverage: {(at - began).days} days later, with outcome {known:,} of these "
+            f"{TABLE.cases}"
+        )
 
     def _summarise(self) -> str:
         version = self._watch.find_version()

@@ -34,7 +34,7 @@ class Row:
     def make_item(self) -> dict[str, Any]:
         """The row as an item of a request; only for a row without a fault."""
         request_id, value, observed_at = self.texts
-        return {"request_id": request_id, "value": float(value), "observed_at": observed_at.replace(" ", "T")}
+        return {"request_id": request_id, "value": float(value), "observed_at": observed_at}
 
 
 @dataclass

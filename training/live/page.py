@@ -29,7 +29,7 @@ caption { text-align: left; font-weight: 600; padding: 0.2rem 0; }
 th, td { padding: 0.25rem 0.9rem; border-bottom: 1px solid #e5e7eb; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-img { display: block; width: 100%; height: auto; margin: 1rem 0; }
+img { display: block; width: 100%; min-width: 40rem; height: auto; margin: 1rem 0; }
 """
 
 
@@ -156,4 +156,4 @@ def _embed(figure: Figure, description: str) -> str:
     content = io.BytesIO()
     figure.savefig(content, format="svg", metadata={"Date": None})
     data = base64.b64encode(content.getvalue()).decode()
-    return f'<img alt="{escape(description)}" src="data:image/svg+xml;base64,{data}">'
+    return f'<div class="wide"><img alt="{escape(description)}" src="data:image/svg+xml;base64,{data}"></div>'

@@ -59,16 +59,16 @@ def find_alarms(report: Report) -> list[str]:
 def describe_coverage_odds(report: Report) -> str:
     """How often the alarm of the coverage is false."""
     settings = report["settings"]
-    if settings["coverage"] is None:
-        allowed = "what is allowed"
-    else:
-        allowed = f"{1 - settings['coverage'] + settings['tolerance']:.0%} of misses"
+    share = "what is allowed"
+    if settings["coverage"] is not None:
+        share = f"{1 - settings['coverage'] + settings['tolerance']:.0%}"
     return (
-        f"While the share of misses is at most {allowed}, a false alarm comes on average after "
-        f"{settings['outcomes_to_false_alarm']:,} outcomes or later."
+        f"While at most {share} of the intervals miss the truth, on average at least "
+        f"{settings['outcomes_to_false_alarm']:,} outcomes pass until a false alarm."
     )
 
 
 def describe_drift_odds(per_year: float) -> str:
     """How often the alarm of the drift is false."""
-    return f"While nothing changes, {per_year:g} day{'' if per_year == 1 else 's'} a year or fewer give a false alarm."
+    days = "1 day" if per_year == 1 else f"{per_year:g} days"
+    return f"While nothing changes, with daily reports at most {days} a year have a false alarm on average."
