@@ -16,7 +16,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 PYTEST := $(RUN) pytest --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-faults bench evaluate deploy destroy lint format sam checkov shap lock clean \
+.PHONY: help run check test test-faults bench evaluate demo-drift deploy destroy lint format sam checkov shap lock clean \
 	set-up set-up-uv python env
 
 help: ## List the targets
@@ -40,6 +40,9 @@ bench: set-up sam ## Compare the function with an empty one, into build/ (Linux)
 
 evaluate: set-up ## Compare the model with simpler ones, into build/ (minutes)
 	@$(RUN) training evaluate
+
+demo-drift: set-up ## Tell how a mistake and a change are noticed, into build/demo (minutes)
+	@$(RUN) local.demo
 
 deploy: env set-up ## Deploy ENV=dev, staging or prod to AWS (YES=1: without asking)
 	@$(RUN) deploy all --env $(ENV) $(if $(YES),--yes)
@@ -90,7 +93,7 @@ lock: set-up-uv ## Resolve pyproject.toml into requirements/ (UPGRADE=1: newest)
 
 clean: ## Remove .venv and the caches, but not build/
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find benchmarks deploy lambda_app local problem records tests training -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find benchmarks deploy lambda_app local problem records stacks tests training -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 set-up: python
 	@$(PYTHON) local/set_up.py

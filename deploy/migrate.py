@@ -1,50 +1,31 @@
 """The schema: the migrate function, invoked once its new code is there."""
 
-import json
 import re
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from deploy.environment import Environment
-from deploy.errors import DeployError, explain_failures
+from deploy.errors import DeployError
+from deploy.function import LOST, connect_lambda, explain_refusals, invoke_live
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 # The function itself ends at fifteen minutes.
 PATIENCE_SECONDS = 910.0
-# Networks forget an idle connection after 350 seconds without telling either end.
-WAIT_SECONDS = 300.0
 PAUSE_SECONDS = 5.0
-# The function goes on when its caller is gone, and running it again changes nothing.
-LOST = (ConnectionClosedError, ReadTimeoutError, ResponseStreamingError)
 # PostgreSQL's own words may quote a row, which is health data; its code tells enough.
 SQLSTATE = re.compile(r"'C': '([0-9A-Z]{5})'")
 
 
 def migrate(environment: Environment, function_name: str) -> list[str]:
     """Bring the schema up to date and return the names of what was applied; DeployError when that fails."""
-    config = Config(read_timeout=WAIT_SECONDS, tcp_keepalive=True, retries={"total_max_attempts": 1})
-    client = environment.session.client("lambda", config=config)
+    client = connect_lambda(environment)
     again = f"run `python -m deploy migrate --env {environment.name}` again in a minute"
-    with explain_failures(
-        "Lambda",
-        ResourceNotFoundException=f"there is no function {function_name} with an alias live: apply the plan first",
-        ResourceConflictException=f"Lambda is still preparing {function_name}: {again}",
-        ResourceNotReadyException=f"Lambda is waking {function_name}, which was not used for long: {again}",
-        TooManyRequestsException=f"{function_name} is running already, or the account's quota is used up: {again}",
-    ):
+    with explain_refusals(function_name, missing="apply the plan first", again=again):
         failed, payload = _invoke(client, function_name)
     if failed:
         raise DeployError(
@@ -58,15 +39,15 @@ def migrate(environment: Environment, function_name: str) -> list[str]:
 def _invoke(client: "LambdaClient", function_name: str) -> tuple[bool, dict[str, Any]]:
     """Run the function and return whether it failed, and its answer.
 
-    When the connection is lost, the function is run again. The second run waits for the first, and then tells the
-    outcome. Where Lambda refuses a second run beside the first, or is away, this asks until the first has ended.
+    When the connection is lost, the function is run again, which changes nothing. The second run waits for the first,
+    and then tells the outcome. Where Lambda refuses a second run beside the first, or is away, this asks until the
+    first has ended.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     lost, pause = False, PAUSE_SECONDS
     while True:
         try:
-            answer = client.invoke(FunctionName=function_name, Qualifier="live", Payload=b"{}")
-            return "FunctionError" in answer, json.loads(answer["Payload"].read())
+            return invoke_live(client, function_name, {})
         except LOST:
             if time.monotonic() >= deadline:
                 raise

@@ -17,8 +17,8 @@ from local.aws_client import connect_aws
 from local.aws_services import IDENTITY
 from local.environment import Function, build_service_environment
 from local.errors import StackError
+from local.functions import STACK, remove_ports, write_ports
 from local.http_server import describe_api, serve_http
-from local.maintain import STACK, remove_ports, write_ports
 from local.poller import CLIENT_CONFIG, running_poller
 from local.ports import LOOPBACK, require_port
 from local.seed import migrate_database, provide_model

@@ -3,18 +3,18 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
-from deploy.errors import DeployError
-from local.errors import StackError
-from records.errors import LostError, RecordsError
-from records.functions import Maintain, connect
+from records.errors import RecordsError
 from records.report import describe_erasure, describe_hold, describe_status
-from training.options import make_app, one_of, report_errors
+from stacks.choice import Env, Local, open_choice
+from stacks.errors import STACK_ERRORS, LostError
+from stacks.functions import Function, connect_function
+from training.options import make_app, report_errors
 
 # Between two calls for an erasure that is not complete.
 PAUSE_SECONDS = 5.0
@@ -28,16 +28,6 @@ app = make_app(
 hold = make_app("Legal holds: what must be kept, however old it is and whoever asks for its erasure.")
 app.add_typer(hold, name="hold")
 
-Env = Annotated[
-    str | None,
-    typer.Option(
-        parser=one_of("dev", "staging", "prod"),
-        metavar="dev|staging|prod",
-        help="The environment on AWS.",
-        show_default="the local stack, if it is up",
-    ),
-]
-Local = Annotated[bool, typer.Option("--local", help="The stack of `make run`.")]
 Subject = Annotated[
     str | None, typer.Option(metavar="TEXT", help="The subject, as the caller named it.", show_default=False)
 ]
@@ -161,7 +151,7 @@ def remove_hold(number: Number, env: Env = None, local: Local = False) -> None:
         _say(f"Hold {number} is removed; what waited for it is erased with the next daily run")
 
 
-def _erase(maintain: Maintain, event: Mapping[str, Any]) -> dict[str, Any]:
+def _erase(maintain: Function, event: Mapping[str, Any]) -> dict[str, Any]:
     """Ask again until the erasure is complete, or waits for a hold."""
     while True:
         try:
@@ -193,11 +183,11 @@ def _say(text: str, *, to_error: bool = False) -> None:
 
 
 @contextmanager
-def _connected(env: str | None, local: bool) -> Iterator[Callable[[Mapping[str, Any]], dict[str, Any]]]:
+def _connected(env: str | None, local: bool) -> Iterator[Function]:
     """Yield what sends events to the function; what a person can mend is one line on stderr and exit code 1."""
     try:
-        with report_errors(RecordsError, DeployError, StackError):
-            yield connect(env, local)
+        with report_errors(RecordsError, *STACK_ERRORS):
+            yield connect_function("maintain", open_choice(env, local))
     except (KeyboardInterrupt, typer.Abort) as error:
         typer.echo("Stopped. An erasure that was begun stays open, and goes on with the next daily run", err=True)
         raise typer.Exit(130) from error

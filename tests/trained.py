@@ -14,7 +14,7 @@ from training.train import train_model
 ROOT = Path(__file__).parents[1]
 MODELS = Path("build", "test-models")
 KEPT = ROOT / MODELS
-SOURCES = ("training/**/*", "problem/**/*", "lambda_app/model/**/*", "lambda_app/*.py", "requirements/local.txt")
+SOURCES = ("training/*", "problem/**/*", "lambda_app/model/**/*", "lambda_app/*.py", "requirements/local.txt")
 
 
 @dataclass(frozen=True)

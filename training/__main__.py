@@ -1,4 +1,4 @@
-"""The command line: `python -m training train|evaluate|publish|promote|rollback|list|show`."""
+"""The command line `python -m training`: a model from its training to its successor."""
 
 import json
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from lambda_app.model.bundle import MANIFEST
 from problem.table import TABLE
 from training import DEFAULT_EPOCHS, DEFAULT_SEED, LEAST_EPOCHS, MODELS
 from training.errors import RegistryError, TrainingError
+from training.live.commands import register
 from training.options import make_app, one_of, report_errors, whole_number
 from training.progress import show_progress
 from training.registry import (
@@ -36,7 +37,7 @@ BUILD = MODELS.parent
 app = make_app(
     "Train the model, publish it to the registry, and choose the version that is served.",
     "The registry is an S3 bucket: name it with --bucket or MODEL_BUCKET. AWS_PROFILE says who you are there, "
-    "and AWS_ENDPOINT_URL where it is when it is not on AWS.",
+    "and AWS_ENDPOINT_URL where it is when it is not on AWS. outcomes, monitor and recalibrate take --env or --local.",
 )
 
 Seed = Annotated[
@@ -207,6 +208,9 @@ def list_command(bucket: Bucket = "") -> None:
     """
     with _open_registry(bucket) as client:
         print_versions(Console(), bucket, list_versions(client, bucket))
+
+
+register(app)
 
 
 def _print(text: str) -> None:

@@ -51,7 +51,7 @@ def test_migration_error_is_passed_on(invoke: Callable[..., list[str]]) -> None:
 def test_lost_connection_is_followed_by_the_outcome(
     invoke: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("deploy.migrate.WAIT_SECONDS", 0.3)
+    monkeypatch.setattr("deploy.function.WAIT_SECONDS", 0.3)
     monkeypatch.setattr("deploy.migrate.PAUSE_SECONDS", 0.01)
     runs: list[int] = []
 
@@ -75,7 +75,7 @@ def test_lost_connection_is_followed_by_the_outcome(
 def test_connection_that_is_always_lost_starts_few_runs_and_is_given_up(
     invoke: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deploy.migrate.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("deploy.function.WAIT_SECONDS", 0.05)
     monkeypatch.setattr("deploy.migrate.PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("deploy.migrate.PATIENCE_SECONDS", 2.0)
     runs: list[int] = []

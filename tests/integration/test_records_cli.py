@@ -18,7 +18,7 @@ from lambda_app.log.database import Database
 from lambda_app.settings import Settings
 from local.aws_services import ACCOUNT, REGION, REPOSITORY, AwsServices
 from local.environment import build_service_environment
-from local.maintain import write_ports
+from local.functions import write_ports
 from local.records import make_record
 from local.seed import migrate_database
 from local.stack import Stack, running_stack
@@ -69,7 +69,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def test_without_a_stack_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments, told in {
-        ("status",): "which records? Name an environment by --env, or start the local stack by `make run`",
+        ("status",): "which stack? Name an environment by --env, or start the local stack by `make run`",
         ("status", "--local"): "the local stack is not up: start it by `make run`",
         ("status", "--local", "--env", "dev"): "--env and --local exclude each other",
     }.items():
@@ -125,7 +125,7 @@ def invoke(aws: AwsServices, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
 
     def invoke_command(function: Callable[..., Any], *arguments: str) -> Result:
         with Functions(aws.port, **{"diabetes-dev-maintain": function}) as functions:
-            monkeypatch.setattr("records.functions.open_environment", open_environment)
+            monkeypatch.setattr("stacks.choice.open_environment", open_environment)
             monkeypatch.setattr("records.__main__.PAUSE_SECONDS", 0.0)
             monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", functions.url)
             monkeypatch.setenv("AWS_ENDPOINT_URL_STS", aws.endpoint_url)
@@ -176,6 +176,6 @@ def test_a_failure_on_aws_is_told_in_a_line(invoke: Callable[..., Result]) -> No
 
 
 def test_a_missing_function_is_named(invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("records.functions.PREFIX", "other")
+    monkeypatch.setattr("stacks.functions.PREFIX", "other")
     told = invoke(lambda *_: {}, "status").stderr
     assert "there is no function other-dev-maintain with an alias live: deploy this version first" in told

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("problem", "lambda_app", "training", "local", "deploy", "records", "benchmarks", "tests")
+ROOMS = ("problem", "lambda_app", "training", "local", "deploy", "stacks", "records", "benchmarks", "tests")
 RIDDLES = {"what", "who", "whom", "whose", "where", "whether", "which"}
 
 

@@ -13,9 +13,11 @@ ROOMS = {
     "lambda_app/log": [],
     "local": [],
     "deploy": [],
+    "stacks": [],
     "records": [],
     "benchmarks": [],
-    "training": [],
+    "training": ["training/live"],
+    "training/live": [],
     "terraform": [],
 }
 SUFFIXES = {".py", ".html", ".js", ".css", ".svg", ".sql", ".json", ".tf", ".hcl", ".sh"}

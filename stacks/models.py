@@ -1,0 +1,36 @@
+"""The bucket of the models and the reports: of an environment on AWS, or of the local stack."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deploy.environment import Environment
+from lambda_app.project import PREFIX
+from local.aws_client import connect_aws
+from local.aws_services import IDENTITY
+from local.functions import find_servers
+from training.storage import connect_storage
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+TRAINING = ".venv/bin/python -m training"
+
+
+@dataclass(frozen=True)
+class Models:
+    """A client and the name of the bucket. `command` is how a person calls training with the same credentials."""
+
+    client: "S3Client"
+    bucket: str
+    command: str = TRAINING
+
+
+def connect_models(environment: Environment | None) -> Models:
+    """The bucket of the environment; without one, that of the local stack."""
+    if environment is None:
+        aws = find_servers().aws
+        identity = " ".join(f"{name}={value}" for name, value in IDENTITY.items())
+        command = f"env -i AWS_ENDPOINT_URL={aws.endpoint_url} {identity} {TRAINING}"
+        return Models(connect_aws("s3", aws.endpoint_url), aws.bucket, command)
+    # As terraform/modules/environment calls it.
+    return Models(connect_storage(environment.session), f"{PREFIX}-{environment.name}-models-{environment.account_id}")
