@@ -1,4 +1,4 @@
-"""The command line: `python -m records erase|show|status|hold|run`."""
+"""The command line: `python -m records erase|show|status|hold|run|export-again`."""
 
 import json
 import sys
@@ -18,6 +18,8 @@ from training.options import make_app, one_of, report_errors
 
 # Between two calls for an erasure that is not complete.
 PAUSE_SECONDS = 5.0
+# What every page of `show` has; the last page has more.
+OF_A_PAGE = ("records", "outcomes", "idempotency_keys", "holds")
 # Not everything is erased, because a hold keeps the rest.
 HELD = 3
 
@@ -87,17 +89,17 @@ def show(
     with _connected(env, local) as maintain:
         event: dict[str, Any] = {"task": "show", "subject": subject}
         page = maintain(event)
-        document: dict[str, Any] = {"subject": subject, "records": [], "idempotency_keys": []}
+        document: dict[str, Any] = {"subject": subject, **{name: [] for name in OF_A_PAGE}}
         while True:
-            document["records"] += page["records"]
-            # Those of a batch may come with several pages.
-            document["idempotency_keys"] += [
-                key for key in page["idempotency_keys"] if key not in document["idempotency_keys"]
-            ]
+            for name in ("records", "outcomes"):
+                document[name] += page[name]
+            for name in ("idempotency_keys", "holds"):
+                # The key of a batch, or a hold, may come with several pages.
+                document[name] += [one for one in page[name] if one not in document[name]]
             if "next" not in page:
                 break
             page = maintain({**event, "after": page["next"]})
-        rest = ("messages", "unreadable_messages", "holds", "open_erasures")
+        rest = ("messages", "unreadable_messages", "open_erasures")
         _say(json.dumps({**document, **{name: page[name] for name in rest}}, indent=2, ensure_ascii=False))
 
 
@@ -110,9 +112,29 @@ def status(env: Env = None, local: Local = False) -> None:
 
 @app.command()
 def run(env: Env = None, local: Local = False) -> None:
-    """Do the daily work now: erasures that are open, partitions, export, expiry."""
+    """Do the daily work now: erasures that are open, partitions, links of outcomes, export, expiry."""
     with _connected(env, local) as maintain:
         _say(json.dumps(maintain({"task": "daily"}), indent=2))
+
+
+@app.command("export-again")
+def export_again(
+    day: Annotated[str, typer.Argument(metavar="DAY", help="The day in UTC, 2026-01-31.", show_default=False)],
+    outcomes: Annotated[bool, typer.Option("--outcomes", help="Of the outcomes instead of the predictions.")] = False,
+    env: Env = None,
+    local: Local = False,
+) -> None:
+    """Replace the export of a day that differs from the table.
+
+    First find out why it differs. The files it replaces stay as old versions, as long as the bucket keeps those.
+    """
+    with _connected(env, local) as maintain:
+        table = "outcomes" if outcomes else "predictions"
+        answer = maintain({"task": "export_again", "table": table, "day": day})
+        _say(
+            f"Exported {answer['rows']:,} rows of {table} of {day}, in place of {answer['replaced_rows']:,} "
+            f"in {answer['replaced_files']:,} files"
+        )
 
 
 @hold.command("add")

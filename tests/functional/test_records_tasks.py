@@ -22,7 +22,6 @@ from tests.functional.test_replay import encode
 from tests.records import insert
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
 
 BY = {"by": "arn:aws:iam::123456789012:user/ada"}
@@ -31,11 +30,6 @@ DAY = "2026-03-01"
 LONG_AGO = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 Ask = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def exports(client: "S3Client", bucket: str) -> Exports:
-    return Exports(client, bucket)
 
 
 @pytest.fixture
