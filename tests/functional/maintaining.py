@@ -71,6 +71,11 @@ class Stage:
         answer: dict[str, Any] = self.wire(**changed)({"task": "daily"}, Context())
         return answer
 
+    def ask(self, task: str, **event: Any) -> dict[str, Any]:
+        """The answer of another task."""
+        answer: dict[str, Any] = self.wire()({"task": task, **event}, Context())
+        return answer
+
     def query(self, statement: str, **parameters: Any) -> list[Any]:
         rows: list[Any] = self.connection.run(statement, **parameters)
         return rows

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from lambda_app.telemetry import LambdaHandler
 from local.records import make_record
+from tests.events import Context
 from tests.functional.erasing import DAY, LONG_AGO, Erase, make_counts
 from tests.functional.exports import Exports, fold
 from tests.functional.helpers import Query, Queues
@@ -72,3 +74,17 @@ def test_a_request_goes_from_files_and_messages(
     [part] = exports.read_manifest(DAY)["parts"]
     assert [row["request_id"] for row in exports.read_rows(part["key"])] == [str(other.request_id)]
     assert queues.drain_dead_letters() == [encode(other)]
+
+
+def test_files_that_were_replaced_lose_the_rows_too(
+    erase: Erase, maintain: LambdaHandler, exports: Exports, subject: str
+) -> None:
+    mine, other = (make_record(subject=name, created_at=LONG_AGO - timedelta(days=7)) for name in (subject, "other"))
+    day = f"{mine.created_at:%Y-%m-%d}"
+    [key] = exports.put(day, [mine, other])
+    again = {"task": "export_again", "table": "predictions", "day": day, "by": "ada"}
+    assert "error" not in maintain(again, Context())
+    assert exports.list_subjects() >= {subject, "other"}
+    assert "waits_for" not in erase(subject=subject)
+    assert subject not in exports.list_subjects()
+    assert key not in exports.read_all_versions()

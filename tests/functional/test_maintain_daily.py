@@ -376,6 +376,53 @@ def test_month_whose_rows_are_not_those_of_the_export_stays(stage: Stage) -> Non
     assert stage.count_rows() == 5
 
 
+def test_day_that_differs_is_exported_again_on_demand(stage: Stage) -> None:
+    first, unseen = make_records(OLD, 2), make_records(OLD, 1, model_version="v2")
+    stage.insert(first)
+    stage.run(RETENTION_MONTHS="")
+    stage.insert(unseen)
+    [old] = stage.list_files()
+    content, before = stage.read(old), stage.read_manifest(OLD)
+    with pytest.raises(MaintenanceError, match=r"the table has 3 rows, the export 2"):
+        stage.run()
+    answer = stage.ask("export_again", table="predictions", day=str(OLD), by="ada")
+    assert answer == {"rows": 3, "replaced_rows": 2, "replaced_files": 1}
+    # Readers see each row once.
+    assert stage.list_files() == [old.replace("0000", "0001"), old.replace("v1", "v2")]
+    assert stage.read_exported_ids() == list_ids(*first, *unseen)
+    # What was there is kept, and the manifest says so.
+    [version] = stage.s3.list_object_versions(Bucket=stage.bucket, Prefix=old)["Versions"]
+    kept = stage.s3.get_object(Bucket=stage.bucket, Key=old, VersionId=version["VersionId"])["Body"].read()
+    assert kept == content
+    [part], [replaced] = before["parts"], stage.read_manifest(OLD)["replaced"]
+    assert replaced == {
+        **{name: part[name] for name in ("key", "rows", "sha256", "exported_at")},
+        "replaced_at": replaced["replaced_at"],
+        "replaced_by": "ada",
+    }
+    late = make_records(OLD, 1)
+    stage.insert_late(late)
+    assert stage.run()["dropped"] == [name_partition(OLD)]
+    assert stage.read_exported_ids() == list_ids(*first, *unseen, *late)
+    assert len(stage.s3.list_object_versions(Bucket=stage.bucket, Prefix=old)["Versions"]) == 1
+
+
+@without_metrics
+def test_killed_before_it_hides_what_it_replaced_the_same_task_does(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = make_records(YESTERDAY, 3)
+    stage.insert(records)
+    stage.run()
+    with monkeypatch.context() as context:
+        context.setattr(RecordsBucket, "delete_strays", Mock(side_effect=[None, KilledError]))
+        with pytest.raises(KilledError):
+            stage.ask("export_again", table="predictions", day=str(YESTERDAY), by="ada")
+    stage.query("UPDATE lease SET ends_at = '-infinity'")
+    assert stage.ask("export_again", table="predictions", day=str(YESTERDAY), by="ada")["rows"] == 3
+    assert stage.read_exported_ids() == list_ids(*records)
+
+
 def test_row_that_comes_at_the_last_moment_keeps_its_month(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.insert(make_records(OLD, 4))
     stage.run(RETENTION_MONTHS="")

@@ -15,6 +15,8 @@ CREATE TABLE outcomes (
 
 COMMENT ON TABLE outcomes IS
     'What really happened, and corrections: of several rows of a request, the one reported last counts';
+COMMENT ON COLUMN outcomes.outcome_id IS
+    'Made from request, value and time of observation: the same report again has the same';
 COMMENT ON COLUMN outcomes.request_id IS 'The request_id of the prediction, which may be recorded later';
 COMMENT ON COLUMN outcomes.value IS 'The true value, in the unit of prediction';
 COMMENT ON COLUMN outcomes.observed_at IS 'When the value was observed, by the reporter';
