@@ -5,6 +5,7 @@ from typing import Any
 
 PLACES = {
     "predictions": "rows",
+    "outcomes": "outcomes",
     "idempotency_keys": "idempotency keys",
     "messages": "records in messages",
     "exported_rows": "rows of files",
@@ -42,14 +43,15 @@ def _list_facts(status: Mapping[str, Any]) -> Iterator[str]:
     if status["oldest"]:
         yield f"Oldest: {status['oldest']}, newest: {status['newest']}"
     yield f"Size: {_describe_bytes(status['bytes'])} of {_describe_bytes(status['database_bytes'])} in the database"
+    outcomes = status["outcomes"]
+    yield (
+        f"Outcomes: about {outcomes['rows']:,}, {outcomes['rows_last_day']:,} of them recorded in the last 24 hours, "
+        f"{_describe_bytes(outcomes['bytes'])}"
+    )
     days = status["days_until_full"]
     yield "Disk full in: " + ("not known" if days is None else f"{days:,} days at this rate")
-    export = status["last_export"]
-    yield "Last export: " + (
-        f"{export['finished_at']}, {export['exported_rows']:,} rows, of all recorded until {export['recorded_until']}"
-        if export
-        else "none"
-    )
+    yield f"Last export: {_describe_export(status['last_export'])}"
+    yield f"Last export of outcomes: {_describe_export(outcomes['last_export'])}"
     yield f"Holds: {', '.join(map(str, status['holds'])) or 'none'}"
     for erasure in status["open_erasures"]:
         yield f"Open erasure {erasure['id']}: since {erasure['requested_at']} by {erasure['requested_by']}"
@@ -60,6 +62,14 @@ def _list_facts(status: Mapping[str, Any]) -> Iterator[str]:
             yield f"{partition['name']}: about {partition['rows']:,} rows, {_describe_bytes(partition['bytes'])}"
     empty = sum(not partition["rows"] for partition in status["partitions"])
     yield f"Partitions without a row, by PostgreSQL's estimate: {empty}"
+
+
+def _describe_export(export: Mapping[str, Any] | None) -> str:
+    if export is None:
+        return "none"
+    return (
+        f"{export['finished_at']}, {export['exported_rows']:,} rows, of all recorded until {export['recorded_until']}"
+    )
 
 
 def _describe_counts(counts: Mapping[str, int]) -> str:

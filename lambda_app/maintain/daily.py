@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lambda_app.maintain.erasure import finish_erasures
-from lambda_app.maintain.expiry import delete_old_keys, drop_months
+from lambda_app.maintain.expiry import delete_old_keys, delete_old_outcomes, drop_months
 from lambda_app.maintain.export import export_days
 from lambda_app.maintain.lease import working_alone
+from lambda_app.maintain.linking import link_outcomes
 from lambda_app.maintain.partitions import add_partitions, count_default_rows
+from lambda_app.maintain.tables import OUTCOMES, PREDICTIONS
 from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure, forget_failures
 
 MONTHS_AHEAD = 3
@@ -16,7 +18,7 @@ Result = dict[str, Any]
 
 
 def work_daily(tools: Tools, _: Mapping[str, Any]) -> Result:
-    """Look after partitions, export and expiry; MaintenanceError at the end if a step failed."""
+    """Look after partitions, links, export and expiry; MaintenanceError at the end if a step failed."""
     result: Result = {}
     failures = []
     with working_alone(tools):
@@ -47,10 +49,20 @@ def _make_partitions(tools: Tools) -> Result:
     }
 
 
+def _link_outcomes(tools: Tools) -> Result:
+    return {"linked_outcomes": link_outcomes(tools)}
+
+
 def _export(tools: Tools) -> Result:
-    exported = export_days(tools)
+    exported = export_days(tools, PREDICTIONS)
     result: Result = {"days": exported.days, "exported_rows": exported.rows}
     # The next run goes on where this one had to stop.
+    return result if exported.is_complete else result | {"unfinished": True}
+
+
+def _export_outcomes(tools: Tools) -> Result:
+    exported = export_days(tools, OUTCOMES)
+    result: Result = {"outcome_days": exported.days, "exported_outcomes": exported.rows}
     return result if exported.is_complete else result | {"unfinished": True}
 
 
@@ -59,8 +71,22 @@ def _expire(tools: Tools) -> Result:
     return {"dropped": expired.dropped, "kept_by_holds": expired.kept_by_holds}
 
 
+def _expire_outcomes(tools: Tools) -> Result:
+    expired = delete_old_outcomes(tools)
+    return {"expired_outcomes": expired.deleted, "outcomes_kept_by_holds": expired.kept_by_holds}
+
+
 def _expire_keys(tools: Tools) -> Result:
     return {"expired_keys": delete_old_keys(tools)}
 
 
-STEPS: list[Callable[[Tools], Result]] = [_finish_erasures, _make_partitions, _export, _expire, _expire_keys]
+STEPS: list[Callable[[Tools], Result]] = [
+    _finish_erasures,
+    _make_partitions,
+    _link_outcomes,
+    _export,
+    _export_outcomes,
+    _expire,
+    _expire_outcomes,
+    _expire_keys,
+]

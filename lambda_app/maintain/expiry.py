@@ -1,13 +1,14 @@
-"""The end of retention: months whose rows are exported are dropped, and old idempotency keys deleted."""
+"""The end of retention: months of predictions are dropped, old outcomes and idempotency keys deleted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 import pg8000.native
 
 from lambda_app.log.database import DATABASE_ERRORS
-from lambda_app.maintain.export import list_current_parts, read_times, verify_export
-from lambda_app.maintain.files import RecordsBucket
+from lambda_app.maintain.export import read_times
+from lambda_app.maintain.files import Manifest, RecordsBucket
 from lambda_app.maintain.partitions import (
     detach_month,
     drop_detached,
@@ -15,16 +16,32 @@ from lambda_app.maintain.partitions import (
     list_expired_months,
     list_unverified_days,
 )
+from lambda_app.maintain.tables import OUTCOMES, PREDICTIONS, ExportedTable
 from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure, forget_failures
+from lambda_app.maintain.verification import list_current_parts, verify_export
 
-# A statement deletes at most so many keys, in well under a second.
-KEYS_AT_ONCE = 10_000
+# A statement deletes at most so many keys or outcomes, in well under a second.
+ROWS_AT_ONCE = 10_000
 # Time for the work that comes after.
 SPARE_SECONDS = 60
 _DELETE_KEYS = """
 DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM idempotency_keys WHERE created_at < now() - make_interval(days => :days) LIMIT :most
 ))
+"""
+# The month of the day ended so many months ago.
+_LIST_OLD_DAYS = """
+SELECT DISTINCT CAST(reported_at AT TIME ZONE 'UTC' AS date) FROM outcomes
+WHERE reported_at < date_trunc('month', now(), 'UTC') - make_interval(months => :kept_months)
+ORDER BY 1
+"""
+_IS_VERIFIED = "SELECT day FROM verified_outcome_days WHERE day = :day"
+_DELETE_OUTCOMES = "SELECT expire_outcomes(:day, :most)"
+_COUNT_KEPT = """
+SELECT count(*) FROM outcomes JOIN verified_outcome_days ON day = :day
+WHERE reported_at >= CAST(:day AS timestamp) AT TIME ZONE 'UTC'
+    AND reported_at < (CAST(:day AS timestamp) + interval '1 day') AT TIME ZONE 'UTC'
+    AND outcomes.recorded_at <= expired_until
 """
 
 
@@ -61,35 +78,80 @@ def _drop_month(tools: Tools, month: date, expired: Expired) -> None:
     if holds := tools.database.run_statement(lambda connection: find_holds(connection, month)):
         expired.kept_by_holds[f"{month:%Y-%m}"] = holds
         return
-    times = read_times(tools)
+    times = read_times(tools, PREDICTIONS)
     days = tools.database.run_statement(lambda connection: list_unverified_days(connection, month))
     if days and not times.is_exported:
         # The export has not come so far yet, and says why if it failed.
         return
-    following = (month + timedelta(days=31)).replace(day=1)
-    for number in range((following - month).days):
+    bucket = RecordsBucket(tools.s3, tools.settings.records_bucket, PREDICTIONS)
+    manifests = bucket.read_manifests(month)
+    for manifest in manifests:
         if tools.seconds_left() < SPARE_SECONDS:
             return
-        if fault := verify_export(tools, month + timedelta(days=number), times.cutoff, again=True):
+        if fault := verify_export(tools, PREDICTIONS, manifest, times.cutoff, again=True):
             raise MaintenanceError(fault)
     if days and tools.database.run_statement(lambda connection: list_unverified_days(connection, month)):
         # A row came after the cutoff. The next run exports it.
         return
-    _require_files(tools, month)
+    _require_files(tools, PREDICTIONS, manifests)
     tools.database.run_transaction(lambda connection: detach_month(connection, month))
     expired.dropped.extend(tools.database.run_transaction(drop_detached))
 
 
-def _require_files(tools: Tools, month: date) -> None:
-    """MaintenanceError unless S3 has each file that the manifests of the month name."""
-    bucket = RecordsBucket(tools.s3, tools.settings.records_bucket)
-    manifests = bucket.read_manifests(month)
+def _require_files(tools: Tools, table: ExportedTable, manifests: Iterable[Manifest]) -> None:
+    """MaintenanceError unless S3 has each file that the manifests name."""
+    bucket = RecordsBucket(tools.s3, tools.settings.records_bucket, table)
     parts = tools.database.run_transaction(
-        lambda connection: [part for manifest in manifests for part in list_current_parts(connection, manifest)]
+        lambda connection: [part for manifest in manifests for part in list_current_parts(connection, table, manifest)]
     )
     for part in parts:
         if fault := bucket.find_fault(part):
             raise MaintenanceError(fault)
+
+
+@dataclass
+class ExpiredOutcomes:
+    """How many outcomes were deleted, and how many that are as old a hold keeps."""
+
+    deleted: int = 0
+    kept_by_holds: int = 0
+
+
+def delete_old_outcomes(tools: Tools) -> ExpiredOutcomes:
+    """Delete the outcomes that are older than the retention; MaintenanceError names the days that stay by a fault."""
+    expired = ExpiredOutcomes()
+    if tools.settings.retention_months is None:
+        return expired
+    faults = []
+    for [day] in tools.select(_LIST_OLD_DAYS, kept_months=tools.settings.retention_months):
+        if tools.seconds_left() < SPARE_SECONDS:
+            break
+        try:
+            _delete_outcomes(tools, day, expired)
+        except (MaintenanceError, *DATABASE_ERRORS) as error:
+            forget_failures(tools.database)
+            faults.append(f"outcomes of {day} stay: {describe_failure(error)}")
+    if faults:
+        raise MaintenanceError("; ".join(faults))
+    return expired
+
+
+def _delete_outcomes(tools: Tools, day: date, expired: ExpiredOutcomes) -> None:
+    if not tools.select(_IS_VERIFIED, day=day):
+        # The export has not come so far yet, and says why if it failed.
+        return
+    times = read_times(tools, OUTCOMES)
+    manifest = RecordsBucket(tools.s3, tools.settings.records_bucket, OUTCOMES).read_manifest(day)
+    if fault := verify_export(tools, OUTCOMES, manifest, times.cutoff, again=True):
+        raise MaintenanceError(fault)
+    _require_files(tools, OUTCOMES, [manifest])
+    while tools.seconds_left() > SPARE_SECONDS:
+        [[count]] = tools.select(_DELETE_OUTCOMES, day=day, most=ROWS_AT_ONCE)
+        expired.deleted += count
+        if count < ROWS_AT_ONCE:
+            break
+    [[left]] = tools.select(_COUNT_KEPT, day=day)
+    expired.kept_by_holds += left
 
 
 def delete_old_keys(tools: Tools) -> int:
@@ -97,12 +159,12 @@ def delete_old_keys(tools: Tools) -> int:
     deleted = 0
 
     def delete_some(connection: pg8000.native.Connection) -> int:
-        connection.run(_DELETE_KEYS, days=tools.settings.idempotency_days, most=KEYS_AT_ONCE)
+        connection.run(_DELETE_KEYS, days=tools.settings.idempotency_days, most=ROWS_AT_ONCE)
         return int(connection.row_count)
 
     while tools.seconds_left() > SPARE_SECONDS:
         count = tools.database.run_statement(delete_some)
         deleted += count
-        if count < KEYS_AT_ONCE:
+        if count < ROWS_AT_ONCE:
             break
     return deleted

@@ -10,6 +10,7 @@ from typing import Any
 from lambda_app.maintain.daily import work_daily
 from lambda_app.maintain.erasure import erase
 from lambda_app.maintain.holds import add_hold, list_holds, remove_hold
+from lambda_app.maintain.replacement import export_again
 from lambda_app.maintain.show import show
 from lambda_app.maintain.status import report_status
 from lambda_app.maintain.tools import MaintenanceError, Task, TaskError, Tools, describe_failure
@@ -20,6 +21,7 @@ TASKS: dict[str, Task] = {
     "status": report_status,
     "show": show,
     "erase": erase,
+    "export_again": export_again,
     "hold_add": add_hold,
     "hold_list": list_holds,
     "hold_remove": remove_hold,

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pg8000.native
 
-from lambda_app.maintain.parameters import read_number, read_one_name, read_subject, read_text
+from lambda_app.maintain.parameters import read_day, read_number, read_one_name, read_subject, read_text
 from lambda_app.maintain.tools import TaskError, Tools
 
 _COLUMNS = ("id", "subject", "caller", "starts", "ends", "reason", "placed_by", "placed_at", "removed_by", "removed_at")
@@ -71,7 +71,7 @@ def add_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     name = read_one_name(event, "subject", "caller", "starts")
     scope: dict[str, Any] = dict.fromkeys(("subject", "caller", "starts", "ends"))
     if name == "starts":
-        scope["starts"], scope["ends"] = _read_day(event, "starts"), _read_day(event, "ends") + timedelta(days=1)
+        scope["starts"], scope["ends"] = read_day(event, "starts"), read_day(event, "ends") + timedelta(days=1)
         if scope["starts"] >= scope["ends"]:
             raise TaskError("ends must not be before starts")
     else:
@@ -88,8 +88,22 @@ def add_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
 
 def list_holds(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
     """Return all holds, also those that were removed."""
-    rows = tools.database.run_statement(lambda connection: connection.run(_LIST))
+    rows = tools.select(_LIST)
     return {"holds": [{name: _to_json(value) for name, value in zip(_COLUMNS, row, strict=True)} for row in rows]}
+
+
+def list_keeping_holds(
+    tools: Tools, subject: str, records: Iterable[tuple[str | None, datetime]]
+) -> list[dict[str, Any]]:
+    """The holds on a subject, also those that were removed, and those in force that keep one of its records.
+
+    Each record is given by its caller and its time.
+    """
+    active = tools.database.run_statement(find_active_holds)
+    for caller, time in records:
+        active.keep(UUID(int=0), subject, caller, time)
+    keeping = active.count_kept()
+    return [hold for hold in list_holds(tools, {})["holds"] if hold["subject"] == subject or hold["id"] in keeping]
 
 
 def remove_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,14 +112,6 @@ def remove_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     if not tools.database.run_statement(lambda connection: connection.run(_REMOVE, id=number, by=by)):
         raise TaskError(f"there is no hold {number}, or it was removed before")
     return {"hold": number}
-
-
-def _read_day(event: Mapping[str, Any], name: str) -> datetime:
-    try:
-        day = date.fromisoformat(read_text(event, name, 10))
-    except ValueError:
-        raise TaskError(f"{name} must be a day such as 2026-01-31") from None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _to_json(value: Any) -> Any:

@@ -1,14 +1,14 @@
-"""The records in the queues: finds them, and takes some out of messages that hold others too."""
+"""The records and outcomes in the queues: finds them, and takes some out of messages that hold others too."""
 
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING
+
+from lambda_app.maintain.queued import Item
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -24,25 +24,12 @@ PAUSE_SECONDS = 0.5
 # A sweep ends when Lambda has so little time left.
 SPARE_SECONDS = 60.0
 
-# What encode_messages writes. Messages are taken apart as text, so that what stays in them stays as it was.
-_HEAD = re.compile(r'\{\s*"version"\s*:\s*\d+\s*,\s*"records"\s*:\s*\[\s*')
+# What is written to the queues. Messages are taken apart as text, so that what stays in them stays as it was.
+_HEAD = re.compile(r'\{\s*"version"\s*:\s*\d+\s*,\s*"(records|outcomes)"\s*:\s*\[\s*')
 _SPACE = re.compile(r"\s*")
 _decode = json.JSONDecoder().raw_decode
 
 
-@dataclass(frozen=True)
-class QueuedRecord:
-    """The values of a record in a message by which it is meant or not; `content` is all of it, as it came."""
-
-    request_id: UUID
-    created_at: datetime
-    subject: str | None
-    caller: str | None
-    batch_id: UUID | None
-    content: Mapping[str, Any]
-
-
-Judge = Callable[[QueuedRecord], bool]
 SecondsLeft = Callable[[], float]
 
 
@@ -55,17 +42,19 @@ class Sweep:
     is_whole: bool = False
 
 
-def remove_records(sqs: "SQSClient", url: str, is_meant: Judge, seconds_left: SecondsLeft) -> Sweep:
-    """Take out the records that are meant, from all messages that can be received while there is time."""
+def remove_items(
+    sqs: "SQSClient", url: str, kind: type[Item], is_meant: Callable[[Item], bool], seconds_left: SecondsLeft
+) -> Sweep:
+    """Take out the items that are meant, from all messages of a kind that can be received while there is time."""
     sweep = Sweep()
     with _receiving_all(sqs, url, seconds_left) as messages:
         for message in messages:
             try:
-                head, texts, tail = _split(message["Body"])
+                head, texts, tail = _split(message["Body"], kind)
             except ValueError:
                 sweep.unreadable += 1
                 continue
-            kept = [text for text in texts if not _is_meant(text, is_meant)]
+            kept = [text for text in texts if (item := _read(text, kind)) is None or not is_meant(item)]
             if len(kept) < len(texts):
                 if kept:
                     # First the rest: a message that is there twice is stored once.
@@ -76,20 +65,19 @@ def remove_records(sqs: "SQSClient", url: str, is_meant: Judge, seconds_left: Se
     return sweep
 
 
-def find_records(
-    sqs: "SQSClient", url: str, is_meant: Judge, seconds_left: SecondsLeft
-) -> tuple[list[QueuedRecord], int]:
-    """Return the records that are meant, of all messages that can be received, and how many messages are unreadable."""
+def find_items(
+    sqs: "SQSClient", url: str, kind: type[Item], is_meant: Callable[[Item], bool], seconds_left: SecondsLeft
+) -> tuple[list[Item], int]:
+    """Return the items that are meant, of all messages that can be received, and how many messages are unreadable."""
     found, unreadable = [], 0
     with _receiving_all(sqs, url, seconds_left) as messages:
         for message in messages:
             try:
-                _, texts, _ = _split(message["Body"])
+                _, texts, _ = _split(message["Body"], kind)
             except ValueError:
                 unreadable += 1
                 continue
-            records = (_read(text) for text in texts)
-            found += [record for record in records if record is not None and is_meant(record)]
+            found += [item for text in texts if (item := _read(text, kind)) is not None and is_meant(item)]
     return found, unreadable
 
 
@@ -139,8 +127,11 @@ def _receiving_all(sqs: "SQSClient", url: str, seconds_left: SecondsLeft) -> "It
             )
 
 
-def _split(body: str) -> tuple[str, list[str], str]:
-    """Return the texts of the records, and what stands before and after them; ValueError for another form."""
+def _split(body: str, kind: type[Item]) -> tuple[str, list[str], str]:
+    """Return the texts of the items, and what stands before and after them; ValueError for another form.
+
+    A message of the other kind has none.
+    """
     head = _HEAD.match(body)
     if head is None:
         raise ValueError("no message of ours")
@@ -158,7 +149,7 @@ def _split(body: str) -> tuple[str, list[str], str]:
     tail = body[place:]
     if re.fullmatch(r"\]\s*\}\s*", tail) is None:
         raise ValueError("no message of ours")
-    return head[0], texts, tail
+    return head[0], texts if head[1] == kind.KEY else [], tail
 
 
 def _skip_space(body: str, place: int) -> int:
@@ -166,19 +157,9 @@ def _skip_space(body: str, place: int) -> int:
     return found.end() if found else place
 
 
-def _is_meant(text: str, is_meant: Judge) -> bool:
-    record = _read(text)
-    return record is not None and is_meant(record)
-
-
-def _read(text: str) -> QueuedRecord | None:
-    """None for what is no record."""
+def _read(text: str, kind: type[Item]) -> Item | None:
+    """None for what is no such item."""
     try:
-        content = json.loads(text)
-        created_at = datetime.fromisoformat(content["created_at"]).astimezone(UTC)
-        batch_id, subject, caller = (content.get(name) for name in ("batch_id", "subject", "caller"))
-        return QueuedRecord(
-            UUID(content["request_id"]), created_at, subject, caller, UUID(batch_id) if batch_id else None, content
-        )
+        return kind.read(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None

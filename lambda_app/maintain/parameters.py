@@ -1,6 +1,7 @@
 """Reads the parameters of an event."""
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,15 @@ def read_number(event: Mapping[str, Any], name: str) -> int:
     if type(value) is not int or not 1 <= value < 2**63:
         raise TaskError(f"{name} must be a whole number")
     return value
+
+
+def read_day(event: Mapping[str, Any], name: str) -> datetime:
+    """The beginning of a day in UTC, of an event; raises TaskError."""
+    try:
+        day = date.fromisoformat(read_text(event, name, 10))
+    except ValueError:
+        raise TaskError(f"{name} must be a day such as 2026-01-31") from None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def read_one_name(event: Mapping[str, Any], *names: str) -> str:

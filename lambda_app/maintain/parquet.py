@@ -16,7 +16,6 @@ GROUP_BYTES = 16 * 1024 * 1024
 # A file ends with the row group that brings it to this number.
 FILE_ROWS = 1_000_000
 
-ID_COLUMN = "request_id"
 _TYPES = {
     "uuid": pa.string(),
     "text": pa.string(),
@@ -41,8 +40,9 @@ def make_schema(columns: Mapping[str, str]) -> pa.Schema:
 class ParquetFile:
     """A file with its row count, its bytes, their SHA-256, and the XOR of each half of its ids."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, id_column: str) -> None:
         self.path = path
+        self._id_column = id_column
         self.rows = self.bytes = 0
         self.sha256 = ""
         self._ids = np.zeros(_ID_LENGTH, np.uint8)
@@ -58,7 +58,7 @@ class ParquetFile:
         """Add a row group."""
         self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
         self.rows += table.num_rows
-        for chunk in table[ID_COLUMN].chunks:
+        for chunk in table[self._id_column].chunks:
             self._ids ^= _fold_ids(chunk)
 
     def close(self) -> None:
@@ -83,8 +83,9 @@ class FileWriter:
     Each file is handed to `on_file`, and removed afterwards. The rows are in it when the `with` block ends.
     """
 
-    def __init__(self, schema: pa.Schema, on_file: Callable[[ParquetFile], None]) -> None:
+    def __init__(self, schema: pa.Schema, id_column: str, on_file: Callable[[ParquetFile], None]) -> None:
         self._schema = schema
+        self._id_column = id_column
         self._on_file = on_file
         self._lines: list[bytes] = []
         self._size = 0
@@ -116,7 +117,7 @@ class FileWriter:
         self._lines, self._size = [], 0
         table = _read_csv(content, self._schema)
         if self._file is None:
-            self._file = ParquetFile(Path(self._directory.name) / "part.parquet", self._schema)
+            self._file = ParquetFile(Path(self._directory.name) / "part.parquet", self._schema, self._id_column)
         self._file.write(table)
         if self._file.rows >= FILE_ROWS:
             self._finish_file()

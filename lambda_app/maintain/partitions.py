@@ -1,7 +1,6 @@
 """The partitions of the months: made ahead of time, detached and dropped when their rows are exported and verified."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 import pg8000.native
 
@@ -27,9 +26,6 @@ WHERE recorded_until IS NULL OR EXISTS (
 )
 ORDER BY 1
 """
-_FIND_VERIFICATION = "SELECT recorded_until FROM verified_days WHERE day = :day"
-_VERIFY = "SELECT row_count, is_same FROM verify_day(:day, :until, :rows, CAST(:ids AS bigint[]))"
-_FIND_LAST_DETACHING = "SELECT max(detached_at) FROM dropped_months WHERE month = :month"
 _FIND_HOLDS = """
 SELECT find_holds(
     CAST(:month AS timestamp) AT TIME ZONE 'UTC', (CAST(:month AS timestamp) + interval '1 month') AT TIME ZONE 'UTC'
@@ -58,28 +54,6 @@ def list_expired_months(connection: pg8000.native.Connection, kept_months: int) 
 def list_unverified_days(connection: pg8000.native.Connection, month: date) -> list[date]:
     """The days of a month with rows that were not compared with the export."""
     return [day for [day] in connection.run(_LIST_UNVERIFIED, month=month) or []]
-
-
-def find_verification(connection: pg8000.native.Connection, day: date) -> datetime | None:
-    """The time until which the day's rows were found to be those of the export, if they were."""
-    rows = connection.run(_FIND_VERIFICATION, day=day) or [[None]]
-    until: datetime | None = rows[0][0]
-    return until
-
-
-def verify_day(
-    connection: pg8000.native.Connection, day: date, until: datetime, rows: int, ids: Sequence[int]
-) -> tuple[int, bool]:
-    """Compare a day's rows, recorded until then, with the export; returns their number and whether they match."""
-    [[row_count, is_same]] = connection.run(_VERIFY, day=day, until=until, rows=rows, ids=list(ids)) or []
-    return int(row_count), bool(is_same)
-
-
-def find_last_detaching(connection: pg8000.native.Connection, month: date) -> datetime | None:
-    """The time at which the month was last detached to be dropped, if ever."""
-    [[time]] = connection.run(_FIND_LAST_DETACHING, month=month) or []
-    found: datetime | None = time
-    return found
 
 
 def find_holds(connection: pg8000.native.Connection, month: date) -> list[int]:

@@ -1,17 +1,24 @@
 """Shows everything that is held about a subject, in pages: an answer of Lambda has 6 MB at most."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import pyarrow.compute as pc
+
 from lambda_app.maintain.exported import ExportedFiles, list_fields
-from lambda_app.maintain.messages import find_records
+from lambda_app.maintain.holds import list_keeping_holds
+from lambda_app.maintain.messages import find_items
 from lambda_app.maintain.parameters import read_subject
+from lambda_app.maintain.queued import QueuedRecord
+from lambda_app.maintain.shown_outcomes import find_outcomes
+from lambda_app.maintain.tables import PREDICTIONS
 from lambda_app.maintain.tools import TaskError, Tools
 
-# Time for the messages, which come last.
-SPARE_SECONDS = 300.0
+# Time for the outcomes and the messages, which come last.
+SPARE_SECONDS = 400.0
 # Of the records in a page, as JSON.
 PAGE_BYTES = 3_000_000
 CHUNK_ROWS = 1000
@@ -29,7 +36,6 @@ SELECT to_json(key) FROM (
     WHERE request_id = ANY(CAST(:ids AS uuid[])) ORDER BY created_at
 ) AS key
 """
-_HOLDS = "SELECT to_json(holds) FROM holds WHERE subject = :subject ORDER BY id"
 _ERASURES = """
 SELECT to_json(erasure) FROM (
     SELECT id, reason, requested_by, requested_at FROM erasures WHERE subject = :subject
@@ -58,7 +64,8 @@ def show(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is held about `subject`: the first page, or the one `after` the "next" of another.
 
     First come the records of the table, then those of the exported files that the table no longer has, and with the
-    last page messages, holds, and the open erasure. Each page has the Idempotency-Keys of its records.
+    last page messages and the open erasure. Each page has what belongs to its records: Idempotency-Keys, outcomes
+    wherever they are, and the holds that keep them.
     """
     subject = read_subject(event)
     place = _read_place(event)
@@ -69,15 +76,32 @@ def show(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
         place = ["files", "", 0]
     if following is None:
         following = _add_exported(tools, subject, place, page)
-    ids = {record[name] for record in page.records for name in ("request_id", "batch_id") if record[name]}
-    answer = {"records": page.records, "idempotency_keys": _select(tools, _KEYS, ids=sorted(ids))}
-    if following is not None:
-        return answer | {"next": following}
-    return answer | {
-        **_find_messages(tools, subject),
-        "holds": _select(tools, _HOLDS, subject=subject),
-        "open_erasures": _select(tools, _ERASURES, subject=subject),
+    rest: dict[str, Any] = {"next": following} if following is not None else _find_rest(tools, subject)
+    records = [*page.records, *rest.get("messages", [])]
+    # A message may lack what is not required.
+    ids = {record[name] for record in records for name in ("request_id", "batch_id") if record.get(name)}
+    outcomes = find_outcomes(tools, {record["request_id"]: _read_time(record) for record in records})
+    return {
+        "records": page.records,
+        "outcomes": outcomes,
+        "idempotency_keys": _select(tools, _KEYS, ids=sorted(ids)),
+        "holds": list_keeping_holds(tools, subject, _list_hold_values(records, outcomes)),
+        **rest,
     }
+
+
+def _read_time(record: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(record["created_at"])
+
+
+def _list_hold_values(
+    records: Iterable[Mapping[str, Any]], outcomes: Iterable[Mapping[str, Any]]
+) -> list[tuple[str | None, datetime]]:
+    """The callers and times by which a hold keeps them."""
+    return [
+        *((record.get("caller"), _read_time(record)) for record in records),
+        *((None, datetime.fromisoformat(outcome["reported_at"])) for outcome in outcomes),
+    ]
 
 
 def _read_place(event: Mapping[str, Any]) -> list[Any]:
@@ -109,14 +133,14 @@ def _add_stored(tools: Tools, subject: str, place: list[Any], page: _Page) -> li
 
 def _add_exported(tools: Tools, subject: str, place: list[Any], page: _Page) -> list[Any] | None:
     """Add records of files from `place` on, which has a key and how many of its rows were shown."""
-    files = ExportedFiles(tools.s3, tools.settings.records_bucket)
+    files = ExportedFiles(tools.s3, tools.settings.records_bucket, PREDICTIONS)
     _, first_key, shown = place
     for file in files.list_versions(first_key):
         if page.is_full or tools.seconds_left() < SPARE_SECONDS:
             return ["files", file.key, 0]
         if not file.is_current:
             continue
-        rows = files.read_rows(file, subject)
+        rows = files.read_rows(file, pc.field("subject") == subject)
         if not rows or not files.is_exported(file):
             continue
         ids = [row["request_id"] for row in rows]
@@ -131,15 +155,21 @@ def _add_exported(tools: Tools, subject: str, place: list[Any], page: _Page) -> 
     return None
 
 
-def _find_messages(tools: Tools, subject: str) -> dict[str, Any]:
+def _find_rest(tools: Tools, subject: str) -> dict[str, Any]:
+    """What only the last page has."""
     found: list[dict[str, Any]] = []
     unreadable = 0
-    settings = tools.settings
-    for name, url in (("queue", settings.queue_url), ("dead letters", settings.dead_letter_queue_url)):
-        records, others = find_records(tools.sqs, url, lambda record: record.subject == subject, tools.seconds_left)
+    for name, url in tools.list_queues():
+        records, others = find_items(
+            tools.sqs, url, QueuedRecord, lambda record: record.subject == subject, tools.seconds_left
+        )
         found += [{"place": name, **record.content} for record in records]
         unreadable += others
-    return {"messages": found, "unreadable_messages": unreadable}
+    return {
+        "messages": found,
+        "unreadable_messages": unreadable,
+        "open_erasures": _select(tools, _ERASURES, subject=subject),
+    }
 
 
 def _select(tools: Tools, statement: str, **values: Any) -> list[dict[str, Any]]:

@@ -32,16 +32,20 @@ WHERE created_at >= :first_time AND created_at < :next_time AND recorded_at <= (
     LIMIT 1
 )
 """
-_LAST_DAY = "SELECT count(*) FROM predictions WHERE recorded_at > now() - interval '1 day'"
+_LAST_DAY = "SELECT count(*) FROM {table} WHERE recorded_at > now() - interval '1 day'"
+_OUTCOMES = """
+SELECT greatest(reltuples::bigint, pg_stat_get_live_tuples(oid), 0), pg_total_relation_size(oid)
+FROM pg_class WHERE oid = CAST('outcomes' AS regclass)
+"""
 _DATABASE_BYTES = "SELECT pg_database_size(current_database())"
 _LAST_EXPORT = """
-SELECT to_json(exports) FROM exports ORDER BY recorded_until DESC LIMIT 1
+SELECT to_json(exports) FROM exports WHERE table_name = :table ORDER BY recorded_until DESC LIMIT 1
 """
 _HOLDS = "SELECT id FROM holds WHERE removed_at IS NULL ORDER BY id"
 # Without the subject.
 _ERASURES = """
 SELECT to_json(erasure) FROM (
-    SELECT id, requested_at, requested_by, predictions, idempotency_keys, messages, exported_rows
+    SELECT id, requested_at, requested_by, predictions, outcomes, idempotency_keys, messages, exported_rows
     FROM erasures WHERE completed_at IS NULL ORDER BY id
 ) AS erasure
 """
@@ -51,12 +55,17 @@ def report_status(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state. Numbers of rows are estimates; the days until the disk is full assume the last day's rate."""
     partitions = [{"name": name, "rows": rows, "bytes": size} for name, rows, size in tools.select(_PARTITIONS)]
     estimate, size = (sum(partition[name] for partition in partitions) for name in ("rows", "bytes"))
-    [[rows_last_day]] = tools.select(_LAST_DAY)
+    [[rows_last_day]] = tools.select(_LAST_DAY.format(table="predictions"))
     # A small table was perhaps never estimated.
     rows = max(estimate, rows_last_day)
+    outcomes = _report_outcomes(tools)
+    bytes_a_day = sum(
+        table["rows_last_day"] * table["bytes"] / table["rows"]
+        for table in ({"rows": rows, "bytes": size, "rows_last_day": rows_last_day}, outcomes)
+        if table["rows"]
+    )
     [[database_bytes]] = tools.select(_DATABASE_BYTES)
     newest = tools.select(_NEWEST)
-    exports = tools.select(_LAST_EXPORT)
     return {
         "rows": rows,
         "bytes": size,
@@ -65,13 +74,28 @@ def report_status(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
         "newest": newest[0][0].astimezone(UTC).isoformat() if newest else None,
         "rows_last_day": rows_last_day,
         "database_bytes": database_bytes,
-        "days_until_full": _estimate_days(
-            tools.settings.database_storage_gb, database_bytes, rows_last_day * size / rows if rows else 0.0
-        ),
-        "last_export": exports[0][0] if exports else None,
+        "days_until_full": _estimate_days(tools.settings.database_storage_gb, database_bytes, bytes_a_day),
+        "last_export": _find_last_export(tools, "predictions"),
+        "outcomes": outcomes,
         "holds": [number for [number] in tools.select(_HOLDS)],
         "open_erasures": [erasure for [erasure] in tools.select(_ERASURES)],
     }
+
+
+def _report_outcomes(tools: Tools) -> dict[str, Any]:
+    [[estimate, size]] = tools.select(_OUTCOMES)
+    [[rows_last_day]] = tools.select(_LAST_DAY.format(table="outcomes"))
+    return {
+        "rows": max(estimate, rows_last_day),
+        "bytes": size,
+        "rows_last_day": rows_last_day,
+        "last_export": _find_last_export(tools, "outcomes"),
+    }
+
+
+def _find_last_export(tools: Tools, table: str) -> dict[str, Any] | None:
+    exports = tools.select(_LAST_EXPORT, table=table)
+    return exports[0][0] if exports else None
 
 
 def _estimate_days(storage_gb: int | None, used_bytes: int, bytes_a_day: float) -> int | None:

@@ -47,6 +47,10 @@ class Tools:
         """Run a statement by itself; returns its rows. Raises one of DATABASE_ERRORS."""
         return self.database.run_statement(lambda connection: connection.run(statement, **values)) or []
 
+    def list_queues(self) -> list[tuple[str, str]]:
+        """The queues by their names for people, with their URLs. A message may move from the first to the second."""
+        return [("queue", self.settings.queue_url), ("dead letters", self.settings.dead_letter_queue_url)]
+
 
 def describe_failure(error: Exception) -> str:
     """Name a failure without a text of PostgreSQL, which may quote a row there."""

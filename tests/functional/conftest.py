@@ -1,13 +1,18 @@
 """Queues, records and a bucket of a test's own, and the functions before them."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
+from lambda_app.maintain import erased_rows, erasure, messages
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from tests.bundles import Registry
+from tests.events import Context
+from tests.functional.erasing import WHY, Erase, Hold
+from tests.functional.exports import Exports
 from tests.functional.helpers import Queues, Wire
 from tests.functional.maintaining import Stage, create_stage
 from tests.functional.watching import Watched, create_watched
@@ -43,3 +48,46 @@ def watched(admin_settings: Settings, registry: Registry, wire: Wire) -> Iterato
     watched = create_watched(admin_settings, registry, wire)
     yield watched
     watched.close()
+
+
+@pytest.fixture
+def subject() -> str:
+    return f"subject-{uuid4()}"
+
+
+@pytest.fixture
+def exports(client: "S3Client", bucket: str) -> Exports:
+    return Exports(client, bucket)
+
+
+@pytest.fixture
+def maintain(wire: Wire, queues: Queues, exports: Exports, monkeypatch: pytest.MonkeyPatch) -> LambdaHandler:
+    """The function, which waits for nobody."""
+    monkeypatch.setattr(messages, "POLL_SECONDS", 0)
+    monkeypatch.setattr(messages, "WAIT_SECONDS", 0.0)
+    for module in (erasure, erased_rows):
+        monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
+    return wire("maintain", RECORDS_BUCKET=exports.bucket, **queues.environment)
+
+
+@pytest.fixture
+def erase(maintain: LambdaHandler) -> Erase:
+    def run(**what: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = maintain({"task": "erase", **WHY, **what}, Context())
+        return answer
+
+    return run
+
+
+@pytest.fixture
+def hold(maintain: LambdaHandler) -> Iterator[Hold]:
+    """Place a hold, which ends with the test."""
+    placed = []
+
+    def add(**what: Any) -> int:
+        placed.append(maintain({"task": "hold_add", **WHY, **what}, Context())["hold"])
+        return int(placed[-1])
+
+    yield add
+    for number in placed:
+        maintain({"task": "hold_remove", "hold": number, **WHY}, Context())

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from lambda_app.log.record import PredictionRecord
 from lambda_app.table import Kind
 from problem.table import TABLE
+from tests.functional.outcomes import Outcome, make_outcome_file
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -36,7 +38,7 @@ SCHEMA = pa.schema(
 
 
 class Exports:
-    """A bucket with versions, and the files of predictions in it."""
+    """A bucket with versions, and the exported files in it."""
 
     def __init__(self, s3: "S3Client", bucket: str) -> None:
         self.s3 = s3
@@ -45,30 +47,47 @@ class Exports:
 
     def put(self, day: str, *files: Sequence[PredictionRecord]) -> list[str]:
         """Export each list as a file of the day, in row groups of two; return the keys."""
-        parts = []
-        for number, records in enumerate(files):
-            key = f"predictions/model_version=v1/date={day}/part-{number:04}.parquet"
-            body = encode(records)
-            parts.append(self.describe(key, body, records))
-            self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256")
+        keys = [f"predictions/model_version=v1/date={day}/part-{number:04}.parquet" for number in range(len(files))]
+        bodies = [encode(records) for records in files]
+        parts = [self.describe(*one) for one in zip(keys, bodies, files, strict=True)]
+        self._put("predictions", day, bodies, parts)
+        return keys
+
+    def put_outcomes(self, day: str, *files: Sequence[Outcome]) -> list[str]:
+        """The same with outcomes."""
+        keys = [f"outcomes/date={day}/part-{number:04}.parquet" for number in range(len(files))]
+        bodies = [make_outcome_file(outcomes) for outcomes in files]
+        parts = [self.describe_outcomes(*one) for one in zip(keys, bodies, files, strict=True)]
+        self._put("outcomes", day, bodies, parts)
+        return keys
+
+    def _put(self, table: str, day: str, bodies: Sequence[bytes], parts: list[dict[str, Any]]) -> None:
+        for part, body in zip(parts, bodies, strict=True):
+            self.s3.put_object(Bucket=self.bucket, Key=part["key"], Body=body, ChecksumAlgorithm="SHA256")
         manifest = {"date": day, "recorded_until": f"{day}T23:00:00+00:00", "parts": parts}
-        self.s3.put_object(Bucket=self.bucket, Key=f"manifests/predictions/{day}.json", Body=json.dumps(manifest))
-        return [part["key"] for part in parts]
+        self.s3.put_object(Bucket=self.bucket, Key=f"manifests/{table}/{day}.json", Body=json.dumps(manifest))
 
     def describe(self, key: str, body: bytes, records: Sequence[PredictionRecord]) -> dict[str, Any]:
         """The entry of a file in the manifest."""
+        return self._describe(key, body, "v1", [record.request_id for record in records])
+
+    def describe_outcomes(self, key: str, body: bytes, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+        """The same of outcomes."""
+        return self._describe(key, body, None, [outcome.outcome_id for outcome in outcomes])
+
+    def _describe(self, key: str, body: bytes, version: str | None, ids: Sequence[UUID]) -> dict[str, Any]:
         return {
             "key": key,
-            "model_version": "v1",
-            "rows": len(records),
+            "model_version": version,
+            "rows": len(ids),
             "bytes": len(body),
             "sha256": hashlib.sha256(body).hexdigest(),
-            "ids": fold(records),
+            "ids": fold(ids),
             "exported_at": "2026-01-01T00:00:00+00:00",
         }
 
-    def read_manifest(self, day: str) -> dict[str, Any]:
-        body = self.s3.get_object(Bucket=self.bucket, Key=f"manifests/predictions/{day}.json")["Body"].read()
+    def read_manifest(self, day: str, table: str = "predictions") -> dict[str, Any]:
+        body = self.s3.get_object(Bucket=self.bucket, Key=f"manifests/{table}/{day}.json")["Body"].read()
         manifest: dict[str, Any] = json.loads(body)
         return manifest
 
@@ -90,13 +109,20 @@ class Exports:
 
     def list_subjects(self) -> set[str | None]:
         """Those of every version of every file."""
-        return {
-            row["subject"]
+        return set(self._list_values("predictions/", "subject"))
+
+    def list_outcome_ids(self) -> set[str]:
+        """Those of every version of every file."""
+        return set(self._list_values("outcomes/", "outcome_id"))
+
+    def _list_values(self, prefix: str, column: str) -> list[Any]:
+        return [
+            row[column]
             for key, contents in self.read_all_versions().items()
-            if key.endswith(".parquet")
+            if key.startswith(prefix)
             for content in contents
             for row in pq.read_table(io.BytesIO(content)).to_pylist()
-        }
+        ]
 
 
 def encode(records: Sequence[PredictionRecord]) -> bytes:
@@ -116,10 +142,10 @@ def encode(records: Sequence[PredictionRecord]) -> bytes:
     return body.getvalue()
 
 
-def fold(records: Sequence[PredictionRecord]) -> list[int]:
-    """The XOR of both halves of the ids, as signed numbers of 64 bits."""
+def fold(ids: Sequence[UUID]) -> list[int]:
+    """The XOR of both halves of some ids, as signed numbers of 64 bits."""
     folded = 0
-    for record in records:
-        folded ^= record.request_id.int
+    for one in ids:
+        folded ^= one.int
     content = folded.to_bytes(16)
     return [int.from_bytes(half, signed=True) for half in (content[:8], content[8:])]

@@ -56,10 +56,15 @@ def test_month_is_exported_verified_and_dropped(stage: Stage) -> None:
         "open_erasures": 0,
         "default_rows": 9,
         "partitions": [name_partition(OLD), name_partition(KEPT)],
+        "linked_outcomes": 0,
         "days": 3,
         "exported_rows": 9,
+        "outcome_days": 0,
+        "exported_outcomes": 0,
         "dropped": [name_partition(OLD)],
         "kept_by_holds": {},
+        "expired_outcomes": 0,
+        "outcomes_kept_by_holds": 0,
         "expired_keys": 0,
     }
     assert stage.count_rows() == 5
@@ -71,7 +76,7 @@ def test_month_is_exported_verified_and_dropped(stage: Stage) -> None:
         f"predictions/model_version=v2/date={NEXT_DAY}/part-0000.parquet",
     ]
     assert stage.read_exported_ids() == list_ids(*old, *kept)
-    [[days, rows]] = stage.query("SELECT days, exported_rows FROM exports")
+    [[days, rows]] = stage.query("SELECT days, exported_rows FROM exports WHERE table_name = 'predictions'")
     assert [days, rows] == [3, 9]
 
 
@@ -152,10 +157,15 @@ def test_another_run_changes_nothing(stage: Stage) -> None:
         "open_erasures": 0,
         "default_rows": 0,
         "partitions": [],
+        "linked_outcomes": 0,
         "days": 0,
         "exported_rows": 0,
+        "outcome_days": 0,
+        "exported_outcomes": 0,
         "dropped": [],
         "kept_by_holds": {},
+        "expired_outcomes": 0,
+        "outcomes_kept_by_holds": 0,
         "expired_keys": 0,
     }
     assert stage.list_versions() == before
@@ -200,7 +210,7 @@ def test_row_whose_transaction_took_too_long_keeps_its_month(stage: Stage) -> No
     stage.run(RETENTION_MONTHS="")
     # As if it had been recorded before the export, and committed only now.
     stage.insert(make_records(OLD, 1))
-    with pytest.raises(MaintenanceError, match=f"{OLD:%Y-%m} stays: {OLD} has 3 rows, and its export 2"):
+    with pytest.raises(MaintenanceError, match=r"stays: .* the table has 3 rows, the export 2"):
         stage.run()
     assert stage.count_rows() == 3
 
@@ -275,7 +285,7 @@ def test_hold_keeps_its_month(hold: str, stage: Stage) -> None:
 
 
 def test_old_idempotency_keys_expire(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lambda_app.maintain.expiry.KEYS_AT_ONCE", 10)
+    monkeypatch.setattr("lambda_app.maintain.expiry.ROWS_AT_ONCE", 10)
     for days, count in ((29, 1), (31, 35)):
         stage.query(
             "INSERT INTO idempotency_keys (idempotency_key, fingerprint, request_id, created_at)"
@@ -361,21 +371,68 @@ def test_month_whose_rows_are_not_those_of_the_export_stays(stage: Stage) -> Non
     # A row that no export could see, because its time was written by hand.
     stage.insert(make_records(OLD, 1))
     stage.query("DELETE FROM verified_days")
-    with pytest.raises(MaintenanceError, match=rf"{OLD:%Y-%m} stays: {OLD} has 5 rows, and its export 4"):
+    with pytest.raises(MaintenanceError, match=r"stays: .* the table has 5 rows, the export 4"):
         stage.run()
     assert stage.count_rows() == 5
+
+
+def test_day_that_differs_is_exported_again_on_demand(stage: Stage) -> None:
+    first, unseen = make_records(OLD, 2), make_records(OLD, 1, model_version="v2")
+    stage.insert(first)
+    stage.run(RETENTION_MONTHS="")
+    stage.insert(unseen)
+    [old] = stage.list_files()
+    content, before = stage.read(old), stage.read_manifest(OLD)
+    with pytest.raises(MaintenanceError, match=r"the table has 3 rows, the export 2"):
+        stage.run()
+    answer = stage.ask("export_again", table="predictions", day=str(OLD), by="ada")
+    assert answer == {"rows": 3, "replaced_rows": 2, "replaced_files": 1}
+    # Readers see each row once.
+    assert stage.list_files() == [old.replace("0000", "0001"), old.replace("v1", "v2")]
+    assert stage.read_exported_ids() == list_ids(*first, *unseen)
+    # What was there is kept, and the manifest says so.
+    [version] = stage.s3.list_object_versions(Bucket=stage.bucket, Prefix=old)["Versions"]
+    kept = stage.s3.get_object(Bucket=stage.bucket, Key=old, VersionId=version["VersionId"])["Body"].read()
+    assert kept == content
+    [part], [replaced] = before["parts"], stage.read_manifest(OLD)["replaced"]
+    assert replaced == {
+        **{name: part[name] for name in ("key", "rows", "sha256", "exported_at")},
+        "replaced_at": replaced["replaced_at"],
+        "replaced_by": "ada",
+    }
+    late = make_records(OLD, 1)
+    stage.insert_late(late)
+    assert stage.run()["dropped"] == [name_partition(OLD)]
+    assert stage.read_exported_ids() == list_ids(*first, *unseen, *late)
+    assert len(stage.s3.list_object_versions(Bucket=stage.bucket, Prefix=old)["Versions"]) == 1
+
+
+@without_metrics
+def test_killed_before_it_hides_what_it_replaced_the_same_task_does(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = make_records(YESTERDAY, 3)
+    stage.insert(records)
+    stage.run()
+    with monkeypatch.context() as context:
+        context.setattr(RecordsBucket, "delete_strays", Mock(side_effect=[None, KilledError]))
+        with pytest.raises(KilledError):
+            stage.ask("export_again", table="predictions", day=str(YESTERDAY), by="ada")
+    stage.query("UPDATE lease SET ends_at = '-infinity'")
+    assert stage.ask("export_again", table="predictions", day=str(YESTERDAY), by="ada")["rows"] == 3
+    assert stage.read_exported_ids() == list_ids(*records)
 
 
 def test_row_that_comes_at_the_last_moment_keeps_its_month(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.insert(make_records(OLD, 4))
     stage.run(RETENTION_MONTHS="")
-    read_manifests = RecordsBucket.read_manifests
+    find_fault = RecordsBucket.find_fault
 
     def insert_meanwhile(*arguments: Any) -> Any:
         stage.insert(make_records(OLD, 1), recorded_at=datetime.now(UTC))
-        return read_manifests(*arguments)
+        return find_fault(*arguments)
 
-    monkeypatch.setattr(RecordsBucket, "read_manifests", insert_meanwhile)
+    monkeypatch.setattr(RecordsBucket, "find_fault", insert_meanwhile)
     with pytest.raises(MaintenanceError, match=rf"{name_partition(OLD)} has rows that are not verified$"):
         stage.run()
     assert stage.count_rows() == 5

@@ -18,11 +18,11 @@ from tests.events import Context
 from tests.functional.exports import Exports
 from tests.functional.helpers import Query, Queues, Wire, post
 from tests.functional.maintaining import Stage
+from tests.functional.outcomes import encode_outcomes, insert_outcomes, make_outcome
 from tests.functional.test_replay import encode
 from tests.records import insert
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
 
 BY = {"by": "arn:aws:iam::123456789012:user/ada"}
@@ -31,11 +31,6 @@ DAY = "2026-03-01"
 LONG_AGO = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 Ask = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def exports(client: "S3Client", bucket: str) -> Exports:
-    return Exports(client, bucket)
 
 
 @pytest.fixture
@@ -105,14 +100,26 @@ def test_all_that_is_held_about_a_subject_is_shown(
     subject, key = f"subject-{uuid4()}", str(uuid4())
     cases = [{**EXAMPLE_REQUEST, "subject": name} for name in (subject, "other", subject)]
     batch = post(api, "/predict/batch", {"patients": cases}, **{"idempotency-key": key})["body"]
-    warned = make_record(subject=subject, created_at=LONG_AGO, warnings=[{"field": "bmi", "message": "odd"}])
+    warned = make_record(
+        subject=subject, created_at=LONG_AGO, caller="show-me", warnings=[{"field": "bmi", "message": "odd"}]
+    )
     stored, dropped, queued = warned, dataclasses.replace(warned, request_id=uuid4()), make_record(subject=subject)
     dropped_too, other = dataclasses.replace(dropped, request_id=uuid4()), make_record(created_at=LONG_AGO)
     insert(database, stored)
     [key_of_file, *_] = exports.put(DAY, [dropped, other, stored, dropped_too], [other])
     for url in (queues.url, queues.dead_letter_url):
         sqs.send_message(QueueUrl=url, MessageBody=encode(other, queued))
+    others: list[int] = []
+    outcomes = [make_outcome(record) for record in (stored, dropped, queued, other)]
+    insert_outcomes(query, *outcomes)
+    filed, second = (make_outcome(record) for record in (dropped_too, other))
+    [key_of_outcomes] = exports.put_outcomes(DAY, [outcomes[0], second, filed])
+    waiting = make_outcome(stored)
+    sqs.send_message(QueueUrl=queues.dead_letter_url, MessageBody=encode_outcomes(second, waiting))
     hold = ask("hold_add", subject=subject, **WHY)["hold"]
+    # These keep a record, an outcome, and nothing of the subject.
+    for scope in ({"caller": "show-me"}, {"starts": DAY, "ends": DAY}, {"caller": "another"}):
+        others.append(ask("hold_add", **scope, **WHY)["hold"])
     query("INSERT INTO erasures (subject, reason, requested_by) VALUES (:subject, 'why', 'who')", subject=subject)
     pages = [ask("show", subject=subject)]
     while "next" in pages[-1]:
@@ -138,12 +145,25 @@ def test_all_that_is_held_about_a_subject_is_shown(
     last = pages[-1]
     places = [(message["place"], message["request_id"]) for message in last["messages"]]
     assert places == [("queue", str(queued.request_id)), ("dead letters", str(queued.request_id))]
-    assert (last["unreadable_messages"], [one["id"] for one in last["holds"]]) == (0, [hold])
+    found = [(one["place"], one["outcome_id"]) for page in pages for one in page["outcomes"]]
+    assert sorted(found) == sorted(
+        [
+            *(("table", str(outcome.outcome_id)) for outcome in outcomes[:3]),
+            (key_of_outcomes, str(filed.outcome_id)),
+            ("dead letters", str(waiting.outcome_id)),
+        ]
+    )
+    [shown] = [one for page in pages for one in page["outcomes"] if one["outcome_id"] == str(filed.outcome_id)]
+    assert (shown["value"], shown["reported_at"]) == (filed.value, filed.reported_at.isoformat())
+    holds = {one["id"] for page in pages for one in page["holds"]}
+    assert (last["unreadable_messages"], holds) == (0, {hold, *others[:2]})
     assert [one["reason"] for one in last["open_erasures"]] == ["why"]
     # The messages are there still, and can be received at once.
-    assert (queues.drain(), queues.drain_dead_letters()) == ([encode(other, queued)],) * 2
+    assert queues.drain() == [encode(other, queued)]
+    assert sorted(queues.drain_dead_letters()) == sorted([encode(other, queued), encode_outcomes(second, waiting)])
     query("DELETE FROM erasures WHERE subject = :subject", subject=subject)
-    ask("hold_remove", hold=hold, **BY)
+    for number in (hold, *others):
+        ask("hold_remove", hold=number, **BY)
 
 
 def test_place_of_a_page_is_read_strictly(ask: Ask) -> None:
@@ -159,13 +179,22 @@ def test_state_of_the_records_is_told(stage: Stage, queues: Queues) -> None:
     empty = ask_status()
     assert (empty["rows"], empty["oldest"], empty["newest"], empty["days_until_full"]) == (0, None, None, None)
     assert (empty["last_export"], empty["holds"], empty["open_erasures"]) == (None, [], [])
+    assert empty["outcomes"] == {
+        "rows": 0, "bytes": empty["outcomes"]["bytes"], "rows_last_day": 0, "last_export": None
+    }  # fmt: skip
     now = datetime.now(UTC)
     oldest = make_record(created_at=now - timedelta(days=2))
     stage.insert([oldest, *(make_record(created_at=now - timedelta(minutes=n)) for n in range(200))])
+    insert_outcomes(stage.query, *(make_outcome(make_record(), reported_at=now) for _ in range(50)), recorded_at=now)
+    insert_outcomes(stage.query, *(make_outcome(make_record()) for _ in range(50)), recorded_at=now - timedelta(days=2))
     stage.query("ANALYZE predictions")
+    stage.query("ANALYZE outcomes")
     maintain({"task": "hold_add", "caller": "ada", **WHY}, Context())
     stage.query("INSERT INTO erasures (subject, reason, requested_by) VALUES ('s', 'why', 'who')")
     stage.query("INSERT INTO exports (recorded_until, days, exported_rows) VALUES ('2026-03-01Z', 1, 2)")
+    stage.query(
+        "INSERT INTO exports (table_name, recorded_until, days, exported_rows) VALUES ('outcomes', '2026-03-02Z', 1, 3)"
+    )
     status = ask_status()
     assert (status["rows"], status["rows_last_day"]) == (201, 200)
     assert datetime.fromisoformat(status["oldest"]) == oldest.created_at
@@ -173,7 +202,10 @@ def test_state_of_the_records_is_told(stage: Stage, queues: Queues) -> None:
     name = f"predictions_{now:%Y_%m}"
     assert name in [partition["name"] for partition in status["partitions"] if partition["bytes"] > 0]
     assert sum(partition["bytes"] for partition in status["partitions"]) == status["bytes"] < status["database_bytes"]
-    expected = (20 * 2**30 - status["database_bytes"]) / (200 * status["bytes"] / 201)
+    outcomes = status["outcomes"]
+    assert (outcomes["rows"], outcomes["rows_last_day"], outcomes["last_export"]["exported_rows"]) == (100, 50, 3)
+    a_day = 200 * status["bytes"] / 201 + 50 * outcomes["bytes"] / 100
+    expected = (20 * 2**30 - status["database_bytes"]) / a_day
     assert status["days_until_full"] == int(expected)
     assert status["last_export"]["exported_rows"] == 2
     assert len(status["holds"]) == 1

@@ -13,6 +13,7 @@ import pytest
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import apply_migrations
 from lambda_app.maintain import partitions
+from lambda_app.maintain.tables import PREDICTIONS
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE
 from lambda_app.settings import Settings
 from tests.conftest import connect_database
@@ -79,10 +80,14 @@ def summarise(ask: Callable[..., list[Any]], day: date) -> tuple[int, list[int]]
 
 def verify(ask: Callable[..., list[Any]], maintain: Database, days: list[date]) -> list[bool]:
     [[until]] = ask("SELECT now() - interval '10 minutes'")
-    found = []
+    found: list[Any] = []
     for day in days:
         rows, ids = summarise(ask, day)
-        found.append(maintain.run_statement(lambda c, d=day, r=rows, i=ids: partitions.verify_day(c, d, until, r, i)))  # type: ignore[misc]
+        found += maintain.run_statement(
+            lambda connection, values={"day": day, "until": until, "rows": rows, "ids": ids}: connection.run(  # type: ignore[misc]
+                PREDICTIONS.verify, **values
+            )
+        )
     return [is_same for _, is_same in found]
 
 
@@ -106,8 +111,11 @@ def test_day_is_not_verified_by_another_summary(
     assert rows == 2
     given = (rows + 1, ids) if wrong == "rows" else (rows, [ids[0] ^ 1, ids[1]])
     [[until]] = ask("SELECT now() - interval '10 minutes'")
-    answer = maintain.run_statement(lambda connection: partitions.verify_day(connection, month, until, *given))
-    assert answer == (2, False)
+    values = dict(zip(("rows", "ids"), given, strict=True))
+    answer = maintain.run_statement(
+        lambda connection: connection.run(PREDICTIONS.verify, day=month, until=until, **values)
+    )
+    assert answer == [[2, False]]
     assert ask("SELECT count(*) FROM verified_days") == [[0]]
 
 

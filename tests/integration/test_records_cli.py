@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +84,22 @@ def test_the_life_of_an_erasure_on_the_local_stack(run: Run) -> None:
     assert (refused.returncode, refused.stderr) == (1, "Error: nobody is here to be asked: pass --yes\n")
     assert run("hold", "add", "--subject", "ada", *REASON).stdout == "Hold 1 is in force\n"
     held = run("erase", "--subject", "ada", *REASON, "--yes")
-    counts = "erased are 0 rows, 0 idempotency keys, 0 records in messages, 0 rows of files"
+    counts = "erased are 0 rows, 0 outcomes, 0 idempotency keys, 0 records in messages, 0 rows of files"
     assert (held.returncode, held.stdout) == (3, f"Erasure 1 is open: {counts}; kept by hold 1 are 2 rows\n")
     shown = json.loads(run("show", "--subject", "ada").stdout)
     assert [record["subject"] for record in shown["records"]] == ["ada", "ada"]
+    assert shown["outcomes"] == []
     assert ([hold["id"] for hold in shown["holds"]], [one["id"] for one in shown["open_erasures"]]) == ([1], [1])
-    assert "Holds: 1\nOpen erasure 1: since " in run("status").stdout
+    status = run("status").stdout
+    assert "Holds: 1\nOpen erasure 1: since " in status
+    assert "\nOutcomes: about 0, 0 of them recorded in the last 24 hours, " in status
+    assert "\nLast export of outcomes: none\n" in status
     assert run("hold", "remove", "1").returncode == 0
     assert json.loads(run("run").stdout)["completed_erasures"] == 1
+    # The records of today are exported tomorrow, so there is none of yesterday.
+    again = run("export-again", (datetime.now(UTC) - timedelta(days=1)).date().isoformat())
+    assert again.stdout.startswith("Exported 0 rows of predictions of "), again.stderr
+    assert again.stdout.endswith(", in place of 0 in 0 files\n")
     assert json.loads(run("show", "--subject", "ada").stdout)["records"] == []
     assert " (removed " in run("hold", "list").stdout
     assert run("erase", "--subject", "bo", *REASON, "--yes").stdout.startswith(

@@ -26,11 +26,13 @@ COUNTS, WARNINGS, WIDTHS = QUERIES
 WARNING = [{"field": "any", "message": "any"}]
 
 
-def test_table_of_the_columns_is_the_databases(query: Callable[..., list[Any]]) -> None:
+def test_tables_of_the_columns_are_the_databases(query: Callable[..., list[Any]]) -> None:
     rows = query(
         "SELECT format('| `%s` | %s | %s | %s |', attname, format_type(atttypid, atttypmod),"
         " CASE WHEN attnotnull THEN 'no' ELSE 'yes' END, col_description(attrelid, attnum))"
-        " FROM pg_attribute WHERE attrelid = CAST('predictions' AS regclass) AND attnum > 0 ORDER BY attnum"
+        " FROM pg_attribute"
+        " WHERE attrelid IN (CAST('predictions' AS regclass), CAST('outcomes' AS regclass)) AND attnum > 0"
+        " ORDER BY attrelid = CAST('outcomes' AS regclass), attnum"
     )
     assert re.findall(r"^\| `.+$", DOCUMENT, re.MULTILINE) == [row for [row] in rows]
     assert f"`{READER_ROLE}`" in DOCUMENT

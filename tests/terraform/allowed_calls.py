@@ -172,7 +172,11 @@ def with_file(call: Callable[[Any, dict[str, str], str], object]) -> AllowedCall
     def with_files(stage: Stage, _: str) -> str:
         bucket = stage.account.variables("maintain")["RECORDS_BUCKET"]
         client = stage.client("maintain", "s3")
-        for key in (f"{PATH}/part-0000.parquet", f"manifests/{PATH}.json"):
+        for key in (
+            f"{PATH}/part-0000.parquet",
+            "outcomes/date=2026-01-01/part-0000.parquet",
+            f"manifests/{PATH}.json",
+        ):
             name = {"Bucket": bucket, "Key": key}
             version = stage.client(ADMIN, "s3").put_object(**name, Body=b"content")["VersionId"]
             if refusal := refusal_of(lambda name=name, version=version: call(client, name, version)):  # type: ignore[misc]

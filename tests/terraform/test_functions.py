@@ -11,8 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from lambda_app.maintain import export
+from lambda_app.maintain import day_export
 from lambda_app.maintain.parquet import make_schema
+from lambda_app.maintain.tables import TABLES, ExportedTable
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE, METRICS_NAMESPACE, MONITOR_ROLE, PREFIX, REPLAY_ROLE
 from lambda_app.settings import Settings
 from local.aws_services import REGION, REPOSITORY
@@ -156,13 +157,15 @@ def test_deployed_environment_names_what_was_made(applied: Applied, function: st
     assert known - set(variables) == (NOT_SET | NOT_NEEDED[function]) & known
 
 
-def test_table_of_queries_has_the_columns_of_the_exported_files(applied: Applied, query: Query) -> None:
-    table = list_resources(applied.state["values"])[
-        "module.environment.module.records.aws_glue_catalog_table.predictions"
-    ]
-    declared = {column["name"]: column["type"] for column in table["storage_descriptor"][0]["columns"]}
-    columns = dict(query(export._LIST_COLUMNS))
-    del columns["model_version"]
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_table_of_queries_has_the_columns_of_the_exported_files(
+    table: ExportedTable, applied: Applied, query: Query
+) -> None:
+    resource = f"module.environment.module.records.aws_glue_catalog_table.{table.name}"
+    descriptor = list_resources(applied.state["values"])[resource]["storage_descriptor"][0]
+    declared = {column["name"]: column["type"] for column in descriptor["columns"]}
+    columns = dict(query(day_export._LIST_COLUMNS, table=table.name))
+    columns = {name: columns[name] for name in columns.keys() - table.hidden_columns - {table.path_column}}
     assert declared == {field.name: ATHENA_TYPES[str(field.type)] for field in make_schema(columns)}
 
 

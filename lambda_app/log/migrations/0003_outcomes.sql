@@ -15,6 +15,8 @@ CREATE TABLE outcomes (
 
 COMMENT ON TABLE outcomes IS
     'What really happened, and corrections: of several rows of a request, the one reported last counts';
+COMMENT ON COLUMN outcomes.outcome_id IS
+    'Made from request, value and time of observation: the same report again has the same';
 COMMENT ON COLUMN outcomes.request_id IS 'The request_id of the prediction, which may be recorded later';
 COMMENT ON COLUMN outcomes.value IS 'The true value, in the unit of prediction';
 COMMENT ON COLUMN outcomes.observed_at IS 'When the value was observed, by the reporter';
@@ -29,6 +31,8 @@ CREATE INDEX outcomes_observed_at ON outcomes (observed_at);
 CREATE INDEX outcomes_predicted_at ON outcomes (predicted_at);
 -- Finds the rows of a day, for the export, as predictions_times does.
 CREATE INDEX outcomes_times ON outcomes USING brin (reported_at, recorded_at) WITH (autosummarize = on);
+-- For the daily search for their predictions. Most outcomes have found theirs at once.
+CREATE INDEX outcomes_unlinked ON outcomes (reported_at, outcome_id) WHERE predicted_at IS NULL;
 
 -- Gives an outcome the time of its prediction, and drops the outcome of an erased prediction.
 --
@@ -54,7 +58,8 @@ BEGIN
     -- A prediction that a hold keeps is in the table, although its tombstone may be there too.
     IF NEW.predicted_at IS NULL AND EXISTS (
         SELECT FROM tombstones WHERE digest = digest_request(NEW.request_id)
-    ) THEN
+    ) AND NOT is_held(NULL, NULL, NEW.reported_at) THEN
+        -- No hold of a period keeps it.
         RETURN NULL;
     END IF;
     RETURN NEW;
@@ -93,6 +98,143 @@ END;
 
 REVOKE ALL ON FUNCTION unstored_outcomes FROM PUBLIC;
 
+-- Which erasure has buried a request. By this it finds the outcomes of the predictions that it has erased.
+ALTER TABLE tombstones ADD COLUMN erasure_id bigint;
+ALTER TABLE erasures ADD COLUMN outcomes bigint NOT NULL DEFAULT 0;
+
+-- As before, but an erased record that comes is buried by its own id too, so that its outcomes go with the others.
+CREATE OR REPLACE FUNCTION keep_first_prediction() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    earliest timestamptz := NEW.created_at - interval '1 day';
+    latest timestamptz := NEW.created_at + interval '1 day';
+BEGIN
+    -- Whoever writes the same request waits for the other's commit, and then sees it.
+    PERFORM pg_advisory_xact_lock(hashtextextended(coalesce(NEW.batch_id, NEW.request_id)::text, 4420));
+    IF EXISTS (
+        SELECT FROM predictions
+        WHERE request_id = NEW.request_id AND created_at BETWEEN earliest AND latest
+    ) THEN
+        RETURN NULL;
+    END IF;
+    IF is_erased(NEW.request_id, NEW.batch_id, NEW.subject, NEW.caller, NEW.created_at) THEN
+        INSERT INTO tombstones
+        SELECT
+            digest_request(NEW.request_id), now(),
+            (SELECT min(id) FROM erasures WHERE subject = NEW.subject OR request_id = NEW.batch_id)
+        ON CONFLICT DO NOTHING;
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- Waits until all have ended who write outcomes and did not see the tombstones that are there now; who comes later sees
+-- them. False if they did not end soon: meanwhile others wait. It waits for longer than deadlock_timeout, after which an
+-- autovacuum gives way.
+CREATE FUNCTION wait_for_outcomes() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET lock_timeout = '1500ms'
+AS $$
+BEGIN
+    LOCK TABLE outcomes IN SHARE MODE;
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+
+-- Each run of the export is about one table.
+ALTER TABLE exports ADD COLUMN table_name text NOT NULL DEFAULT 'predictions';
+
+-- As verified_days, by the day of reported_at. The rows that were recorded until expired_until are deleted since
+-- expired_at, but for those that a hold keeps.
+CREATE TABLE verified_outcome_days (
+    day date PRIMARY KEY,
+    recorded_until timestamptz NOT NULL,
+    expired_until timestamptz NOT NULL DEFAULT '-infinity',
+    expired_at timestamptz
+);
+
+-- As summarise_predictions.
+CREATE FUNCTION summarise_outcomes(
+    first_time timestamptz, next_time timestamptz, recorded_after timestamptz, recorded_until timestamptz,
+    OUT row_count bigint, OUT ids bigint[]
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        count(*),
+        ARRAY[
+            coalesce(bit_xor(('x' || encode(substr(uuid_send(outcome_id), 1, 8), 'hex'))::bit(64)::bigint), 0),
+            coalesce(bit_xor(('x' || encode(substr(uuid_send(outcome_id), 9, 8), 'hex'))::bit(64)::bigint), 0)
+        ]
+    FROM outcomes
+    WHERE reported_at >= first_time AND reported_at < next_time
+        AND recorded_at > recorded_after AND recorded_at <= summarise_outcomes.recorded_until;
+END;
+
+-- As verify_day, for the rows that have not expired.
+CREATE FUNCTION verify_outcomes(
+    of_day date, until timestamptz, exported_count bigint, exported_ids bigint[],
+    OUT row_count bigint, OUT is_same boolean
+)
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    first_time timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
+    gone_until timestamptz := coalesce((SELECT expired_until FROM verified_outcome_days WHERE day = of_day), '-infinity');
+    ids bigint[];
+BEGIN
+    IF until > now() - interval '1 minute' THEN
+        RAISE EXCEPTION 'rows recorded until % may not be committed yet', until;
+    END IF;
+    SELECT * INTO row_count, ids FROM summarise_outcomes(first_time, first_time + interval '1 day', gone_until, until);
+    is_same := row_count = exported_count AND ids = exported_ids;
+    IF is_same THEN
+        INSERT INTO verified_outcome_days (day, recorded_until) VALUES (of_day, until)
+        ON CONFLICT (day) DO UPDATE SET recorded_until = EXCLUDED.recorded_until;
+    END IF;
+END
+$$;
+
+-- Deletes some outcomes of a day, of those that are verified, and returns how many. It passes over those that a hold
+-- keeps: of a period with their reported_at, or of their prediction.
+CREATE FUNCTION expire_outcomes(of_day date, most integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    first_time timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
+    until timestamptz;
+    deleted bigint;
+BEGIN
+    IF first_time + interval '1 day' > now() THEN
+        RAISE EXCEPTION '% is not over', of_day;
+    END IF;
+    UPDATE verified_outcome_days SET expired_until = recorded_until, expired_at = now()
+    WHERE day = of_day AND expired_until < recorded_until;
+    SELECT expired_until INTO until FROM verified_outcome_days WHERE day = of_day;
+    DELETE FROM outcomes WHERE outcome_id = ANY (ARRAY(
+        SELECT outcome_id FROM outcomes AS old
+        WHERE reported_at >= first_time AND reported_at < first_time + interval '1 day' AND recorded_at <= until
+            AND (
+                NOT EXISTS (SELECT FROM holds WHERE removed_at IS NULL)
+                OR NOT (
+                    is_held(NULL, NULL, reported_at)
+                    OR EXISTS (
+                        SELECT FROM predictions AS p
+                        WHERE p.request_id = old.request_id AND is_held(p.subject, p.caller, p.created_at)
+                    )
+                )
+            )
+        LIMIT most
+    ));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    RETURN deleted;
+END
+$$;
+
 DO $$
 BEGIN
     EXECUTE format('CREATE ROLE %I LOGIN', :'monitor');
@@ -106,8 +248,14 @@ DECLARE
     name text;
     setting text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['link_outcome', 'find_prediction_times'] LOOP
+    FOREACH name IN ARRAY ARRAY[
+        'link_outcome', 'find_prediction_times', 'keep_first_prediction', 'wait_for_outcomes', 'verify_outcomes',
+        'expire_outcomes'
+    ] LOOP
         EXECUTE format('ALTER FUNCTION %I SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
+    FOREACH name IN ARRAY ARRAY['wait_for_outcomes', 'verify_outcomes', 'expire_outcomes'] LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %I FROM PUBLIC', name);
     END LOOP;
     FOREACH setting IN ARRAY ARRAY[
         'default_transaction_read_only = ''on''',
@@ -133,3 +281,5 @@ GRANT SELECT ON predictions, outcomes TO :"monitor";
 GRANT SELECT ON outcomes TO :"reader";
 GRANT EXECUTE ON FUNCTION find_prediction_times TO :"api", :"replay";
 GRANT EXECUTE ON FUNCTION unstored_outcomes TO :"replay";
+GRANT SELECT ON verified_outcome_days TO :"maintain";
+GRANT EXECUTE ON FUNCTION wait_for_outcomes, verify_outcomes, expire_outcomes TO :"maintain";

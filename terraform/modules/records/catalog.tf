@@ -1,4 +1,4 @@
-# The table of the exported predictions for Athena. Its partitions follow from the dates, so nothing has to be registered
+# The tables of the exported predictions and outcomes for Athena. Their partitions follow from the dates, so nothing has to be registered
 # after an export.
 
 locals {
@@ -21,6 +21,28 @@ locals {
     { name = "subject", type = "string" },
     { name = "warnings", type = "string" },
   ]
+
+  outcome_columns = [
+    { name = "outcome_id", type = "string" },
+    { name = "request_id", type = "string" },
+    { name = "value", type = "double" },
+    { name = "observed_at", type = "timestamp" },
+    { name = "reported_at", type = "timestamp" },
+    { name = "recorded_at", type = "timestamp" },
+    { name = "reporter", type = "string" },
+    { name = "reporter_session", type = "string" },
+  ]
+
+  table_parameters = {
+    EXTERNAL                        = "TRUE"
+    classification                  = "parquet"
+    "projection.enabled"            = "true"
+    "projection.date.type"          = "date"
+    "projection.date.format"        = "yyyy-MM-dd"
+    "projection.date.range"         = "${var.first_date},NOW"
+    "projection.date.interval"      = "1"
+    "projection.date.interval.unit" = "DAYS"
+  }
 }
 
 resource "aws_glue_catalog_database" "this" {
@@ -35,19 +57,11 @@ resource "aws_glue_catalog_table" "predictions" {
   description   = "One row for every answer of the service, by model version and day in UTC"
   table_type    = "EXTERNAL_TABLE"
 
-  parameters = {
-    EXTERNAL                        = "TRUE"
-    classification                  = "parquet"
-    "projection.enabled"            = "true"
-    "projection.date.type"          = "date"
-    "projection.date.format"        = "yyyy-MM-dd"
-    "projection.date.range"         = "${var.first_date},NOW"
-    "projection.date.interval"      = "1"
-    "projection.date.interval.unit" = "DAYS"
+  parameters = merge(local.table_parameters, {
     # The versions are not known here, so each query names those that it wants.
     "projection.model_version.type" = "injected"
     "storage.location.template"     = "s3://${aws_s3_bucket.this.bucket}/predictions/model_version=$${model_version}/date=$${date}/"
-  }
+  })
 
   partition_keys {
     name = "model_version"
@@ -70,6 +84,41 @@ resource "aws_glue_catalog_table" "predictions" {
 
     dynamic "columns" {
       for_each = concat(local.columns, var.features)
+
+      content {
+        name = columns.value.name
+        type = columns.value.type
+      }
+    }
+  }
+}
+
+resource "aws_glue_catalog_table" "outcomes" {
+  name          = "outcomes"
+  database_name = aws_glue_catalog_database.this.name
+  description   = "What really happened, and corrections: of several rows of a request, the one reported last counts"
+  table_type    = "EXTERNAL_TABLE"
+
+  parameters = merge(local.table_parameters, {
+    "storage.location.template" = "s3://${aws_s3_bucket.this.bucket}/outcomes/date=$${date}/"
+  })
+
+  partition_keys {
+    name = "date"
+    type = "string"
+  }
+
+  storage_descriptor {
+    location      = "s3://${aws_s3_bucket.this.bucket}/outcomes/"
+    input_format  = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+    output_format = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+
+    ser_de_info {
+      serialization_library = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+    }
+
+    dynamic "columns" {
+      for_each = local.outcome_columns
 
       content {
         name = columns.value.name

@@ -1,5 +1,5 @@
-# The exported records: predictions/model_version=…/date=…/part-….parquet, and a manifest of each day in
-# manifests/predictions/. catalog.tf has what queries need.
+# The exported records: predictions/model_version=…/date=…/part-….parquet, outcomes/date=…/part-….parquet, and a manifest of
+# each day in manifests/predictions/ and manifests/outcomes/. catalog.tf has what queries need.
 
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:Data events of CloudTrail tell who reads, for the whole account and not for one bucket.
@@ -96,18 +96,22 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  rule {
-    id     = "archive"
-    status = "Enabled"
+  dynamic "rule" {
+    for_each = ["predictions", "outcomes"]
 
-    filter {
-      prefix = "predictions/"
-    }
+    content {
+      id     = "archive-${rule.value}"
+      status = "Enabled"
 
-    # Read at once like the others, a fifth of the price, and kept for another 90 days at least.
-    transition {
-      days          = 90
-      storage_class = "GLACIER_IR"
+      filter {
+        prefix = "${rule.value}/"
+      }
+
+      # Read at once like the others, a fifth of the price, and kept for another 90 days at least.
+      transition {
+        days          = 90
+        storage_class = "GLACIER_IR"
+      }
     }
   }
 

@@ -99,7 +99,7 @@ locals {
         Action = [
           "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject",
         ]
-        Resource = [for prefix in ["manifests", "predictions"] : "${var.records_bucket_arn}/${prefix}/*"]
+        Resource = [for prefix in ["manifests", "outcomes", "predictions"] : "${var.records_bucket_arn}/${prefix}/*"]
       },
       {
         # An erasure takes records out of the messages that wait.

@@ -67,10 +67,11 @@ run "bucket" {
         [for upload in rule.abort_incomplete_multipart_upload : upload.days_after_initiation],
       ]
       } == {
-      old-versions       = ["Enabled", [30], []]
-      incomplete-uploads = ["Enabled", [], [7]]
-      archive            = ["Enabled", [], []]
-      query-results      = ["Enabled", [1], []]
+      old-versions        = ["Enabled", [30], []]
+      incomplete-uploads  = ["Enabled", [], [7]]
+      archive-predictions = ["Enabled", [], []]
+      archive-outcomes    = ["Enabled", [], []]
+      query-results       = ["Enabled", [1], []]
     }
     error_message = "Old versions must expire after the given days, incomplete uploads after seven, results after one."
   }
@@ -86,9 +87,9 @@ run "bucket" {
   assert {
     condition = [
       for rule in aws_s3_bucket_lifecycle_configuration.this.rule : [one(rule.filter).prefix, [for transition in rule.transition : [transition.days, transition.storage_class]]]
-      if rule.id == "archive"
-    ] == [["predictions/", [[90, "GLACIER_IR"]]]]
-    error_message = "Files of predictions must move to the archive after 90 days."
+      if startswith(rule.id, "archive")
+    ] == [["predictions/", [[90, "GLACIER_IR"]]], ["outcomes/", [[90, "GLACIER_IR"]]]]
+    error_message = "Exported files must move to the archive after 90 days."
   }
 
   assert {
@@ -117,6 +118,30 @@ run "catalog" {
       "storage.location.template"     = "s3://sample-dev-records/predictions/model_version=$${model_version}/date=$${date}/"
     }
     error_message = "The partitions must follow from the layout of the files."
+  }
+
+  assert {
+    condition = { for name, value in aws_glue_catalog_table.outcomes.parameters : name => value if startswith(name, "projection") || startswith(name, "storage") } == {
+      "projection.enabled"            = "true"
+      "projection.date.type"          = "date"
+      "projection.date.format"        = "yyyy-MM-dd"
+      "projection.date.range"         = "2026-01-01,NOW"
+      "projection.date.interval"      = "1"
+      "projection.date.interval.unit" = "DAYS"
+      "storage.location.template"     = "s3://sample-dev-records/outcomes/date=$${date}/"
+    }
+    error_message = "The partitions of the outcomes must follow from the layout of the files."
+  }
+
+  assert {
+    condition = (
+      [for key in aws_glue_catalog_table.outcomes.partition_keys : key.name] == ["date"]
+      && [for column in aws_glue_catalog_table.outcomes.storage_descriptor[0].columns : "${column.name} ${column.type}"] == [
+        "outcome_id string", "request_id string", "value double", "observed_at timestamp", "reported_at timestamp",
+        "recorded_at timestamp", "reporter string", "reporter_session string",
+      ]
+    )
+    error_message = "The table of outcomes must have the columns of its files."
   }
 
   assert {

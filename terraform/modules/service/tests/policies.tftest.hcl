@@ -72,6 +72,7 @@ run "policies" {
       [["s3:ListBucket", "s3:ListBucketVersions"], ["arn:aws:s3:::sample-test-records"]],
       [["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], [
         "arn:aws:s3:::sample-test-records/manifests/*",
+        "arn:aws:s3:::sample-test-records/outcomes/*",
         "arn:aws:s3:::sample-test-records/predictions/*",
       ]],
       [["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"], [

@@ -1,0 +1,43 @@
+"""The comparison of a day's rows with its export, by their number and the XOR of their ids."""
+
+from datetime import date, datetime
+
+import pg8000.native
+
+from lambda_app.maintain.files import Manifest, Part, fold_parts
+from lambda_app.maintain.tables import ExportedTable
+from lambda_app.maintain.tools import Tools
+
+
+def verify_export(
+    tools: Tools, table: ExportedTable, manifest: Manifest, cutoff: datetime, *, again: bool = False
+) -> str | None:
+    """Compare a day's manifest with the table, unless that was done; returns the difference, if any.
+
+    With `again` also if it was done: a transaction that took longer than the cutoff allows shows only then.
+    """
+    day = manifest.date
+    until = manifest.recorded_until or cutoff
+
+    def compare(connection: pg8000.native.Connection) -> str | None:
+        if not again and connection.run(table.find_verification, day=day) == [[until]]:
+            return None
+        rows, ids = fold_parts(list_current_parts(connection, table, manifest))
+        [[found, is_same]] = connection.run(table.verify, day=day, until=until, rows=rows, ids=ids) or []
+        return (
+            None if is_same else f"{table.name} of {day}: the table has {found} rows, the export {rows} or other ones"
+        )
+
+    return tools.database.run_transaction(compare)
+
+
+def list_current_parts(connection: pg8000.native.Connection, table: ExportedTable, manifest: Manifest) -> list[Part]:
+    """The files whose rows are in the table: not those from before its rows were deleted because of their age."""
+    removed_at, _ = find_removal(connection, table, manifest.date)
+    return [part for part in manifest.parts if removed_at is None or part.exported_at > removed_at]
+
+
+def find_removal(connection: pg8000.native.Connection, table: ExportedTable, day: date) -> tuple[datetime | None, str]:
+    """When rows of the day were last deleted because of their age, and until when (in SQL) those had been recorded."""
+    [[removed_at, recorded_until]] = connection.run(table.find_removal, day=day) or []
+    return removed_at, recorded_until
