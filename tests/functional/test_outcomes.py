@@ -163,7 +163,8 @@ def test_a_thousand_are_stored_and_the_next_one_is_refused(api: LambdaHandler, q
     rows = read_rows(query, *ids)
     assert {str(row[0]): row[1] for row in rows} == {item["request_id"]: item["value"] for item in items}
     assert {row[4] for row in rows} == {datetime.fromisoformat(body["timestamp"])}
-    for wrong in ([*items, make_item(uuid4())], [], None, {}, "all"):
+    refused: list[Any] = [[*items, make_item(uuid4())], [], None, {}, "all"]
+    for wrong in refused:
         answer = post(api, "/outcomes", {"outcomes": wrong})
         assert answer["statusCode"] == 422
         assert answer["body"]["errors"] == [{"field": "outcomes", "message": "must be a list of 1 to 1000 outcomes"}]
