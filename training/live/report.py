@@ -61,7 +61,7 @@ def describe_coverage_odds(report: Report) -> str:
     settings = report["settings"]
     share = "what is allowed"
     if settings["coverage"] is not None:
-        share = f"{1 - settings['coverage'] + settings['tolerance']:.0%}"
+        share = f"{100 * (1 - settings['coverage'] + settings['tolerance']):.0f} %"
     return (
         f"While at most {share} of the intervals miss the truth, on average at least "
         f"{settings['outcomes_to_false_alarm']:,} outcomes pass until a false alarm."
@@ -70,5 +70,5 @@ def describe_coverage_odds(report: Report) -> str:
 
 def describe_drift_odds(per_year: float) -> str:
     """How often the alarm of the drift is false."""
-    days = "1 day" if per_year == 1 else f"{per_year:g} days"
-    return f"While nothing changes, with daily reports at most {days} a year have a false alarm on average."
+    days = "1 day a year has" if per_year == 1 else f"{per_year:g} days a year have"
+    return f"While nothing changes, with daily reports at most {days} a false alarm on average."
