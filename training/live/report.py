@@ -35,7 +35,7 @@ def find_current(report: Report) -> dict[str, Any] | None:
 
 
 def find_alarms(report: Report) -> list[str]:
-    """What is in alarm, each in one or two sentences that also say how often such an alarm is false."""
+    """List the alarms, each in one or two sentences that also say how often such an alarm is false."""
     alarms = []
     settings = report["settings"]
     for version in report["versions"]:
