@@ -12,7 +12,6 @@ import pytest
 from deploy.environment import Environment
 from lambda_app.project import PREFIX
 from local.aws_services import ACCOUNT, REGION, AwsServices
-from local.ports import LOOPBACK
 from stacks.api import connect_api, find_url
 from stacks.errors import ReachError, UnansweredError
 from tests.standins.http import HttpServer, Request, Response
@@ -65,8 +64,8 @@ def test_a_custom_domain_takes_its_place(dev: Environment, gateway: Any) -> None
     assert find_url(dev) == "https://api.example.org"
 
 
-def send(server: Busy, dev: Environment, monkeypatch: pytest.MonkeyPatch, path: Path) -> Any:
-    monkeypatch.setattr("stacks.api.find_url", lambda _: f"http://{LOOPBACK}:{server.port}")
+def send(url: str, dev: Environment, monkeypatch: pytest.MonkeyPatch, path: Path) -> Any:
+    monkeypatch.setattr("stacks.api.find_url", lambda _: url)
     monkeypatch.setattr("training.live.outcomes.LONGEST_PAUSE_SECONDS", 0.01)
     return import_outcomes(path, "dev", connect_api(dev), report_row=lambda _: None, report_refused=lambda *_: None)
 
@@ -85,7 +84,7 @@ TAKEN = Response(200, JSON | {"x-outcome-record": "queue"}, b'{"outcomes": 1}')
 def test_a_busy_service_is_asked_again(dev: Environment, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     refusals = [Response(status, JSON | {"retry-after": "1"}, b"{}") for status in (503, 429, 502)]
     with Busy(*refusals, TAKEN) as server:
-        done = send(server, dev, monkeypatch, file)
+        done = send(server.url, dev, monkeypatch, file)
     assert (done.rows, done.recorded, done.refused) == (1, {"queue": 1}, 0)
     # The same body each time, signed for the region of the environment.
     assert len({request.body for request in server.requests}) == 1
@@ -98,7 +97,7 @@ def test_a_service_that_stays_busy_is_given_up_and_nothing_is_settled(
     dev: Environment, monkeypatch: pytest.MonkeyPatch, file: Path
 ) -> None:
     with Busy(Response(503, JSON, b"{}")) as server, pytest.raises(LiveError, match=r"status 503.* goes on from here"):
-        send(server, dev, monkeypatch, file)
+        send(server.url, dev, monkeypatch, file)
     assert len(server.requests) == 8
     assert not file.with_name("outcomes.csv.sent").exists()
 
@@ -106,14 +105,13 @@ def test_a_service_that_stays_busy_is_given_up_and_nothing_is_settled(
 def test_a_caller_that_may_not_report_is_told_so(dev: Environment, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     with Busy(Response(403, JSON, b'{"message": "Forbidden"}')) as server:
         with pytest.raises(ReachError, match="API Gateway refused the caller"):
-            send(server, dev, monkeypatch, file)
+            send(server.url, dev, monkeypatch, file)
         assert len(server.requests) == 1
 
 
 def test_without_an_answer_it_says_so(dev: Environment, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     with Busy(TAKEN) as server:
-        port = server.port
+        url = server.url
     monkeypatch.setattr("training.live.outcomes.ATTEMPTS", 2)
-    server.port = port
     with pytest.raises(UnansweredError, match="can't be reached"):
-        send(server, dev, monkeypatch, file)
+        send(url, dev, monkeypatch, file)
