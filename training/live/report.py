@@ -1,37 +1,9 @@
-"""The monitor's report: asks for a new one, and says in words what its alarms mean."""
+"""The monitor's report: says in words what its alarms mean."""
 
-import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from stacks.functions import Function
-from training.live.errors import LiveError
-from training.storage import explain_failures, fetch_object
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
-FORMAT = 1
+from typing import Any
 
 Report = Mapping[str, Any]
-
-
-def fetch_report(monitor: Function, client: "S3Client", bucket: str) -> dict[str, Any]:
-    """Let the monitor make a report and read it from the bucket."""
-    key = monitor({"task": "report"})["report_key"]
-    with explain_failures(bucket):
-        found = fetch_object(client, bucket, key)
-    if found is None:
-        raise LiveError(f"the report {key} is not in bucket {bucket}")
-    report: dict[str, Any] = json.loads(found.content)
-    if report.get("format") != FORMAT:
-        raise LiveError(f"the report has format {report.get('format')}, and this command reads {FORMAT}")
-    return report
-
-
-def find_current(report: Report) -> dict[str, Any] | None:
-    """The part about the version that is served; None if there is none."""
-    return next((version for version in report["versions"] if version["is_current"]), None)
 
 
 def find_alarms(report: Report) -> list[str]:
