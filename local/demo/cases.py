@@ -1,9 +1,9 @@
 """Makes cases and outcomes that are like those of the training but are none of them, from a seed.
 
 A case is one of the training rows with a little noise: each value moves to that of a row near it in the order of this
-feature. So rounded values stay rounded, and shares of values stay as they were. Its outcome is what a linear model expects of it, and the error
-that this model made with a row of a like expectation, which it had not seen. So the network knows none of the outcomes,
-and the errors are as large as the study's, small and large expectations apart.
+feature. So rounded values stay rounded, and shares of values stay as they were. Its outcome is the expectation of a
+linear model, and the error that this model made with a row of a like expectation, which it had not seen. So the network
+knows none of the outcomes, and the errors are as large as those of the rows, small and large expectations apart.
 """
 
 import numpy as np

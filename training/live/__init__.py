@@ -1,1 +1,1 @@
-"""What is served, seen from training: outcomes, the report of the monitor, and new intervals."""
+"""Looks from training at what is served: outcomes, the report of the monitor, and new intervals."""

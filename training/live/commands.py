@@ -15,8 +15,9 @@ from stacks.models import connect_models
 from training import MODELS
 from training.errors import TrainingError
 from training.live.errors import LiveError
+from training.live.fetch import fetch_report
 from training.live.outcomes import count_rows, import_outcomes
-from training.live.report import fetch_report, find_alarms
+from training.live.report import find_alarms
 from training.live.tables import print_report
 from training.options import make_app, report_errors
 from training.progress import show_progress

@@ -39,9 +39,9 @@ def draw_coverage(version: Mapping[str, Any], settings: Mapping[str, Any]) -> Fi
     _draw_blocks(axes, version["over_time"], "coverage")
     nominal = settings["coverage"]
     if nominal is not None:
-        _draw_promise(axes, nominal, lambda value: f"{value:.0%}")
+        _draw_promise(axes, nominal, lambda value: f"{100 * value:.0f} %")
         allowed = nominal - settings["tolerance"]
-        axes.axhline(allowed, color=ORANGE, linestyle=":", label=f"Least that is allowed, {allowed:.0%}")
+        axes.axhline(allowed, color=ORANGE, linestyle=":", label=f"Least that is allowed, {100 * allowed:.0f} %")
     axes.set_ylabel(f"Share of the {TABLE.cases}")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.set_ylim(top=1.02)

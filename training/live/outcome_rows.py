@@ -71,7 +71,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def find_fault(request_id: str, value: str, observed_at: str) -> str | None:
-    """What makes no item of these texts; None if nothing does. Whether the outcome is possible, the service says."""
+    """Say why these texts make no item; None if they do. Whether the outcome is possible, the service says."""
     try:
         UUID(request_id)
     except ValueError:

@@ -71,8 +71,8 @@ def _describe_version(version: Mapping[str, Any], report: Report) -> Iterator[st
     if due and due["count"]:
         yield (
             f"<p>Of those that had time for it, {due['with_outcome']:,} of {due['count']:,} have an outcome "
-            f"({due['with_outcome'] / due['count']:.0%}). If these are not like the others, no figure here holds for "
-            "all.</p>"
+            f"({100 * due['with_outcome'] / due['count']:.0f} %). If these are not like the others, no figure "
+            "here holds for all.</p>"
         )
     if expected := version["expected"]:
         yield (

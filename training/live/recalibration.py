@@ -63,7 +63,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Recalibrated:
-    """What was published; `figures` as in the manifest under "recalibrated"."""
+    """The version that was published; `figures` as in the manifest under "recalibrated"."""
 
     version: str
     figures: Mapping[str, Any]

@@ -1,41 +1,13 @@
-"""The monitor's report: asks for a new one, and says in words what its alarms mean."""
+"""The monitor's report: says in words what its alarms mean."""
 
-import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from stacks.functions import Function
-from training.live.errors import LiveError
-from training.storage import explain_failures, fetch_object
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
-FORMAT = 1
+from typing import Any
 
 Report = Mapping[str, Any]
 
 
-def fetch_report(monitor: Function, client: "S3Client", bucket: str) -> dict[str, Any]:
-    """Let the monitor make a report and read it from the bucket."""
-    key = monitor({"task": "report"})["report_key"]
-    with explain_failures(bucket):
-        found = fetch_object(client, bucket, key)
-    if found is None:
-        raise LiveError(f"the report {key} is not in bucket {bucket}")
-    report: dict[str, Any] = json.loads(found.content)
-    if report.get("format") != FORMAT:
-        raise LiveError(f"the report has format {report.get('format')}, and this command reads {FORMAT}")
-    return report
-
-
-def find_current(report: Report) -> dict[str, Any] | None:
-    """The part about the version that is served; None if there is none."""
-    return next((version for version in report["versions"] if version["is_current"]), None)
-
-
 def find_alarms(report: Report) -> list[str]:
-    """What is in alarm, each in one or two sentences that also say how often such an alarm is false."""
+    """List the alarms, each in one or two sentences that also say how often such an alarm is false."""
     alarms = []
     settings = report["settings"]
     for version in report["versions"]:
@@ -61,7 +33,7 @@ def describe_coverage_odds(report: Report) -> str:
     settings = report["settings"]
     share = "what is allowed"
     if settings["coverage"] is not None:
-        share = f"{1 - settings['coverage'] + settings['tolerance']:.0%}"
+        share = f"{100 * (1 - settings['coverage'] + settings['tolerance']):.0f} %"
     return (
         f"While at most {share} of the intervals miss the truth, on average at least "
         f"{settings['outcomes_to_false_alarm']:,} outcomes pass until a false alarm."
@@ -70,5 +42,5 @@ def describe_coverage_odds(report: Report) -> str:
 
 def describe_drift_odds(per_year: float) -> str:
     """How often the alarm of the drift is false."""
-    days = "1 day" if per_year == 1 else f"{per_year:g} days"
-    return f"While nothing changes, with daily reports at most {days} a year have a false alarm on average."
+    days = "1 day a year has" if per_year == 1 else f"{per_year:g} days a year have"
+    return f"While nothing changes, with daily reports at most {days} a false alarm on average."

@@ -74,7 +74,7 @@ def _print_version(console: Console, version: Mapping[str, Any]) -> None:
     if due and due["count"]:
         console.print(
             f"Of those that had time for it, {due['with_outcome']:,} of {due['count']:,} have an outcome "
-            f"({due['with_outcome'] / due['count']:.0%})",
+            f"({100 * due['with_outcome'] / due['count']:.0f} %)",
             highlight=False,
         )
     if delay := version["delay_days"]:
