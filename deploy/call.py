@@ -62,11 +62,16 @@ def read_event(path: Path) -> dict[str, Any]:
 
 
 def send_event(
-    url: str, event: Mapping[str, Any], session: boto3.Session, region: str | None = None, token: str | None = None
+    url: str,
+    event: Mapping[str, Any],
+    session: boto3.Session | None,
+    region: str | None = None,
+    token: str | None = None,
 ) -> Answer:
     """Send the event's request to the API at `url`, signed for `region`, or with a JWT in place of a signature.
 
-    The region is by default the one in the API's name, else the session's. CallError when there is no answer.
+    Without a session it is not signed, for an API on this machine. The region is by default the one in the API's name,
+    else the session's. CallError when there is no answer.
     """
     request = _make_request(url, event)
     if token:
@@ -74,7 +79,7 @@ def send_event(
         if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):
             raise CallError("the token holds characters that no token has, such as a line break")
         request.headers["Authorization"] = f"Bearer {token}"
-    else:
+    elif session:
         _sign(request, session, region)
     # Certificates and proxies as boto3 has them. The stub knows no path in place of True.
     verify: Any = os.environ.get("AWS_CA_BUNDLE") or True

@@ -26,7 +26,8 @@ class ReportBucket:
         try:
             return self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
         except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
+            # Without the right to list the bucket, S3 says AccessDenied.
+            if error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}:
                 return None
             raise
 

@@ -109,8 +109,11 @@ def estimate_share(count: int, of: int) -> Estimate:
     """A share with Clopper and Pearson's interval."""
     if not of:
         return _undefined()
-    ends = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="exact")
-    return {"value": count / of, "lower": float(ends.low), "upper": float(ends.high)}
+    tail = (1 - CONFIDENCE) / 2
+    # As SciPy's binomtest, which computes a p as well and takes many times as long.
+    lower = float(stats.beta.ppf(tail, count, of - count + 1)) if count else 0.0
+    upper = float(stats.beta.ppf(1 - tail, count + 1, of - count)) if count < of else 1.0
+    return {"value": count / of, "lower": lower, "upper": upper}
 
 
 def _jackknife(others: Vector) -> float:
