@@ -43,11 +43,11 @@ AS $$
 BEGIN
     SELECT created_at INTO NEW.predicted_at FROM predictions
     WHERE request_id = NEW.request_id ORDER BY created_at LIMIT 1 FOR KEY SHARE;
-    -- A prediction that a hold keeps is in the table, although its tombstone may be there too. And the hold of a period
-    -- keeps also the outcomes of other predictions.
+    -- A prediction that a hold keeps is in the table, although its tombstone may be there too.
     IF NEW.predicted_at IS NULL AND EXISTS (
         SELECT FROM tombstones WHERE digest = digest_request(NEW.request_id)
     ) AND NOT is_held(NULL, NULL, NEW.reported_at) THEN
+        -- No hold of a period keeps it.
         RETURN NULL;
     END IF;
     RETURN NEW;
