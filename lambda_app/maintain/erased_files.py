@@ -54,22 +54,27 @@ def _erase_rows(
     searched = erasure.searched_file or ""
     first_key = searched if searched.startswith(table.prefix) else ""
 
-    def erase(file: FileVersion) -> None:
+    def erase(file: FileVersion) -> bool:
+        """Return True if no other version of the file is left."""
         rows = search(files, file)
         if not rows:
-            return
+            return False
         manifest = read_sound_manifest(tools, table, file.day)
+        part = manifest.find_part(file.key)
         gone = [row for row in rows if not holds.keep(row.id, row.subject, row.caller, row.time)]
         ids = [row.id for row in gone]
-        if not file.is_current or manifest.find_part(file.key) is None:
+        if not file.is_current or part is None:
             # An old version, or what an interrupted run has left, perhaps with an old manifest.
             files.delete_old_manifests(file.day)
             if file.is_current and file.key == first_key:
                 # Its work had begun, so another file has its other rows.
                 files.delete(file)
-            elif gone:
+                return True
+            if gone:
                 files.remove_rows(file, manifest, ids)
-            return
+            return file.is_current and bool(gone)
+        if gone:
+            files.require_intact(part)
         # Before the work, and once: the same file again was counted.
         count = len(gone) if file.key > first_key else 0
         progress.select(_BEGIN_FILE, key=file.key, count=count, held=len(gone) < len(rows))
@@ -77,12 +82,17 @@ def _erase_rows(
             bury(gone)
             files.replace(file, manifest, ids)
             files.delete(file)
+        return bool(gone)
 
     faults = []
+    finished = None
     for file in files.list_versions(first_key):
         progress.require_time()
+        if file.key == finished:
+            continue
         try:
-            erase(file)
+            if erase(file):
+                finished = file.key
         except MaintenanceError as error:
             progress.select(_NOTE_FAULT)
             faults.append(str(error))

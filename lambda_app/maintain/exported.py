@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_app.maintain.files import RecordsBucket
-from lambda_app.maintain.manifest import Manifest, manifest_key, part_key
+from lambda_app.maintain.manifest import Manifest, Part, manifest_key, part_key
 from lambda_app.maintain.object_reader import ObjectReader
 from lambda_app.maintain.parquet import ParquetFile
 from lambda_app.maintain.tables import ExportedTable
@@ -79,6 +79,11 @@ class ExportedFiles:
         rows: list[dict[str, Any]] = self._read(file, columns, condition).to_pylist()
         return rows
 
+    def require_intact(self, part: Part) -> None:
+        """MaintenanceError if the current version of a file is not what was exported: then an old one may be."""
+        if fault := self._records.find_fault(part):
+            raise MaintenanceError(fault)
+
     def replace(self, file: FileVersion, manifest: Manifest, gone: Sequence[UUID]) -> None:
         """Write the file without the rows of these ids under the next number, which the manifest then names instead.
 
@@ -107,13 +112,12 @@ class ExportedFiles:
     def remove_rows(self, file: FileVersion, manifest: Manifest, gone: Sequence[UUID]) -> None:
         """Take the rows of these ids out of a version that is not the export.
 
-        The current version of a file keeps its other rows. An old one goes whole. If the manifest names the file, it
-        goes only if the current version is what was exported; else MaintenanceError.
+        The current version of a file keeps its other rows. An old one goes whole, but only while the manifest's files
+        are what was exported; else MaintenanceError.
         """
         if not file.is_current:
-            part = manifest.find_part(file.key)
-            if part and (fault := self._records.find_fault(part)):
-                raise MaintenanceError(fault)
+            if part := manifest.find_part(file.key):
+                self.require_intact(part)
             self._s3.delete_object(Bucket=self._bucket, Key=file.key, VersionId=file.version_id)
             return
         with tempfile.TemporaryDirectory(prefix="erasure-") as path:

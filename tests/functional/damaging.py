@@ -35,6 +35,7 @@ class Table:
     def __init__(self, stage: Stage, name: str) -> None:
         self.stage = stage
         self.name = name
+        self.id_column = {"predictions": "request_id", "outcomes": "outcome_id"}[name]
 
     def insert(self, day: date, count: int, *, late: bool = False, recorded_at: datetime | None = None) -> list[Row]:
         noon = datetime.combine(day, time(12), UTC)

@@ -1,8 +1,11 @@
 """Erasure where files or manifests are damaged: nobody else's rows go, what is damaged is named, all else is erased."""
 
+import io
 from typing import Any
 from unittest.mock import Mock
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from lambda_app.maintain.exported import ExportedFiles
@@ -70,9 +73,26 @@ def test_old_version_stays_while_the_current_one_is_damaged(table: Table, stage:
     assert f"{key} is not what was exported" in told
     assert len(stage.list_versions()[key]) == 2
     stage.s3.put_object(Bucket=stage.bucket, Key=key, Body=content, ChecksumAlgorithm="SHA256")
-    # The garbage is an old version now, and nobody knows what was in it.
-    assert f"an old version of {key} cannot be read" in erase_for_fault(ask, mine)
+    assert "waits_for" not in erase(ask, mine)
+    assert key not in stage.list_versions()
     assert stage.read_exported_ids(table.name) == sorted(row.id for row in others)
+
+
+def test_another_file_in_place_of_an_exported_one_is_not_rewritten(table: Table, stage: Stage, ask: Ask) -> None:
+    mine, *others = table.insert(OLD, 3)
+    [first] = table.insert(YESTERDAY, 1)
+    ask("daily")
+    [key, other_key] = stage.list_files(table.name)
+    content = stage.read(key)
+    # Somebody has left only the erased row in it.
+    rows = stage.read_parquet(key)
+    only_mine = rows.filter(pc.equal(rows[table.id_column], mine.id))
+    pq.write_table(only_mine, body := io.BytesIO())
+    stage.s3.put_object(Bucket=stage.bucket, Key=key, Body=body.getvalue(), ChecksumAlgorithm="SHA256")
+    assert f"{key} is not what was exported" in erase_for_fault(ask, mine)
+    stage.s3.put_object(Bucket=stage.bucket, Key=key, Body=content, ChecksumAlgorithm="SHA256")
+    assert table.list_lost([mine, *others, first]) == []
+    assert other_key in stage.list_files(table.name)
 
 
 @pytest.mark.parametrize("body", ["", "garbage"])

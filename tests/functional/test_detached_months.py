@@ -40,10 +40,8 @@ def test_hold_that_came_since_keeps_it(
     records = make_records(OLD, 2, subject="bo", caller="c")
     stage.insert(records)
     detach(stage, monkeypatch)
-    # One that came since, and one that came again.
     late = make_records(OLD, 1)
     stage.insert_late(late)
-    stage.insert(records[:1])
     number = ask("hold_add", **hold)["hold"]
     answer = ask("daily")
     assert (answer["dropped"], answer["kept_by_holds"]) == ([], {f"{OLD:%Y-%m}": [number]})
@@ -53,6 +51,16 @@ def test_hold_that_came_since_keeps_it(
     ask("hold_remove", hold=number)
     assert ask("daily")["dropped"] == [name_partition(OLD)]
     assert stage.read_exported_ids() == [str(late[0].request_id)]
+
+
+def test_row_that_came_again_since_is_there_once(stage: Stage, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = make_records(OLD, 2, subject="bo")
+    stage.insert(records)
+    detach(stage, monkeypatch)
+    stage.insert_late(records[:1])
+    ask("hold_add", subject="bo")
+    ask("daily")
+    assert stage.count_rows() == 2
 
 
 def test_hold_of_others_keeps_it_not(stage: Stage, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,7 @@ INSUFFICIENT_PRIVILEGE, READ_ONLY = "42501", "25006"
         ("UPDATE verified_outcome_days SET expired_until = now()", set()),
         ("INSERT INTO verified_days VALUES ('2020-01-01', now())", set()),
         ("INSERT INTO dropped_months (month) VALUES ('2020-01-01')", set()),
+        ("DELETE FROM stopped_days WHERE false", {MAINTAIN_ROLE}),
         ("UPDATE lease SET holder = NULL WHERE false", {MAINTAIN_ROLE}),
         ("SELECT FROM tombstones LIMIT 0", {MAINTAIN_ROLE}),
         ("DELETE FROM tombstones", set()),
