@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lambda_app.maintain.exported import ExportedFiles, FileVersion
 from lambda_app.maintain.exported_rows import ExportedRow, search_outcomes, search_predictions
-from lambda_app.maintain.holds import find_active_holds
+from lambda_app.maintain.holds import Holds
 from lambda_app.maintain.open_erasure import Erasure, Progress
 from lambda_app.maintain.tables import OUTCOMES, PREDICTIONS, ExportedTable
 
@@ -22,7 +22,7 @@ def erase_exported_predictions(erasure: Erasure, progress: Progress) -> None:
 
     def search(files: ExportedFiles, file: FileVersion) -> list[ExportedRow]:
         rows = search_predictions(files, file, erasure.subject, erasure.request_id)
-        return [row for row in rows if erasure.means(row.id, row.batch_id, row.subject, row.time)]
+        return [row for row in rows if erasure.means(row.id, row.batch_id, row.subject, row.first_time)]
 
     def bury(gone: list[ExportedRow]) -> None:
         progress.bury(erasure, [row.id for row in gone], [row.batch_id for row in gone])
@@ -47,7 +47,7 @@ def _erase_rows(
 ) -> None:
     tools = progress.tools
     files = ExportedFiles(tools.s3, tools.settings.records_bucket, table)
-    holds = tools.database.run_statement(find_active_holds)
+    holds = Holds()
     searched = erasure.searched_file or ""
     first_key = searched if searched.startswith(table.prefix) else ""
     for file in files.list_versions(first_key):
@@ -59,6 +59,8 @@ def _erase_rows(
             if rows:
                 files.delete_version(file)
             continue
+        # Anew for each file, because a search takes long.
+        tools.database.run_statement(holds.read)
         gone = [row for row in rows if not holds.keep(row.id, row.subject, row.caller, row.time)]
         # Before the work, and once: the same file again was counted.
         count = len(gone) if file.key > first_key else 0

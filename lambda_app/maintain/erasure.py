@@ -15,7 +15,7 @@ from lambda_app.maintain.erased_rows import erase_outcomes, erase_predictions
 from lambda_app.maintain.lease import working_alone
 from lambda_app.maintain.open_erasure import Erasure, Progress, UnfinishedError
 from lambda_app.maintain.parameters import read_id, read_number, read_one_name, read_subject, read_text
-from lambda_app.maintain.tools import TaskError, Tools
+from lambda_app.maintain.tools import TaskError, Tools, describe_failure, is_outage
 
 # The longest wait for those who write records.
 OPEN_SECONDS = 60.0
@@ -31,7 +31,20 @@ JOIN tombstones ON digest = coalesce(digest_subject(subject), digest_request(req
 WHERE erasures.id = :id AND completed_at IS NULL
 """
 _END_SEARCH = "UPDATE erasures SET searched_file = NULL, is_held = false, searched_at = :began_at WHERE id = :id"
-_COMPLETE = "UPDATE erasures SET subject = NULL, request_id = NULL, completed_at = now() WHERE id = :id"
+# The key of a request goes also if no row was left. And from now on, a hold brings nothing of the request back.
+_COMPLETE = """
+WITH buried AS (
+    UPDATE tombstones SET erasure_id = :id
+    WHERE erasure_id IS NULL AND digest = (SELECT digest_request(request_id) FROM erasures WHERE id = :id)
+), deleted_keys AS (
+    DELETE FROM idempotency_keys WHERE request_id = (SELECT request_id FROM erasures WHERE id = :id)
+    RETURNING 1
+)
+UPDATE erasures SET
+    subject = NULL, request_id = NULL, searched_file = NULL, completed_at = now(),
+    idempotency_keys = idempotency_keys + (SELECT count(*) FROM deleted_keys)
+WHERE id = :id
+"""
 _COUNTS = f"SELECT {', '.join(COUNTED)} FROM erasures WHERE id = :id"  # noqa: S608 (our own names)
 # What was left under a hold needs no second search until a hold is removed.
 _FIND_UNFINISHED = """
@@ -47,16 +60,31 @@ ORDER BY id
 def erase(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Erase the records of `subject` or `request_id`, or go on with the open `erasure` of that number.
 
-    Of a subject these are the records made until now. Whoever asks for the same again finds the open erasure. The
-    answer has what was erased so far, what holds keep, and "waits_for" where the erasure stays open.
+    Of a subject these are the records made or recorded until now. Whoever asks for the same again finds the open
+    erasure. The answer has what was erased so far, what holds keep, and "waits_for" where the erasure stays open. In an
+    outage it has "waits_for", and "erasure" if that is open.
     """
+    answer: dict[str, Any] = {}
+    try:
+        answer["erasure"] = number = _find_or_open(tools, event)
+        return _go_on(tools, number)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return answer | {"waits_for": f"a service that does not answer ({describe_failure(error)})"}
+
+
+def _find_or_open(tools: Tools, event: Mapping[str, Any]) -> int:
     name = read_one_name(event, "subject", "request_id", "erasure")
     if name == "erasure":
         number = read_number(event, "erasure")
         if not _Work(tools, number).exists():
             raise TaskError(f"there is no erasure {number}")
-    else:
-        number = _open(tools, name, event)
+        return number
+    return _open(tools, name, event)
+
+
+def _go_on(tools: Tools, number: int) -> dict[str, Any]:
     work = _Work(tools, number)
     try:
         with working_alone(tools):
