@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pg8000.native
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -33,8 +34,7 @@ def test_database_that_goes_away_in_between(
     def lose(*_: Any) -> None:
         if is_lost:
             monkeypatch.setattr("lambda_app.maintain.lease._GIVE_BACK", "SELECT 1 / 0")
-        server = stage.query
-        server(
+        stage.query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE '%maintain' AND datname = :name",
             name=stage.settings.database_name,
         )
@@ -80,12 +80,12 @@ def make_client_error(status: int) -> ClientError:
         (TimeoutError(), True),
         (ConnectionRefusedError(), True),
         (FileNotFoundError(), False),
-        (tools.pg8000.native.DatabaseError({"C": "57P03"}), True),
-        (tools.pg8000.native.DatabaseError({"C": "08006"}), True),
+        (pg8000.native.DatabaseError({"C": "57P03"}), True),
+        (pg8000.native.DatabaseError({"C": "08006"}), True),
         # A statement that takes too long would take as long again, and a right that lacks lacks again.
-        (tools.pg8000.native.DatabaseError({"C": "57014"}), False),
-        (tools.pg8000.native.DatabaseError({"C": "42501"}), False),
-        (tools.pg8000.native.InterfaceError("x"), True),
+        (pg8000.native.DatabaseError({"C": "57014"}), False),
+        (pg8000.native.DatabaseError({"C": "42501"}), False),
+        (pg8000.native.InterfaceError("x"), True),
         (EndpointConnectionError(endpoint_url="x"), True),
         (make_client_error(503), True),
         (make_client_error(403), False),
