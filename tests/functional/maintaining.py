@@ -22,6 +22,7 @@ from local.records import make_record
 from tests.conftest import connect_database
 from tests.events import Context
 from tests.functional.helpers import Wire
+from tests.functional.outcomes import Outcome, insert_outcomes
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -98,6 +99,11 @@ class Stage:
         [[until]] = self.query("SELECT max(recorded_until) FROM verified_days")
         self.insert(records, recorded_at=until + timedelta(microseconds=1))
 
+    def insert_outcomes(self, *outcomes: Outcome) -> None:
+        """Store them as if they had been recorded when they were reported."""
+        for outcome in outcomes:
+            insert_outcomes(self.query, outcome, recorded_at=outcome.reported_at)
+
     def count_rows(self) -> int:
         [[count]] = self.query("SELECT count(*) FROM predictions")
         return int(count)
@@ -121,23 +127,24 @@ class Stage:
             versions.setdefault(found["Key"], []).append(found["VersionId"])
         return versions
 
-    def list_files(self) -> list[str]:
-        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="predictions/").get("Contents", [])
+    def list_files(self, table: str = "predictions") -> list[str]:
+        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=f"{table}/").get("Contents", [])
         return [entry["Key"] for entry in found]
 
     def read(self, key: str) -> bytes:
         return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
-    def read_manifest(self, day: date) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.read(f"manifests/predictions/{day}.json"))
+    def read_manifest(self, day: date, table: str = "predictions") -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.read(f"manifests/{table}/{day}.json"))
         return document
 
     def read_parquet(self, key: str) -> pa.Table:
         return pyarrow.parquet.read_table(io.BytesIO(self.read(key)))
 
-    def read_exported_ids(self) -> list[str]:
-        """The request ids in all files, in their order."""
-        return sorted(id_ for key in self.list_files() for id_ in self.read_parquet(key)["request_id"].to_pylist())
+    def read_exported_ids(self, table: str = "predictions") -> list[str]:
+        """The ids in all files, in their order."""
+        name = "request_id" if table == "predictions" else "outcome_id"
+        return sorted(id_ for key in self.list_files(table) for id_ in self.read_parquet(key)[name].to_pylist())
 
     def close(self) -> None:
         self.connection.close()

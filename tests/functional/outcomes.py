@@ -29,9 +29,12 @@ SCHEMA = pa.schema(
 _INSERT = """
 INSERT INTO outcomes
     (outcome_id, request_id, value, observed_at, reported_at, recorded_at, reporter, reporter_session)
-SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS row (
-    outcome_id uuid, request_id uuid, value float8, observed_at timestamptz, reported_at timestamptz,
-    recorded_at timestamptz, reporter text, reporter_session text
+SELECT
+    outcome_id, request_id, value, observed_at, reported_at, coalesce(CAST(:at AS timestamptz), now()), reporter,
+    reporter_session
+FROM json_to_recordset(CAST(:rows AS json)) AS row (
+    outcome_id uuid, request_id uuid, value float8, observed_at timestamptz, reported_at timestamptz, reporter text,
+    reporter_session text
 )
 ON CONFLICT DO NOTHING
 """
@@ -57,9 +60,8 @@ def make_outcome(record: PredictionRecord, **changed: Any) -> Outcome:
 
 
 def insert_outcomes(query: Callable[..., Any], *outcomes: Outcome, recorded_at: datetime | None = None) -> None:
-    """Store them, by default as if they had been recorded when they were reported."""
-    rows = [{**asdict(outcome), "recorded_at": recorded_at or outcome.reported_at} for outcome in outcomes]
-    query(_INSERT, rows=json.dumps(rows, default=str))
+    """Store them, by default now."""
+    query(_INSERT, rows=json.dumps([asdict(outcome) for outcome in outcomes], default=str), at=recorded_at)
 
 
 def count_outcomes(query: Callable[..., Any], *outcomes: Outcome) -> int:

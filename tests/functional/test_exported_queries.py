@@ -10,7 +10,7 @@ import pytest
 
 from local.records import make_record
 from tests.functional.maintaining import YESTERDAY, Stage
-from tests.functional.outcomes import insert_outcomes, make_outcome
+from tests.functional.outcomes import make_outcome
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
 SECTION = DOCUMENT.partition("\n## Exported records\n")[2]
@@ -36,8 +36,7 @@ def ask(stage: Stage, tmp_path: Path) -> Any:
     stage.insert(records)
     first, last, second, other = records
     midday = MIDNIGHT.replace(hour=12)
-    insert_outcomes(
-        stage.query,
+    stage.insert_outcomes(
         make_outcome(first, value=999.0, reported_at=MIDNIGHT.replace(hour=1)),
         make_outcome(first, value=110.0, reported_at=midday),
         make_outcome(last, value=161.0, reported_at=midday),

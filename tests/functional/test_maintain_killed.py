@@ -10,6 +10,7 @@ from typing import Any
 from tests.commands import ROOT
 from tests.functional.helpers import DEAD_DATABASE, Queues, Wire
 from tests.functional.maintaining import OLD, YESTERDAY, Stage, make_records, name_partition
+from tests.functional.outcomes import make_outcome
 from tests.functional.test_replay import encode, find_failures, make_event
 
 PROGRAM = """
@@ -49,6 +50,8 @@ def test_killed_runs_lose_nothing_and_bring_nothing_back(stage: Stage, queues: Q
     stays = [record for day in (*days, YESTERDAY) for record in make_records(day, 5, subject="bo")]
     goes = [record for day in (*days, YESTERDAY) for record in make_records(day, 2, subject="ada")]
     stage.insert([*stays, *goes])
+    outcomes_stay, outcomes_go = ([make_outcome(record) for record in records] for records in (stays, goes))
+    stage.insert_outcomes(*outcomes_stay, *outcomes_go)
     stage.wire(**queues.environment)
     environment = dict(os.environ)
     replay = wire("replay", DATABASE_NAME=stage.settings.database_name, **queues.environment)
@@ -76,6 +79,7 @@ def test_killed_runs_lose_nothing_and_bring_nothing_back(stage: Stage, queues: Q
     assert "waits_for" not in answer
     assert finish({"task": "daily"}, environment)["open_erasures"] == 0
     assert find_failures(replay, make_event(encode(*goes))) == []
+    stage.insert_outcomes(*outcomes_go)
 
     kept = [str(record.request_id) for record in stays]
     exported = stage.read_exported_ids()
@@ -85,3 +89,6 @@ def test_killed_runs_lose_nothing_and_bring_nothing_back(stage: Stage, queues: Q
     left = [str(request_id) for [request_id] in stage.query("SELECT request_id FROM predictions")]
     assert sorted(left) == sorted(str(record.request_id) for record in stays if record.created_at.date() == YESTERDAY)
     assert (queues.count(), queues.drain_dead_letters()) == (0, [])
+    assert stage.read_exported_ids("outcomes") == sorted(str(outcome.outcome_id) for outcome in outcomes_stay)
+    [[count]] = stage.query("SELECT count(*) FROM outcomes")
+    assert count == sum(outcome.reported_at.date() == YESTERDAY for outcome in outcomes_stay) > 0

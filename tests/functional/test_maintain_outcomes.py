@@ -1,13 +1,10 @@
 """The daily work on outcomes: they find their predictions, are exported, and deleted when they are old."""
 
-import io
-import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 
-import pyarrow.parquet as pq
 import pytest
 
 from lambda_app.maintain import expiry, linking
@@ -36,21 +33,6 @@ def list_ids(outcomes: Iterable[Outcome]) -> list[str]:
     return sorted(str(outcome.outcome_id) for outcome in outcomes)
 
 
-def list_files(stage: Stage) -> list[str]:
-    found = stage.s3.list_objects_v2(Bucket=stage.bucket, Prefix="outcomes/").get("Contents", [])
-    return [entry["Key"] for entry in found]
-
-
-def read_exported(stage: Stage) -> list[dict[str, Any]]:
-    """The rows of all files."""
-    return [row for key in list_files(stage) for row in pq.read_table(io.BytesIO(stage.read(key))).to_pylist()]
-
-
-def read_manifest(stage: Stage, day: date) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(stage.read(f"manifests/outcomes/{day}.json"))
-    return document
-
-
 def insert_late(stage: Stage, *outcomes: Outcome) -> None:
     """Store them as if they had been replayed just after the last export."""
     [[until]] = stage.query("SELECT max(recorded_until) FROM verified_outcome_days")
@@ -69,7 +51,7 @@ def test_outcomes_find_the_predictions_that_came_later(stage: Stage, monkeypatch
     never = make_outcomes(YESTERDAY, 5)
     ancient = make_record(created_at=datetime.now(UTC) - timedelta(days=62))
     forgotten = make_outcome(ancient)
-    insert_outcomes(stage.query, *of_mine, *never, forgotten)
+    stage.insert_outcomes(*of_mine, *never, forgotten)
     assert stage.run()["linked_outcomes"] == 0
     stage.insert([*records[:4], ancient])
     assert stage.run()["linked_outcomes"] == 5
@@ -84,15 +66,15 @@ def test_day_is_exported_and_verified(stage: Stage) -> None:
     stage.insert([record])
     odd = make_outcome(record, value=0.1 + 0.2, reporter='a,"b"\n', reporter_session="s")
     others = make_outcomes(YESTERDAY, 2, reporter=None)
-    insert_outcomes(stage.query, odd, *others)
+    stage.insert_outcomes(odd, *others)
     # Today's wait for tomorrow.
-    insert_outcomes(stage.query, *make_outcomes(datetime.now(UTC).date(), 1))
+    stage.insert_outcomes(*make_outcomes(datetime.now(UTC).date(), 1))
     answer = stage.run()
     assert (answer["outcome_days"], answer["exported_outcomes"]) == (1, 3)
-    [key] = list_files(stage)
+    [key] = stage.list_files("outcomes")
     assert key == f"outcomes/date={YESTERDAY}/part-0000.parquet"
-    rows = read_exported(stage)
-    assert sorted(row["outcome_id"] for row in rows) == list_ids([odd, *others])
+    assert stage.read_exported_ids("outcomes") == list_ids([odd, *others])
+    rows = stage.read_parquet(key).to_pylist()
     [row] = [row for row in rows if row["outcome_id"] == str(odd.outcome_id)]
     # Without predicted_at, which would change.
     assert row == {
@@ -101,7 +83,7 @@ def test_day_is_exported_and_verified(stage: Stage) -> None:
         "request_id": str(odd.request_id),
         "recorded_at": odd.reported_at,
     }
-    manifest = read_manifest(stage, YESTERDAY)
+    manifest = stage.read_manifest(YESTERDAY, "outcomes")
     [part] = manifest["parts"]
     content = stage.read(key)
     assert (part["key"], part["rows"], part["bytes"], part["model_version"]) == (key, 3, len(content), None)
@@ -112,21 +94,21 @@ def test_day_is_exported_and_verified(stage: Stage) -> None:
 
 def test_another_run_changes_nothing_and_late_rows_get_a_further_file(stage: Stage) -> None:
     first, late = make_outcomes(YESTERDAY, 2), make_outcomes(YESTERDAY, 3)
-    insert_outcomes(stage.query, *first)
+    stage.insert_outcomes(*first)
     stage.run()
     before = stage.list_versions()
     assert stage.run()["exported_outcomes"] == 0
     assert stage.list_versions() == before
     insert_late(stage, *late)
     assert stage.run()["exported_outcomes"] == 3
-    assert [part["rows"] for part in read_manifest(stage, YESTERDAY)["parts"]] == [2, 3]
-    assert sorted(row["outcome_id"] for row in read_exported(stage)) == list_ids([*first, *late])
+    assert [part["rows"] for part in stage.read_manifest(YESTERDAY, "outcomes")["parts"]] == [2, 3]
+    assert stage.read_exported_ids("outcomes") == list_ids([*first, *late])
 
 
 def test_old_outcomes_are_deleted_and_late_ones_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expiry, "ROWS_AT_ONCE", 2)
     old, kept, late = make_outcomes(OLD, 5), make_outcomes(KEPT, 2), make_outcomes(OLD, 3)
-    insert_outcomes(stage.query, *old, *kept)
+    stage.insert_outcomes(*old, *kept)
     assert stage.run(RETENTION_MONTHS="")["expired_outcomes"] == 0
     assert count_outcomes(stage.query, *old, *kept) == 7
     answer = stage.run()
@@ -135,7 +117,7 @@ def test_old_outcomes_are_deleted_and_late_ones_too(stage: Stage, monkeypatch: p
     insert_late(stage, *late)
     answer = stage.run()
     assert (answer["exported_outcomes"], answer["expired_outcomes"]) == (3, 3)
-    assert sorted(row["outcome_id"] for row in read_exported(stage)) == list_ids([*old, *kept, *late])
+    assert stage.read_exported_ids("outcomes") == list_ids([*old, *kept, *late])
     assert stage.run()["expired_outcomes"] == 0
 
 
@@ -145,7 +127,7 @@ def test_holds_keep_old_outcomes(scope: str, stage: Stage) -> None:
     stage.insert([record])
     held = make_outcome(record)
     free = make_outcomes(OLD + timedelta(days=1), 2)
-    insert_outcomes(stage.query, held, *free)
+    stage.insert_outcomes(held, *free)
     columns, values = {
         "subject": ("subject", "'s'"),
         "caller": ("caller", "'c'"),
@@ -160,30 +142,30 @@ def test_holds_keep_old_outcomes(scope: str, stage: Stage) -> None:
     assert stage.run()["outcomes_kept_by_holds"] == 2
     stage.query("UPDATE holds SET removed_at = now(), removed_by = 'a lawyer'")
     assert stage.run()["expired_outcomes"] == 2
-    assert sorted(row["outcome_id"] for row in read_exported(stage)) == list_ids([held, late, *free])
+    assert stage.read_exported_ids("outcomes") == list_ids([held, late, *free])
 
 
 def test_day_that_differs_stays_until_it_is_exported_again(stage: Stage) -> None:
     first, unseen = make_outcomes(OLD, 3), make_outcomes(OLD, 1)
-    insert_outcomes(stage.query, *first)
+    stage.insert_outcomes(*first)
     stage.run(RETENTION_MONTHS="")
     # As if it had been recorded before the export, and committed only now.
-    insert_outcomes(stage.query, *unseen)
+    stage.insert_outcomes(*unseen)
     with pytest.raises(MaintenanceError, match=f"outcomes of {OLD} stay: .* the table has 4 rows, the export 3"):
         stage.run()
     assert count_outcomes(stage.query, *first, *unseen) == 4
     answer = stage.ask("export_again", table="outcomes", day=str(OLD), by="ada")
     assert answer == {"rows": 4, "replaced_rows": 3, "replaced_files": 1}
-    assert sorted(row["outcome_id"] for row in read_exported(stage)) == list_ids([*first, *unseen])
+    assert stage.read_exported_ids("outcomes") == list_ids([*first, *unseen])
     assert stage.run()["expired_outcomes"] == 4
 
 
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_outcomes_whose_file_is_damaged_stay(damage: str, stage: Stage) -> None:
     outcomes = make_outcomes(OLD, 3)
-    insert_outcomes(stage.query, *outcomes)
+    stage.insert_outcomes(*outcomes)
     stage.run(RETENTION_MONTHS="")
-    [key] = list_files(stage)
+    [key] = stage.list_files("outcomes")
     if damage == "missing":
         stage.s3.delete_object(Bucket=stage.bucket, Key=key)
     else:
@@ -196,7 +178,7 @@ def test_outcomes_whose_file_is_damaged_stay(damage: str, stage: Stage) -> None:
 @without_metrics
 def test_run_that_is_killed_is_completed_by_the_next(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = make_outcomes(OLD, 5)
-    insert_outcomes(stage.query, *outcomes)
+    stage.insert_outcomes(*outcomes)
 
     def kill(*_: Any) -> None:
         raise KilledError
@@ -207,21 +189,21 @@ def test_run_that_is_killed_is_completed_by_the_next(stage: Stage, monkeypatch: 
             stage.run()
     assert count_outcomes(stage.query, *outcomes) == 5
     assert stage.run()["expired_outcomes"] == 5
-    assert sorted(row["outcome_id"] for row in read_exported(stage)) == list_ids(outcomes)
+    assert stage.read_exported_ids("outcomes") == list_ids(outcomes)
 
 
 def test_half_deleted_day_is_finished(stage: Stage) -> None:
     outcomes = make_outcomes(OLD, 5)
-    insert_outcomes(stage.query, *outcomes)
+    stage.insert_outcomes(*outcomes)
     stage.run(RETENTION_MONTHS="")
     # What a run does before it is killed.
     assert stage.query("SELECT expire_outcomes(:day, 2)", day=OLD) == [[2]]
     assert stage.run()["expired_outcomes"] == 3
-    assert len(read_exported(stage)) == 5
+    assert len(stage.read_exported_ids("outcomes")) == 5
 
 
 def test_outcome_that_is_not_verified_is_never_deleted(stage: Stage) -> None:
-    insert_outcomes(stage.query, *(outcomes := make_outcomes(OLD, 2)))
+    stage.insert_outcomes(*(outcomes := make_outcomes(OLD, 2)))
     assert stage.query("SELECT expire_outcomes(:day, 10)", day=OLD) == [[0]]
     stage.run(RETENTION_MONTHS="")
     insert_outcomes(stage.query, later := make_outcomes(OLD, 1)[0], recorded_at=datetime.now(UTC))

@@ -43,13 +43,13 @@ AS $$
 BEGIN
     SELECT created_at INTO NEW.predicted_at FROM predictions
     WHERE request_id = NEW.request_id ORDER BY created_at LIMIT 1 FOR KEY SHARE;
-    -- A prediction that a hold keeps is in the table, although its tombstone may be there too. And the hold of a period
-    -- keeps also the outcomes of other predictions, until their erasure is complete.
+    -- A prediction that a hold keeps is in the table, although its tombstone may be there too.
     IF NEW.predicted_at IS NULL AND EXISTS (
         SELECT FROM tombstones LEFT JOIN erasures ON erasures.id = erasure_id
         WHERE digest = digest_request(NEW.request_id)
             AND (erasure_id = 0 OR completed_at IS NOT NULL OR NOT is_held(NULL, NULL, NEW.reported_at))
     ) THEN
+        -- Its erasure is complete, or no hold of a period keeps it.
         RETURN NULL;
     END IF;
     RETURN NEW;
