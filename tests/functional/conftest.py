@@ -10,6 +10,7 @@ from lambda_app.maintain import erased_rows, erasure, messages
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from tests.events import Context
+from tests.functional.damaging import Ask
 from tests.functional.erasing import WHY, Erase, Hold
 from tests.functional.exports import Exports
 from tests.functional.helpers import Queues, Wire
@@ -38,6 +39,19 @@ def stage(admin_settings: Settings, client: "S3Client", bucket: str, wire: Wire)
     stage = create_stage(admin_settings, client, bucket, wire)
     yield stage
     stage.close()
+
+
+@pytest.fixture
+def ask(stage: Stage, queues: Queues, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Ask the stage's maintain, which waits for nobody, for a task."""
+    monkeypatch.setattr(messages, "POLL_SECONDS", 0)
+    monkeypatch.setattr(messages, "WAIT_SECONDS", 0.0)
+    function = stage.wire(**queues.environment)
+
+    def run(task: str, **event: Any) -> dict[str, Any]:
+        return dict(function({"task": task, **WHY, **event}, Context()))
+
+    return run
 
 
 @pytest.fixture

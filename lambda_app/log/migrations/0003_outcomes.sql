@@ -170,6 +170,7 @@ ALTER TABLE exports ADD COLUMN table_name text NOT NULL DEFAULT 'predictions';
 CREATE TABLE verified_outcome_days (
     day date PRIMARY KEY,
     recorded_until timestamptz NOT NULL,
+    has_export boolean NOT NULL,
     expired_until timestamptz NOT NULL DEFAULT '-infinity',
     expired_at timestamptz
 );
@@ -210,8 +211,10 @@ BEGIN
     SELECT * INTO row_count, ids FROM summarise_outcomes(first_time, first_time + interval '1 day', gone_until, until);
     is_same := row_count = exported_count AND ids = exported_ids;
     IF is_same THEN
-        INSERT INTO verified_outcome_days (day, recorded_until) VALUES (of_day, until)
-        ON CONFLICT (day) DO UPDATE SET recorded_until = EXCLUDED.recorded_until;
+        INSERT INTO verified_outcome_days AS old (day, recorded_until, has_export)
+        VALUES (of_day, until, exported_count > 0)
+        ON CONFLICT (day) DO UPDATE
+        SET recorded_until = EXCLUDED.recorded_until, has_export = old.has_export OR EXCLUDED.has_export;
     END IF;
 END
 $$;
@@ -251,6 +254,98 @@ BEGIN
     RETURN deleted;
 END
 $$;
+
+-- What keeps damage to an export from spreading.
+
+-- Whether the export of a day has had rows, so that there is a manifest. Of the days from before, nobody knows: as if.
+ALTER TABLE verified_days ADD COLUMN has_export boolean NOT NULL DEFAULT true;
+
+-- As before, and with has_export.
+CREATE OR REPLACE FUNCTION verify_day(
+    of_day date, until timestamptz, exported_count bigint, exported_ids bigint[],
+    OUT row_count bigint, OUT is_same boolean
+)
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    first_time timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
+    ids bigint[];
+BEGIN
+    IF until > now() - interval '1 minute' THEN
+        RAISE EXCEPTION 'rows recorded until % may not be committed yet', until;
+    END IF;
+    SELECT * INTO row_count, ids FROM summarise_predictions(first_time, first_time + interval '1 day', until);
+    is_same := row_count = exported_count AND ids = exported_ids;
+    IF is_same THEN
+        INSERT INTO verified_days AS old (day, recorded_until, has_export)
+        VALUES (of_day, until, exported_count > 0)
+        ON CONFLICT (day) DO UPDATE
+        SET recorded_until = EXCLUDED.recorded_until, has_export = old.has_export OR EXCLUDED.has_export;
+    END IF;
+END
+$$;
+
+-- Days whose export has met a fault: each run tries them again.
+CREATE TABLE stopped_days (
+    table_name text,
+    day date,
+    PRIMARY KEY (table_name, day)
+);
+
+-- An exported file of those that were searched so far was passed over, because it or its manifest is damaged.
+ALTER TABLE erasures ADD COLUMN has_fault boolean NOT NULL DEFAULT false;
+
+-- As before, but a month under a hold that was placed since becomes a partition again, with the rows that came since.
+CREATE OR REPLACE FUNCTION drop_detached() RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    detached date;
+    partition_name text;
+    first_time text;
+    next_time text;
+    is_kept boolean;
+BEGIN
+    FOR detached IN SELECT month FROM dropped_months WHERE dropped_at IS NULL FOR UPDATE LOOP
+        partition_name := to_char(detached, '"predictions_"YYYY_MM');
+        first_time := to_char(detached, 'YYYY-MM-DD"T00:00Z"');
+        next_time := to_char(detached + interval '1 month', 'YYYY-MM-DD"T00:00Z"');
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM holds WHERE removed_at IS NULL AND ((starts < %L AND ends > %L) '
+            'OR subject IN (SELECT subject FROM %I) OR caller IN (SELECT caller FROM %I)))',
+            next_time, first_time, partition_name, partition_name
+        ) INTO is_kept;
+        IF is_kept THEN
+            EXECUTE format(
+                'WITH moved AS (DELETE FROM predictions_default WHERE created_at >= %L AND created_at < %L RETURNING *) '
+                'INSERT INTO %I SELECT * FROM moved ON CONFLICT DO NOTHING',
+                first_time, next_time, partition_name
+            );
+            EXECUTE format(
+                'ALTER TABLE predictions ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                partition_name, first_time, next_time
+            );
+            DELETE FROM dropped_months WHERE month = detached AND dropped_at IS NULL;
+        ELSE
+            EXECUTE format('DROP TABLE %I', partition_name);
+            UPDATE dropped_months SET dropped_at = now() WHERE month = detached AND dropped_at IS NULL;
+            RETURN NEXT partition_name;
+        END IF;
+    END LOOP;
+END
+$$;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['verify_day', 'drop_detached'] LOOP
+        EXECUTE format('ALTER FUNCTION %I SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
+END
+$$;
+
+GRANT SELECT, INSERT, DELETE ON stopped_days TO :"maintain";
 
 DO $$
 BEGIN
