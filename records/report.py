@@ -51,7 +51,7 @@ def _list_deeds(result: Mapping[str, Any]) -> Iterator[str]:
     if result["default_rows"]:
         yield f"Rows of a month without a partition, which have moved into one: {result['default_rows']:,}"
     yield f"Outcomes that have found their prediction: {result['linked_outcomes']:,}"
-    yield f"Exported: {result['exported_rows']:,} rows of {_count_days(result['days'])}"
+    yield f"Exported predictions: {result['exported_rows']:,} of {_count_days(result['days'])}"
     yield f"Exported outcomes: {result['exported_outcomes']:,} of {_count_days(result['outcome_days'])}"
     if result.get("unfinished"):
         yield "The time was too short for all days: the next run goes on"
@@ -106,7 +106,7 @@ def _list_facts(status: Mapping[str, Any]) -> Iterator[str]:
         yield "Open erasures: none"
     for partition in status["partitions"]:
         if partition["rows"]:
-            yield f"{partition['name']}: about {partition['rows']:,} rows, {_describe_bytes(partition['bytes'])}"
+            yield f"Rows in {partition['name']}: about {partition['rows']:,}, {_describe_bytes(partition['bytes'])}"
     empty = sum(not partition["rows"] for partition in status["partitions"])
     yield f"Partitions without a row, by PostgreSQL's estimate: {empty}"
 

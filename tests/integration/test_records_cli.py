@@ -103,7 +103,7 @@ def test_the_life_of_an_erasure_on_the_local_stack(run: Run) -> None:
     assert run("hold", "remove", "1").returncode == 0
     done = run("run").stdout
     assert done.startswith("Erasures: 1 completed, 0 are still open\nPartitions made: ")
-    assert "\nExported: 0 rows of 0 days\n" in done
+    assert "\nExported predictions: 0 of 0 days\n" in done
     assert done.endswith("\nOld outcomes deleted: 0\nOld Idempotency-Keys deleted: 0\n")
     # The records of today are exported tomorrow, so there is none of yesterday.
     again = run("export-again", (datetime.now(UTC) - timedelta(days=1)).date().isoformat())
