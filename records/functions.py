@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 # Networks forget an idle connection after 350 seconds without telling either end. The function goes on without us.
 WAIT_SECONDS = 300.0
 LOST = (ConnectionClosedError, ReadTimeoutError, ResponseStreamingError)
+# What the function says of its parameters, and how they are called here.
+MUST = re.compile(r"\w+ must ")
+OPTIONS = {
+    "starts": "--from",
+    "ends": "--to",
+    **{name: f"--{name.replace('_', '-')}" for name in ("subject", "caller", "request_id", "reason")},
+}
 TIMEOUTS = ("Sandbox.Timedout", "Task timed out")
 
 Maintain = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -67,18 +75,23 @@ def _invoke(client: "LambdaClient", name: str, event: Mapping[str, Any]) -> dict
                 answer = client.invoke(FunctionName=name, Qualifier="live", Payload=json.dumps(event).encode())
                 payload: dict[str, Any] = json.loads(answer["Payload"].read())
             except (*LOST, client.exceptions.TooManyRequestsException) as error:
-                raise LostError(f"{name} is at work, and did not answer: ask again in some minutes") from error
+                raise LostError(f"{name} is at work, and did not answer") from error
     except json.JSONDecodeError as error:
         raise RecordsError(f"{name} gave an answer that is no JSON") from error
     if "FunctionError" not in answer:
         return payload
     told = f"{payload.get('errorType', 'unknown error')}: {payload.get('errorMessage', '')}"
     if any(timeout in told for timeout in TIMEOUTS):
-        raise LostError(f"{name} ran out of time: ask again, and it goes on")
+        raise LostError(f"{name} ran out of time, and goes on when it is asked again")
     raise RecordsError(f"{name} failed ({told}): more is in the log group /aws/lambda/{name}")
+
+
+def _name_options(told: str) -> str:
+    """A text of the function about its parameters, with the options that they come from."""
+    return re.sub(r"\b(\w+)\b", lambda word: OPTIONS.get(word[0], word[0]), told) if MUST.match(told) else told
 
 
 def _read(answer: dict[str, Any]) -> dict[str, Any]:
     if "error" in answer:
-        raise RecordsError(answer["error"])
+        raise RecordsError(_name_options(answer["error"]))
     return answer

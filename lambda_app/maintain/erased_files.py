@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lambda_app.maintain.exported import ExportedFiles, FileVersion
 from lambda_app.maintain.exported_rows import ExportedRow, search_outcomes, search_predictions
-from lambda_app.maintain.holds import find_active_holds
+from lambda_app.maintain.holds import Holds
 from lambda_app.maintain.open_erasure import Erasure, Progress
 from lambda_app.maintain.tables import OUTCOMES, PREDICTIONS, ExportedTable
 from lambda_app.maintain.tools import MaintenanceError
@@ -25,7 +25,7 @@ def erase_exported_predictions(erasure: Erasure, progress: Progress, faults: lis
 
     def search(files: ExportedFiles, file: FileVersion) -> list[ExportedRow]:
         rows = search_predictions(files, file, erasure.subject, erasure.request_id)
-        return [row for row in rows if erasure.means(row.id, row.batch_id, row.subject, row.time)]
+        return [row for row in rows if erasure.means(row.id, row.batch_id, row.subject, row.first_time)]
 
     def bury(gone: list[ExportedRow]) -> None:
         progress.bury(erasure, [row.id for row in gone], [row.batch_id for row in gone])
@@ -50,7 +50,7 @@ def _erase_rows(
 ) -> list[str]:
     tools = progress.tools
     files = ExportedFiles(tools.s3, tools.settings.records_bucket, table)
-    holds = tools.database.run_statement(find_active_holds)
+    holds = Holds()
     searched = erasure.searched_file or ""
     first_key = searched if searched.startswith(table.prefix) else ""
 
@@ -61,6 +61,8 @@ def _erase_rows(
             return False
         manifest = read_sound_manifest(tools, table, file.day)
         part = manifest.find_part(file.key)
+        # Anew for each file, because a search takes long.
+        tools.database.run_statement(holds.read)
         gone = [row for row in rows if not holds.keep(row.id, row.subject, row.caller, row.time)]
         ids = [row.id for row in gone]
         if not file.is_current or part is None:

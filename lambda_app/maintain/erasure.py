@@ -16,7 +16,14 @@ from lambda_app.maintain.lease import working_alone
 from lambda_app.maintain.open_erasure import Erasure, Progress, UnfinishedError
 from lambda_app.maintain.parameters import read_id, read_number, read_one_name, read_subject, read_text
 from lambda_app.maintain.partitions import drop_detached
-from lambda_app.maintain.tools import MaintenanceError, TaskError, Tools, describe_failure, forget_failures
+from lambda_app.maintain.tools import (
+    MaintenanceError,
+    TaskError,
+    Tools,
+    describe_failure,
+    forget_failures,
+    is_outage,
+)
 
 # The longest wait for those who write records.
 OPEN_SECONDS = 60.0
@@ -37,10 +44,23 @@ UPDATE erasures SET
     searched_at = CASE WHEN NOT has_fault THEN CAST(:began_at AS timestamptz) END
 WHERE id = :id
 """
-# A file tells the day of a record.
+# A file tells the day of a record. The key of a request goes also if no row was left. And from now on, a hold brings
+# nothing of the request back.
 _COMPLETE = """
-UPDATE erasures SET subject = NULL, request_id = NULL, searched_file = NULL, completed_at = now()
-WHERE id = :id AND NOT has_fault RETURNING id
+WITH ended AS (
+    SELECT request_id FROM erasures WHERE id = :id AND NOT has_fault
+), buried AS (
+    UPDATE tombstones SET erasure_id = :id
+    WHERE erasure_id IS NULL AND digest = (SELECT digest_request(request_id) FROM ended)
+), deleted_keys AS (
+    DELETE FROM idempotency_keys WHERE request_id = (SELECT request_id FROM ended)
+    RETURNING 1
+)
+UPDATE erasures SET
+    subject = NULL, request_id = NULL, searched_file = NULL, completed_at = now(),
+    idempotency_keys = idempotency_keys + (SELECT count(*) FROM deleted_keys)
+WHERE id = :id AND NOT has_fault
+RETURNING id
 """
 _COUNTS = f"SELECT {', '.join(COUNTED)} FROM erasures WHERE id = :id"  # noqa: S608 (our own names)
 # What was left under a hold needs no second search until a hold is removed.
@@ -57,16 +77,31 @@ ORDER BY id
 def erase(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Erase the records of `subject` or `request_id`, or go on with the open `erasure` of that number.
 
-    Of a subject these are the records made until now. Whoever asks for the same again finds the open erasure. The
-    answer has what was erased so far, what holds keep, and "waits_for" where the erasure stays open.
+    Of a subject these are the records made or recorded until now. Whoever asks for the same again finds the open
+    erasure. The answer has what was erased so far, what holds keep, and "waits_for" where the erasure stays open. In an
+    outage it has "waits_for", and "erasure" if that is open.
     """
+    answer: dict[str, Any] = {}
+    try:
+        answer["erasure"] = number = _find_or_open(tools, event)
+        return _go_on(tools, number)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return answer | {"waits_for": f"a service that does not answer ({describe_failure(error)})"}
+
+
+def _find_or_open(tools: Tools, event: Mapping[str, Any]) -> int:
     name = read_one_name(event, "subject", "request_id", "erasure")
     if name == "erasure":
         number = read_number(event, "erasure")
         if not _Work(tools, number).exists():
             raise TaskError(f"there is no erasure {number}")
-    else:
-        number = _open(tools, name, event)
+        return number
+    return _open(tools, name, event)
+
+
+def _go_on(tools: Tools, number: int) -> dict[str, Any]:
     work = _Work(tools, number)
     try:
         with working_alone(tools):

@@ -48,6 +48,8 @@ INSUFFICIENT_PRIVILEGE, READ_ONLY = "42501", "25006"
         ("UPDATE lease SET holder = NULL WHERE false", {MAINTAIN_ROLE}),
         ("SELECT FROM tombstones LIMIT 0", {MAINTAIN_ROLE}),
         ("DELETE FROM tombstones", set()),
+        ("UPDATE tombstones SET erasure_id = 0 WHERE false", {MAINTAIN_ROLE}),
+        ("UPDATE tombstones SET erased_at = now() WHERE false", set()),
         ("SELECT FROM holds LIMIT 0", {MAINTAIN_ROLE}),
         ("DELETE FROM holds", set()),
         ("DELETE FROM exports", set()),

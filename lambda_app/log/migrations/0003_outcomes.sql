@@ -45,9 +45,11 @@ BEGIN
     WHERE request_id = NEW.request_id ORDER BY created_at LIMIT 1 FOR KEY SHARE;
     -- A prediction that a hold keeps is in the table, although its tombstone may be there too.
     IF NEW.predicted_at IS NULL AND EXISTS (
-        SELECT FROM tombstones WHERE digest = digest_request(NEW.request_id)
-    ) AND NOT is_held(NULL, NULL, NEW.reported_at) THEN
-        -- No hold of a period keeps it.
+        SELECT FROM tombstones LEFT JOIN erasures ON erasures.id = erasure_id
+        WHERE digest = digest_request(NEW.request_id)
+            AND (erasure_id = 0 OR completed_at IS NOT NULL OR NOT is_held(NULL, NULL, NEW.reported_at))
+    ) THEN
+        -- Its erasure is complete, or no hold of a period keeps it.
         RETURN NULL;
     END IF;
     RETURN NEW;
@@ -84,9 +86,32 @@ END;
 
 REVOKE ALL ON FUNCTION unstored_outcomes FROM PUBLIC;
 
--- Which erasure has buried a request. By this it finds the outcomes of the predictions that it has erased.
+-- Which erasure has erased a request; 0 if that one is complete. By this it finds the outcomes of the predictions that
+-- it has erased. Null while the erasure of the request is open and may still find a hold.
 ALTER TABLE tombstones ADD COLUMN erasure_id bigint;
 ALTER TABLE erasures ADD COLUMN outcomes bigint NOT NULL DEFAULT 0;
+
+-- Of the complete erasures of before. Subjects get it too, where it says nothing.
+UPDATE tombstones SET erasure_id = 0
+WHERE NOT EXISTS (SELECT FROM erasures WHERE digest = digest_request(erasures.request_id));
+
+-- As before, but a hold brings no request back that was erased before it.
+CREATE OR REPLACE FUNCTION is_erased(
+    request_id uuid, batch_id uuid, subject text, caller text, created_at timestamptz
+)
+RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT FROM tombstones
+        WHERE digest IN (digest_request(is_erased.request_id), digest_request(is_erased.batch_id))
+            AND (erasure_id IS NOT NULL OR NOT is_held(is_erased.subject, is_erased.caller, is_erased.created_at))
+    ) OR EXISTS (
+        SELECT FROM tombstones
+        WHERE digest = digest_subject(is_erased.subject) AND is_erased.created_at <= erased_at
+            AND NOT is_held(is_erased.subject, is_erased.caller, is_erased.created_at)
+    );
+END;
 
 -- As before, but an erased record that comes is buried by its own id too, so that its outcomes go with the others.
 CREATE OR REPLACE FUNCTION keep_first_prediction() RETURNS trigger
@@ -105,11 +130,17 @@ BEGIN
         RETURN NULL;
     END IF;
     IF is_erased(NEW.request_id, NEW.batch_id, NEW.subject, NEW.caller, NEW.created_at) THEN
-        INSERT INTO tombstones
+        INSERT INTO tombstones AS known
         SELECT
             digest_request(NEW.request_id), now(),
-            (SELECT min(id) FROM erasures WHERE subject = NEW.subject OR request_id = NEW.batch_id)
-        ON CONFLICT DO NOTHING;
+            coalesce(
+                (
+                    SELECT min(id) FROM erasures
+                    WHERE subject = NEW.subject OR request_id IN (NEW.request_id, NEW.batch_id)
+                ),
+                0
+            )
+        ON CONFLICT (digest) DO UPDATE SET erasure_id = EXCLUDED.erasure_id WHERE known.erasure_id IS NULL;
         RETURN NULL;
     END IF;
     RETURN NEW;
@@ -358,6 +389,7 @@ GRANT INSERT, SELECT ON outcomes TO :"api";
 GRANT INSERT ON outcomes TO :"replay";
 GRANT SELECT, DELETE ON outcomes TO :"maintain";
 GRANT UPDATE (predicted_at) ON outcomes TO :"maintain";
+GRANT UPDATE (erasure_id) ON tombstones TO :"maintain";
 GRANT SELECT ON predictions, outcomes TO :"monitor";
 GRANT SELECT ON outcomes TO :"reader";
 GRANT EXECUTE ON FUNCTION find_prediction_times TO :"api";
