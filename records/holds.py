@@ -11,7 +11,9 @@ from training.options import make_app
 
 app = make_app("Legal holds: what must be kept, however old it is and whoever asks for its erasure.")
 
-Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The hold, as `list` shows it.", show_default=False)]
+Number = Annotated[
+    int, typer.Argument(metavar="NUMBER", min=1, help="The hold, as `list` shows it.", show_default=False)
+]
 
 
 @app.command("add")

@@ -42,14 +42,14 @@ def _invoke(client: "LambdaClient", name: str, event: Mapping[str, Any]) -> dict
             try:
                 failed, payload = invoke_live(client, name, event)
             except (*LOST, client.exceptions.TooManyRequestsException) as error:
-                raise LostError(f"{name} is at work, and did not answer: ask again in some minutes") from error
+                raise LostError(f"{name} is at work, and did not answer") from error
     except json.JSONDecodeError as error:
         raise ReachError(f"{name} gave an answer that is no JSON") from error
     if not failed:
         return payload
     told = f"{payload.get('errorType', 'unknown error')}: {payload.get('errorMessage', '')}"
     if any(timeout in told for timeout in TIMEOUTS):
-        raise LostError(f"{name} ran out of time: ask again, and it goes on")
+        raise LostError(f"{name} ran out of time, and goes on when it is asked again")
     raise ReachError(f"{name} failed ({told}): more is in the log group /aws/lambda/{name}")
 
 

@@ -15,7 +15,7 @@ import deploy.__main__
 import local.aws_container
 import local.events
 import local.run
-import records.__main__
+import records.commands
 import tests.faults.__main__
 import training.__main__
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 APPS = {
     "training": training.__main__.app,
     "deploy": deploy.__main__.app,
-    "records": records.__main__.app,
+    "records": records.commands.app,
     "local": local.run.app,
     "local.events": local.events.app,
     "local.aws_container": local.aws_container.app,

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import pg8000.native
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_app.maintain.files import Manifest, Part, RecordsBucket, part_key
+from lambda_app.maintain.files import RecordsBucket
+from lambda_app.maintain.manifest import Manifest, Part, part_key
 from lambda_app.maintain.parquet import FileWriter, ParquetFile, make_schema
 from lambda_app.maintain.tables import ExportedTable
 from lambda_app.maintain.tools import MaintenanceError, describe_failure

@@ -12,6 +12,7 @@ PAUSE_SECONDS = 1.0
 # Of a statement, so that its locks are short.
 CHUNK_ROWS = 1000
 
+# The key of a batch stays with the last of its rows: without it, a retry would store the others again.
 _ERASE_PREDICTIONS = """
 WITH doomed AS MATERIALIZED (
     SELECT request_id, created_at, batch_id FROM predictions
@@ -20,10 +21,14 @@ WITH doomed AS MATERIALIZED (
 ), buried AS (
     INSERT INTO tombstones (digest, erased_at, erasure_id)
     SELECT digest_request(request_id), CAST(:until AS timestamptz), :id FROM doomed
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (digest) DO UPDATE SET erasure_id = EXCLUDED.erasure_id WHERE tombstones.erasure_id IS NULL
 ), deleted_keys AS (
     DELETE FROM idempotency_keys
-    WHERE request_id IN (SELECT request_id FROM doomed UNION SELECT batch_id FROM doomed)
+    WHERE request_id IN (SELECT request_id FROM doomed UNION SELECT batch_id FROM doomed) AND NOT EXISTS (
+        SELECT FROM predictions AS other
+        WHERE other.batch_id = idempotency_keys.request_id
+            AND NOT EXISTS (SELECT FROM doomed WHERE doomed.request_id = other.request_id)
+    )
     RETURNING 1
 ), deleted AS (
     DELETE FROM predictions USING doomed
@@ -78,9 +83,6 @@ GROUP BY holds.id
 
 def erase_predictions(erasure: Erasure, progress: Progress) -> None:
     """Erase the predictions that are meant, in chunks, with their keys and outcomes."""
-    if erasure.request_id is not None:
-        # Its key, also if no row is left.
-        progress.bury(erasure, [erasure.request_id], [])
     statement = _ERASE_PREDICTIONS.format(meant=erasure.meant)
     values = {"id": erasure.number, "until": erasure.until, "chunk": CHUNK_ROWS} | erasure.values
 

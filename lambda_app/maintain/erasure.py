@@ -15,7 +15,15 @@ from lambda_app.maintain.erased_rows import erase_outcomes, erase_predictions
 from lambda_app.maintain.lease import working_alone
 from lambda_app.maintain.open_erasure import Erasure, Progress, UnfinishedError
 from lambda_app.maintain.parameters import read_id, read_number, read_one_name, read_subject, read_text
-from lambda_app.maintain.tools import TaskError, Tools
+from lambda_app.maintain.partitions import drop_detached
+from lambda_app.maintain.tools import (
+    MaintenanceError,
+    TaskError,
+    Tools,
+    describe_failure,
+    forget_failures,
+    is_outage,
+)
 
 # The longest wait for those who write records.
 OPEN_SECONDS = 60.0
@@ -30,8 +38,30 @@ FROM erasures
 JOIN tombstones ON digest = coalesce(digest_subject(subject), digest_request(request_id))
 WHERE erasures.id = :id AND completed_at IS NULL
 """
-_END_SEARCH = "UPDATE erasures SET searched_file = NULL, is_held = false, searched_at = :began_at WHERE id = :id"
-_COMPLETE = "UPDATE erasures SET subject = NULL, request_id = NULL, completed_at = now() WHERE id = :id"
+_END_SEARCH = """
+UPDATE erasures SET
+    searched_file = NULL, is_held = false, has_fault = false,
+    searched_at = CASE WHEN NOT has_fault THEN CAST(:began_at AS timestamptz) END
+WHERE id = :id
+"""
+# A file tells the day of a record. The key of a request goes also if no row was left. And from now on, a hold brings
+# nothing of the request back.
+_COMPLETE = """
+WITH ended AS (
+    SELECT request_id FROM erasures WHERE id = :id AND NOT has_fault
+), buried AS (
+    UPDATE tombstones SET erasure_id = :id
+    WHERE erasure_id IS NULL AND digest = (SELECT digest_request(request_id) FROM ended)
+), deleted_keys AS (
+    DELETE FROM idempotency_keys WHERE request_id = (SELECT request_id FROM ended)
+    RETURNING 1
+)
+UPDATE erasures SET
+    subject = NULL, request_id = NULL, searched_file = NULL, completed_at = now(),
+    idempotency_keys = idempotency_keys + (SELECT count(*) FROM deleted_keys)
+WHERE id = :id AND NOT has_fault
+RETURNING id
+"""
 _COUNTS = f"SELECT {', '.join(COUNTED)} FROM erasures WHERE id = :id"  # noqa: S608 (our own names)
 # What was left under a hold needs no second search until a hold is removed.
 _FIND_UNFINISHED = """
@@ -47,16 +77,31 @@ ORDER BY id
 def erase(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Erase the records of `subject` or `request_id`, or go on with the open `erasure` of that number.
 
-    Of a subject these are the records made until now. Whoever asks for the same again finds the open erasure. The
-    answer has what was erased so far, what holds keep, and "waits_for" where the erasure stays open.
+    Of a subject these are the records made or recorded until now. Whoever asks for the same again finds the open
+    erasure. The answer has what was erased so far, what holds keep, and "waits_for" where the erasure stays open. In an
+    outage it has "waits_for", and "erasure" if that is open.
     """
+    answer: dict[str, Any] = {}
+    try:
+        answer["erasure"] = number = _find_or_open(tools, event)
+        return _go_on(tools, number)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return answer | {"waits_for": f"a service that does not answer ({describe_failure(error)})"}
+
+
+def _find_or_open(tools: Tools, event: Mapping[str, Any]) -> int:
     name = read_one_name(event, "subject", "request_id", "erasure")
     if name == "erasure":
         number = read_number(event, "erasure")
         if not _Work(tools, number).exists():
             raise TaskError(f"there is no erasure {number}")
-    else:
-        number = _open(tools, name, event)
+        return number
+    return _open(tools, name, event)
+
+
+def _go_on(tools: Tools, number: int) -> dict[str, Any]:
     work = _Work(tools, number)
     try:
         with working_alone(tools):
@@ -69,9 +114,19 @@ def erase(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
 def finish_erasures(tools: Tools) -> dict[str, int]:
     """Go on with the open erasures, but those that wait for a hold, for a caller that works alone.
 
-    Returns how many were completed, and how many of them are still open.
+    Returns how many were completed, and how many of them are still open. MaintenanceError at the end names those that
+    failed.
     """
-    waits = [_Work(tools, number).run() for [number] in tools.select(_FIND_UNFINISHED)]
+    waits = []
+    failures = []
+    for [number] in tools.select(_FIND_UNFINISHED):
+        try:
+            waits.append(_Work(tools, number).run())
+        except Exception as error:
+            forget_failures(tools.database)
+            failures.append(f"erasure {number}: {describe_failure(error)}")
+    if failures:
+        raise MaintenanceError("; ".join(failures))
     return {"completed": waits.count(None), "open": len(waits) - waits.count(None)}
 
 
@@ -106,26 +161,37 @@ class _Work:
         self._progress = Progress(tools, number)
 
     def run(self) -> str | None:
-        """Return what the erasure waits for; None when it is complete."""
+        """Return what the erasure waits for; None when it is complete.
+
+        MaintenanceError at the end names the files that were passed over by a fault. The next call searches all again.
+        """
         erasure = _read_erasure(self._tools, self._number)
         # Another run may have completed it meanwhile.
         if erasure is None:
             return None
+        faults: list[str] = []
+        # A run that was killed may have detached a month that it did not drop: rows that are in no place searched here.
+        self._tools.database.run_transaction(drop_detached)
         try:
             erase_predictions(erasure, self._progress)
             erase_queued_predictions(erasure, self._progress)
-            erase_exported_predictions(erasure, self._progress)
+            erase_exported_predictions(erasure, self._progress, faults)
             self._progress.is_request_kept = bool(self._progress.kept) or erasure.is_held
             erase_outcomes(erasure, self._progress)
             erase_queued_outcomes(erasure, self._progress)
-            erase_exported_outcomes(erasure, self._progress)
+            erase_exported_outcomes(erasure, self._progress, faults)
         except UnfinishedError as error:
-            return str(error)
+            return "; ".join([str(error), *faults])
+        if faults:
+            self._progress.select(_END_SEARCH, began_at=None)
+            raise MaintenanceError("; ".join(faults))
         if self._progress.kept or erasure.is_held:
             # Since an earlier call saw it, the hold may have gone: then the next call searches everything again.
             self._progress.select(_END_SEARCH, began_at=None if erasure.is_held else erasure.read_at)
             return "holds"
-        self._progress.select(_COMPLETE)
+        if not self._progress.select(_COMPLETE):
+            self._progress.select(_END_SEARCH, began_at=None)
+            return "a file that an earlier call has passed over"
         return None
 
     def exists(self) -> bool:

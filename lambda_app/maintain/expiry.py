@@ -1,14 +1,16 @@
 """The end of retention: months of predictions are dropped, old outcomes and idempotency keys deleted."""
 
+from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 import pg8000.native
 
 from lambda_app.log.database import DATABASE_ERRORS
 from lambda_app.maintain.export import read_times
-from lambda_app.maintain.files import Manifest, RecordsBucket
+from lambda_app.maintain.files import RecordsBucket
+from lambda_app.maintain.manifest import Manifest
 from lambda_app.maintain.partitions import (
     detach_month,
     drop_detached,
@@ -18,7 +20,7 @@ from lambda_app.maintain.partitions import (
 )
 from lambda_app.maintain.tables import OUTCOMES, PREDICTIONS, ExportedTable
 from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure, forget_failures
-from lambda_app.maintain.verification import list_current_parts, verify_export
+from lambda_app.maintain.verification import list_current_parts, read_sound_manifest, verify_export
 
 # A statement deletes at most so many keys or outcomes, in well under a second.
 ROWS_AT_ONCE = 10_000
@@ -83,11 +85,12 @@ def _drop_month(tools: Tools, month: date, expired: Expired) -> None:
     if days and not times.is_exported:
         # The export has not come so far yet, and says why if it failed.
         return
-    bucket = RecordsBucket(tools.s3, tools.settings.records_bucket, PREDICTIONS)
-    manifests = bucket.read_manifests(month)
-    for manifest in manifests:
+    manifests = []
+    for day in (month + timedelta(days=n) for n in range(monthrange(month.year, month.month)[1])):
         if tools.seconds_left() < SPARE_SECONDS:
             return
+        manifest = read_sound_manifest(tools, PREDICTIONS, day)
+        manifests.append(manifest)
         if fault := verify_export(tools, PREDICTIONS, manifest, times.cutoff, again=True):
             raise MaintenanceError(fault)
     if days and tools.database.run_statement(lambda connection: list_unverified_days(connection, month)):
@@ -141,7 +144,7 @@ def _delete_outcomes(tools: Tools, day: date, expired: ExpiredOutcomes) -> None:
         # The export has not come so far yet, and says why if it failed.
         return
     times = read_times(tools, OUTCOMES)
-    manifest = RecordsBucket(tools.s3, tools.settings.records_bucket, OUTCOMES).read_manifest(day)
+    manifest = read_sound_manifest(tools, OUTCOMES, day)
     if fault := verify_export(tools, OUTCOMES, manifest, times.cutoff, again=True):
         raise MaintenanceError(fault)
     _require_files(tools, OUTCOMES, [manifest])

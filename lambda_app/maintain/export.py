@@ -1,13 +1,17 @@
 """The export: the rows of each day that is over, as Parquet files with a manifest, compared with the table."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import pg8000.native
+
 from lambda_app.maintain.day_export import DayExport
-from lambda_app.maintain.files import Manifest, Part, RecordsBucket
+from lambda_app.maintain.files import RecordsBucket
+from lambda_app.maintain.manifest import Manifest, Part
 from lambda_app.maintain.tables import ExportedTable
 from lambda_app.maintain.tools import MaintenanceError, Tools
-from lambda_app.maintain.verification import verify_export
+from lambda_app.maintain.verification import read_sound_manifest, verify_export
 
 # A day of ten million rows takes minutes. With less time left, the next run begins with it.
 DAY_SECONDS = 400
@@ -19,12 +23,21 @@ SELECT
     date_trunc('day', now(), 'UTC'),
     (SELECT max(recorded_until) FROM exports WHERE table_name = :name)
 """
-# An hour earlier, for clocks that differ around midnight.
+# What was recorded since the last run, and an hour earlier, for clocks that differ around midnight; what was made since
+# then by a clock that was ahead; and the days that a fault stopped.
 _LIST_DAYS = """
-SELECT DISTINCT CAST({time} AT TIME ZONE 'UTC' AS date) FROM {table}
-WHERE recorded_at > coalesce(CAST(:since AS timestamptz) - interval '1 hour', '-infinity') AND recorded_at <= :cutoff
-    AND {time} < :today
+SELECT CAST({time} AT TIME ZONE 'UTC' AS date) FROM {table}
+WHERE {time} < :today AND recorded_at <= :cutoff AND (
+    recorded_at > coalesce(CAST(:since AS timestamptz) - interval '1 hour', '-infinity')
+    OR {time} >= date_trunc('day', CAST(:since AS timestamptz), 'UTC')
+)
+UNION
+SELECT day FROM stopped_days WHERE table_name = :name
 ORDER BY 1
+"""
+_RESUME_DAYS = "DELETE FROM stopped_days WHERE table_name = :name AND day = ANY(CAST(:days AS date[]))"
+_STOP_DAYS = """
+INSERT INTO stopped_days (table_name, day) SELECT :name, unnest(CAST(:days AS date[])) ON CONFLICT DO NOTHING
 """
 _INSERT_EXPORT = """
 INSERT INTO exports (table_name, recorded_until, days, exported_rows) VALUES (:name, :until, :days, :rows)
@@ -41,27 +54,45 @@ class Exported:
 
 
 def export_days(tools: Tools, table: ExportedTable) -> Exported:
-    """Export what was recorded since the last run; MaintenanceError where an export is not what the table has.
+    """Export what was recorded since the last run; MaintenanceError at the end names the days that a fault stopped.
 
-    A run that is killed leaves days whose manifests lack their last files; the next one completes them.
+    These are tried again by each run. A run that is killed leaves days whose manifests lack their last files; the next
+    one completes them.
     """
     times = read_times(tools, table)
     days = _list_days(tools, table, times)
     counts: dict[date, int] = {}
-    faults = []
+    faults: dict[date, str] = {}
     for day in days:
         if tools.seconds_left() < DAY_SECONDS:
             break
-        counts[day], manifest = export_day(tools, table, day, times.cutoff)
-        if fault := verify_export(tools, table, manifest, times.cutoff):
-            faults.append(fault)
-    if faults:
-        raise MaintenanceError("; ".join(faults))
-    exported = Exported(sum(count > 0 for count in counts.values()), sum(counts.values()), len(counts) == len(days))
+        try:
+            counts[day], manifest = export_day(tools, table, day, times.cutoff)
+            fault = verify_export(tools, table, manifest, times.cutoff)
+        except MaintenanceError as error:
+            fault = str(error)
+        if fault:
+            faults[day] = fault
+    tried = counts.keys() | faults.keys()
+    exported = Exported(sum(count > 0 for count in counts.values()), sum(counts.values()), len(tried) == len(days))
     if exported.is_complete:
-        values = {"until": times.exportable_until, "days": exported.days, "rows": exported.rows}
-        tools.database.run_statement(lambda connection: connection.run(_INSERT_EXPORT, name=table.name, **values))
+        _note_run(tools, table, times, exported, tried - faults.keys(), faults.keys())
+    if faults:
+        raise MaintenanceError("; ".join(faults.values()))
     return exported
+
+
+def _note_run(
+    tools: Tools, table: ExportedTable, times: "Times", exported: Exported, done: Set[date], stopped: Set[date]
+) -> None:
+    values = {"until": times.exportable_until, "days": exported.days, "rows": exported.rows}
+
+    def note(connection: pg8000.native.Connection) -> None:
+        connection.run(_RESUME_DAYS, name=table.name, days=[str(day) for day in done])
+        connection.run(_STOP_DAYS, name=table.name, days=[str(day) for day in stopped])
+        connection.run(_INSERT_EXPORT, name=table.name, **values)
+
+    tools.database.run_transaction(note)
 
 
 @dataclass(frozen=True)
@@ -92,8 +123,8 @@ def read_times(tools: Tools, table: ExportedTable) -> Times:
 def export_day(tools: Tools, table: ExportedTable, day: date, cutoff: datetime) -> tuple[int, Manifest]:
     """Add files with the rows that the day's manifest does not have yet; returns their number, and the manifest."""
     bucket = RecordsBucket(tools.s3, tools.settings.records_bucket, table)
-    manifest = bucket.read_manifest(day)
-    bucket.delete_strays(manifest)
+    manifest = read_sound_manifest(tools, table, day)
+    bucket.delete_strays(manifest, manifest.parts)
     since = manifest.recorded_until.isoformat() if manifest.recorded_until else "-infinity"
     parts = write_parts(tools, table, manifest, since, cutoff)
     if not parts:
@@ -117,5 +148,6 @@ def write_parts(tools: Tools, table: ExportedTable, manifest: Manifest, since: s
 
 def _list_days(tools: Tools, table: ExportedTable, times: Times) -> list[date]:
     statement = _LIST_DAYS.format(time=table.time_column, table=table.name)
-    rows = tools.select(statement, since=times.exported_until, cutoff=times.cutoff, today=times.today)
+    values = {"since": times.exported_until, "cutoff": times.cutoff, "today": times.today}
+    rows = tools.select(statement, name=table.name, **values)
     return [day for [day] in rows]

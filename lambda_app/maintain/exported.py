@@ -1,5 +1,6 @@
 """The exported files as erasure and access requests need them: search, replace, delete."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -14,11 +15,14 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_app.maintain.files import RecordsBucket, manifest_key, part_key
+from lambda_app.maintain.files import RecordsBucket
+from lambda_app.maintain.manifest import Manifest, Part, manifest_key, part_key
 from lambda_app.maintain.object_reader import ObjectReader
 from lambda_app.maintain.parquet import ParquetFile
 from lambda_app.maintain.tables import ExportedTable
+from lambda_app.maintain.tools import MaintenanceError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -61,7 +65,7 @@ class ExportedFiles:
 
     def is_exported(self, file: FileVersion) -> bool:
         """Return True if the manifest of its day names it."""
-        return file.is_current and any(part.key == file.key for part in self._records.read_manifest(file.day).parts)
+        return file.is_current and self._records.read_manifest(file.day).find_part(file.key) is not None
 
     def read_column(self, file: FileVersion, name: str) -> list[Any]:
         """Return the distinct values of a column, which is a small part of a file."""
@@ -75,12 +79,16 @@ class ExportedFiles:
         rows: list[dict[str, Any]] = self._read(file, columns, condition).to_pylist()
         return rows
 
-    def replace(self, file: FileVersion, gone: Sequence[UUID]) -> None:
+    def require_intact(self, part: Part) -> None:
+        """MaintenanceError if the current version of a file is not what was exported: then an old one may be."""
+        if fault := self._records.find_fault(part):
+            raise MaintenanceError(fault)
+
+    def replace(self, file: FileVersion, manifest: Manifest, gone: Sequence[UUID]) -> None:
         """Write the file without the rows of these ids under the next number, which the manifest then names instead.
 
         The file itself stays, to be deleted. Killed in between, the same again does no harm.
         """
-        manifest = self._records.read_manifest(file.day)
         [part] = [part for part in manifest.parts if part.key == file.key]
         parts = [other for other in manifest.parts if other is not part]
         with tempfile.TemporaryDirectory(prefix="erasure-") as path:
@@ -95,34 +103,52 @@ class ExportedFiles:
                     )
                 )
         self._records.write_manifest(dataclasses.replace(manifest, parts=tuple(parts)))
-        # That of a single row shows its id.
-        self._delete_versions(manifest_key(self._table, file.day), keep_current=True)
+        self.delete_old_manifests(file.day)
+
+    def delete_old_manifests(self, day: date) -> None:
+        """Delete all versions of a day's manifest but the current one: that of a single row shows its id."""
+        self._delete_versions(manifest_key(self._table, day), keep_current=True)
+
+    def remove_rows(self, file: FileVersion, manifest: Manifest, gone: Sequence[UUID]) -> None:
+        """Take the rows of these ids out of a version that is not the export.
+
+        The current version of a file keeps its other rows. An old one goes whole, but only while the manifest's files
+        are what was exported; else MaintenanceError.
+        """
+        if not file.is_current:
+            if part := manifest.find_part(file.key):
+                self.require_intact(part)
+            self._s3.delete_object(Bucket=self._bucket, Key=file.key, VersionId=file.version_id)
+            return
+        with tempfile.TemporaryDirectory(prefix="erasure-") as path:
+            written = self._write_without(file, gone, Path(path) / "part.parquet")
+            if written.rows:
+                self._records.upload(written, file.key)
+        self._delete_versions(file.key, keep_current=written.rows > 0)
 
     def delete(self, file: FileVersion) -> None:
         """Delete a file with all its versions."""
         self._delete_versions(file.key, keep_current=False)
 
-    def delete_version(self, file: FileVersion) -> None:
-        """Delete one version of a file for good."""
-        self._s3.delete_object(Bucket=self._bucket, Key=file.key, VersionId=file.version_id)
-
     def _read(self, file: FileVersion, columns: list[str] | None, condition: pc.Expression | None) -> pa.Table:
-        # By column and row group, and without columns that the names of the directories would add.
-        return pq.read_table(self._open(file), columns=columns, filters=condition, partitioning=None)
+        with _naming(file):
+            # By column and row group, and without columns that the names of the directories would add.
+            return pq.read_table(self._open(file), columns=columns, filters=condition, partitioning=None)
 
     def _open(self, file: FileVersion) -> ObjectReader:
         return ObjectReader(self._s3, self._bucket, file.key, file.version_id, file.size)
 
     def _write_without(self, file: FileVersion, gone: Sequence[UUID], path: Path) -> ParquetFile:
         ids = pa.array([str(gone_id) for gone_id in gone])
-        source = pq.ParquetFile(self._open(file))
-        written = ParquetFile(path, source.schema_arrow, self._table.id_column)
-        for group in range(source.num_row_groups):
-            rows = source.read_row_group(group)
-            kept = rows.filter(pc.invert(pc.is_in(rows[self._table.id_column], value_set=ids))).combine_chunks()
-            if kept.num_rows:
-                written.write(kept)
-        written.close()
+        with _naming(file):
+            source = pq.ParquetFile(self._open(file))
+            written = ParquetFile(path, source.schema_arrow, self._table.id_column)
+            for group in range(source.num_row_groups):
+                rows = source.read_row_group(group)
+                kept = rows.filter(pc.invert(pc.is_in(rows[self._table.id_column], value_set=ids))).combine_chunks()
+                if kept.num_rows:
+                    written.write(kept)
+            written.close()
         return written
 
     def _delete_versions(self, key: str, *, keep_current: bool) -> None:
@@ -130,6 +156,19 @@ class ExportedFiles:
             for version in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
                 if version["Key"] == key and not (keep_current and version["IsLatest"]):
                     self._s3.delete_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])
+
+
+@contextlib.contextmanager
+def _naming(file: FileVersion) -> Iterator[None]:
+    """Name the file in the error where it is damaged."""
+    try:
+        yield
+    except (BotoCoreError, ClientError):
+        # S3's failure and not the file's; some of these are an OSError, as some of Arrow's are.
+        raise
+    except (pa.ArrowException, OSError, KeyError) as error:
+        kind = "" if file.is_current else "an old version of "
+        raise MaintenanceError(f"{kind}{file.key} cannot be read: {type(error).__name__}") from None
 
 
 def list_fields(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,16 +9,21 @@ import pyarrow.compute as pc
 
 from lambda_app.maintain.exported import ExportedFiles, FileVersion
 
+_MEANING = ["request_id", "created_at", "recorded_at", "subject", "caller", "batch_id"]
+
 
 @dataclass(frozen=True)
 class ExportedRow:
-    """The values of a row by which it is meant or not. `time` is that by which it was exported.
+    """The values of a row by which it is meant or not.
 
-    `id` is the request id of a prediction, or the id of an outcome, which has none of the other values.
+    `time` is that by which it was exported. It is known to have been there at `first_time`, which is earlier if the
+    clock of its writer was ahead. `id` is the request id of a prediction, or the id of an outcome, which has none of
+    the other values.
     """
 
     id: UUID
     time: datetime
+    first_time: datetime
     subject: str | None = None
     caller: str | None = None
     batch_id: UUID | None = None
@@ -40,11 +45,12 @@ def search_predictions(
         ExportedRow(
             UUID(row["request_id"]),
             row["created_at"].astimezone(UTC),
+            min(row["created_at"], row["recorded_at"]).astimezone(UTC),
             row["subject"],
             row["caller"],
             UUID(row["batch_id"]) if row["batch_id"] else None,
         )
-        for row in files.read_rows(file, condition, ["request_id", "created_at", "subject", "caller", "batch_id"])
+        for row in files.read_rows(file, condition, _MEANING)
     ]
 
 
@@ -54,7 +60,7 @@ def search_outcomes(files: ExportedFiles, file: FileVersion, buried: frozenset[b
     if not found:
         return []
     rows = files.read_rows(file, pc.field("request_id").isin(found), ["outcome_id", "reported_at"])
-    return [ExportedRow(UUID(row["outcome_id"]), row["reported_at"].astimezone(UTC)) for row in rows]
+    return [ExportedRow(UUID(row["outcome_id"]), *[row["reported_at"].astimezone(UTC)] * 2) for row in rows]
 
 
 def digest_request(request_id: UUID) -> bytes:

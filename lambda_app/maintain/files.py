@@ -1,66 +1,20 @@
 """The bucket of records: Parquet files in Hive's layout, and for each day a manifest, the truth about its files."""
 
 import base64
-import json
-from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator
+from datetime import date
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from lambda_app.maintain.manifest import Manifest, Part, manifest_key, parse_manifest
 from lambda_app.maintain.parquet import ParquetFile
 from lambda_app.maintain.tables import ExportedTable
+from lambda_app.maintain.tools import MaintenanceError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-
-
-@dataclass(frozen=True)
-class Part:
-    """A file of a day. `ids` is the XOR of each half of its ids; `exported_at` is the database's time.
-
-    Files of outcomes are of no model version.
-    """
-
-    key: str
-    model_version: str | None
-    rows: int
-    bytes: int
-    sha256: str
-    ids: tuple[int, int]
-    exported_at: datetime
-
-
-@dataclass(frozen=True)
-class ReplacedPart:
-    """A file that was exported again because it differed from the table. S3 keeps it for a time as an old version."""
-
-    key: str
-    rows: int
-    sha256: str
-    exported_at: datetime
-    replaced_at: datetime
-    replaced_by: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The files of a day, with its rows that were recorded until `recorded_until`."""
-
-    date: date
-    recorded_until: datetime | None
-    parts: tuple[Part, ...] = ()
-    replaced: tuple[ReplacedPart, ...] = ()
-
-    def add(self, recorded_until: datetime, parts: list[Part]) -> "Manifest":
-        """Return it with further files."""
-        return replace(self, recorded_until=recorded_until, parts=(*self.parts, *parts))
-
-    def find_free_number(self, directory: str) -> int:
-        """The number after that of the last file of a directory."""
-        keys = [part.key for part in self.parts] + [part.key for part in self.replaced]
-        keys = [key for key in keys if key.startswith(f"{directory}date=")]
-        return max((int(key[-12:-8]) + 1 for key in keys), default=0)
+    from types_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef
 
 
 class RecordsBucket:
@@ -72,30 +26,21 @@ class RecordsBucket:
         self._table = table
 
     def read_manifest(self, day: date) -> Manifest:
-        """The day's; an empty one before the first export."""
+        """Return the day's, an empty one where S3 has none; MaintenanceError if it is not one of that day."""
         try:
             body = self._s3.get_object(Bucket=self._name, Key=manifest_key(self._table, day))["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] == "NoSuchKey":
                 return Manifest(day, None)
             raise
-        return _parse_manifest(json.loads(body))
-
-    def read_manifests(self, month: date) -> list[Manifest]:
-        """Those of all days of a month, in their order."""
-        days = [month + timedelta(days=n) for n in range(31)]
-        return [self.read_manifest(day) for day in days if day.month == month.month]
+        return parse_manifest(body, self._table, day)
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the day's. From here on its files count."""
-        document = asdict(manifest)
-        if not manifest.replaced:
-            # Hardly any has it.
-            del document["replaced"]
         self._s3.put_object(
             Bucket=self._name,
             Key=manifest_key(self._table, manifest.date),
-            Body=json.dumps(document, indent=1, default=lambda value: value.isoformat()).encode(),
+            Body=manifest.encode(),
             ContentType="application/json",
             ChecksumAlgorithm="SHA256",
         )
@@ -121,24 +66,36 @@ class RecordsBucket:
             return f"{part.key} is not what was exported"
         return None
 
-    def delete_strays(self, manifest: Manifest) -> None:
+    def has_files(self, day: date) -> bool:
+        """Return True if there is a file of a day, or an old version of one."""
+        return any(page.get("Versions") for page in self._list_versions(day))
+
+    def delete_strays(self, manifest: Manifest, needed: Collection[Part]) -> None:
         """Delete the day's files that its manifest does not name. A killed run left them; readers would see them.
 
-        Of those that were replaced, the old versions stay.
+        Of those that were replaced, the old versions stay. MaintenanceError if one of the `needed` files is not there:
+        perhaps its rows are in another one.
         """
+        pages = list(self._list_versions(manifest.date))
+        versions = [version for page in pages for version in page.get("Versions", ())]
+        sizes = {version["Key"]: version["Size"] for version in versions if version["IsLatest"]}
+        for part in needed:
+            if sizes.get(part.key) != part.bytes:
+                raise MaintenanceError(f"{part.key} is missing or not what was exported")
         known = {part.key for part in manifest.parts}
         replaced = {part.key for part in manifest.replaced}
+        for key in sizes.keys() & replaced:
+            self._s3.delete_object(Bucket=self._name, Key=key)
+        markers = [marker for page in pages for marker in page.get("DeleteMarkers", ())]
+        for found in (*versions, *markers):
+            if found["Key"] not in known | replaced:
+                self._s3.delete_object(Bucket=self._name, Key=found["Key"], VersionId=found["VersionId"])
+
+    def _list_versions(self, day: date) -> "Iterator[ListObjectVersionsOutputTypeDef]":
         for directory in self._list_directories():
-            pages = self._s3.get_paginator("list_object_versions").paginate(
-                Bucket=self._name, Prefix=f"{directory}date={manifest.date}/"
+            yield from self._s3.get_paginator("list_object_versions").paginate(
+                Bucket=self._name, Prefix=f"{directory}date={day}/"
             )
-            for page in pages:
-                for version in page.get("Versions", ()):
-                    if version["Key"] in replaced and version["IsLatest"]:
-                        self._s3.delete_object(Bucket=self._name, Key=version["Key"])
-                for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                    if found["Key"] not in known | replaced:
-                        self._s3.delete_object(Bucket=self._name, Key=found["Key"], VersionId=found["VersionId"])
 
     def _list_directories(self) -> list[str]:
         if self._table.path_column is None:
@@ -147,34 +104,3 @@ class RecordsBucket:
             Bucket=self._name, Prefix=self._table.prefix, Delimiter="/"
         )
         return [found["Prefix"] for page in pages for found in page.get("CommonPrefixes", [])]
-
-
-def manifest_key(table: ExportedTable, day: date) -> str:
-    """The key of a day's manifest."""
-    return f"{table.manifests}{day}.json"
-
-
-def part_key(directory: str, day: date, number: int) -> str:
-    """The key of a file of a day."""
-    return f"{directory}date={day}/part-{number:04}.parquet"
-
-
-def fold_parts(parts: list[Part]) -> tuple[int, list[int]]:
-    """The rows of some files, and the XOR of each half of their ids."""
-    first = second = 0
-    for part in parts:
-        first, second = first ^ part.ids[0], second ^ part.ids[1]
-    return sum(part.rows for part in parts), [first, second]
-
-
-def _parse_manifest(document: dict[str, Any]) -> Manifest:
-    return Manifest(
-        date.fromisoformat(document["date"]),
-        datetime.fromisoformat(document["recorded_until"]),
-        tuple(Part(**_read_times(part) | {"ids": tuple(part["ids"])}) for part in document["parts"]),
-        tuple(ReplacedPart(**_read_times(part)) for part in document.get("replaced", ())),
-    )
-
-
-def _read_times(part: dict[str, Any]) -> dict[str, Any]:
-    return {name: datetime.fromisoformat(value) if name.endswith("_at") else value for name, value in part.items()}

@@ -42,9 +42,13 @@ class Hold:
 class Holds:
     """The holds in force, for records outside the table. Notes what each of them keeps."""
 
-    def __init__(self, holds: Iterable[Hold]) -> None:
-        self._holds = tuple(holds)
+    def __init__(self) -> None:
+        self._holds: tuple[Hold, ...] = ()
         self._kept: dict[int, set[UUID]] = defaultdict(set)
+
+    def read(self, connection: pg8000.native.Connection) -> None:
+        """Read those that are in force now; what was noted stays."""
+        self._holds = tuple(Hold(*row) for row in connection.run(_FIND_ACTIVE) or [])
 
     def keep(self, request_id: UUID, subject: str | None, caller: str | None, created_at: datetime) -> bool:
         """Return True if a hold keeps the record."""
@@ -58,11 +62,6 @@ class Holds:
         return {number: len(ids) for number, ids in self._kept.items()}
 
 
-def find_active_holds(connection: pg8000.native.Connection) -> Holds:
-    """Read the holds in force."""
-    return Holds(Hold(*row) for row in connection.run(_FIND_ACTIVE) or [])
-
-
 def add_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Place a hold on a subject, a caller, or the days from `starts` to `ends`, both included.
 
@@ -71,7 +70,7 @@ def add_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     name = read_one_name(event, "subject", "caller", "starts")
     scope: dict[str, Any] = dict.fromkeys(("subject", "caller", "starts", "ends"))
     if name == "starts":
-        scope["starts"], scope["ends"] = read_day(event, "starts"), read_day(event, "ends") + timedelta(days=1)
+        scope["starts"], scope["ends"] = read_day(event, "starts"), _find_end(read_day(event, "ends"))
         if scope["starts"] >= scope["ends"]:
             raise TaskError("ends must not be before starts")
     else:
@@ -99,7 +98,8 @@ def list_keeping_holds(
 
     Each record is given by its caller and its time.
     """
-    active = tools.database.run_statement(find_active_holds)
+    active = Holds()
+    tools.database.run_statement(active.read)
     for caller, time in records:
         active.keep(UUID(int=0), subject, caller, time)
     keeping = active.count_kept()
@@ -112,6 +112,11 @@ def remove_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     if not tools.database.run_statement(lambda connection: connection.run(_REMOVE, id=number, by=by)):
         raise TaskError(f"there is no hold {number}, or it was removed before")
     return {"hold": number}
+
+
+def _find_end(day: datetime) -> datetime:
+    """The end of a day in UTC; of the last day of all, its last microsecond."""
+    return day + min(timedelta(days=1), datetime.max.replace(tzinfo=UTC) - day)
 
 
 def _to_json(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from uuid import uuid4
 
 from lambda_app.log.database import DATABASE_ERRORS
 from lambda_app.maintain.tools import TaskError, Tools, forget_failures
@@ -25,11 +24,11 @@ def working_alone(tools: Tools) -> Iterator[None]:
 
     It is a row and no advisory lock. A lock of a transaction would keep one open for minutes. A lock of a session
     pins the connection in RDS Proxy, is lost without notice when the connection is, and does nothing behind a pooler
-    that shares sessions. A run that is killed keeps the lease for as long as it might have worked on.
+    that shares sessions. A run that is killed keeps the lease for as long as it might have worked on, and so does one
+    that has lost the database. But the next task of the same execution environment takes it at once.
     """
-    holder = uuid4()
     taken = tools.database.run_statement(
-        lambda connection: connection.run(_TAKE, holder=holder, seconds=float(LEASE_SECONDS))
+        lambda connection: connection.run(_TAKE, holder=tools.holder, seconds=float(LEASE_SECONDS))
     )
     if not taken:
         [[end]] = tools.database.run_statement(lambda connection: connection.run(_FIND_END))
@@ -40,6 +39,6 @@ def working_alone(tools: Tools) -> Iterator[None]:
         yield
     finally:
         forget_failures(tools.database)
-        # Without the database the lease ends by itself.
+        # Without the database the lease ends by itself, or is taken by the next task.
         with contextlib.suppress(*DATABASE_ERRORS):
-            tools.database.run_statement(lambda connection: connection.run(_GIVE_BACK, holder=holder))
+            tools.database.run_statement(lambda connection: connection.run(_GIVE_BACK, holder=tools.holder))

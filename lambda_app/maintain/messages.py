@@ -1,41 +1,40 @@
 """The records and outcomes in the queues: finds them, and takes some out of messages that hold others too."""
 
-import json
-import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lambda_app.maintain.queued import Item
+from lambda_app.maintain.queued import Content, Item
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageTypeDef
 
-# So long nobody else receives what a sweep has received, unless the sweep ends before.
-VISIBILITY_SECONDS = 120
+# So long nobody else receives what a sweep has received, unless the sweep ends before. No invocation lasts longer.
+VISIBILITY_SECONDS = 900
 # Of a receive call. It asks all servers of a queue only if it may wait.
 POLL_SECONDS = 1
+# SQS gives out 120,000 messages at a time, and then answers as if there were no more.
+MOST_RECEIVED = 100_000
 # The longest wait for others who have received messages, and the time between two looks.
 WAIT_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
 # A sweep ends when Lambda has so little time left.
 SPARE_SECONDS = 60.0
 
-# What is written to the queues. Messages are taken apart as text, so that what stays in them stays as it was.
-_HEAD = re.compile(r'\{\s*"version"\s*:\s*\d+\s*,\s*"(records|outcomes)"\s*:\s*\[\s*')
-_SPACE = re.compile(r"\s*")
-_decode = json.JSONDecoder().raw_decode
-
-
 SecondsLeft = Callable[[], float]
 
 
 @dataclass
 class Sweep:
-    """The outcome of a sweep: `unreadable` are messages that it could not take apart, and has left."""
+    """The outcome of a sweep.
+
+    `unreadable` are the messages that it could not take apart, or not all of whose items it could read. What it could
+    not read, it has left. `is_whole` says that it has seen every message.
+    """
 
     removed: int = 0
     unreadable: int = 0
@@ -43,41 +42,38 @@ class Sweep:
 
 
 def remove_items(
-    sqs: "SQSClient", url: str, kind: type[Item], is_meant: Callable[[Item], bool], seconds_left: SecondsLeft
+    sqs: "SQSClient", url: str, kind: type[Item], is_meant: Callable[[Item, datetime], bool], seconds_left: SecondsLeft
 ) -> Sweep:
-    """Take out the items that are meant, from all messages of a kind that can be received while there is time."""
+    """Take out the items of a kind that are meant, given with the time when their message was sent."""
     sweep = Sweep()
-    with _receiving_all(sqs, url, seconds_left) as messages:
+    with closing(_Round(sqs, url, seconds_left)) as messages:
         for message in messages:
-            try:
-                head, texts, tail = _split(message["Body"], kind)
-            except ValueError:
-                sweep.unreadable += 1
-                continue
-            kept = [text for text in texts if (item := _read(text, kind)) is None or not is_meant(item)]
-            if len(kept) < len(texts):
+            content = Content.read(message["Body"])
+            sweep.unreadable += not content.is_readable
+            items = content.items if content.kind is kind else []
+            sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+            kept = [text for text, item in items if not (isinstance(item, kind) and is_meant(item, sent_at))]
+            if len(kept) < len(items):
                 if kept:
                     # First the rest: a message that is there twice is stored once.
-                    sqs.send_message(QueueUrl=url, MessageBody=head + ",".join(kept) + tail)
+                    rest = sqs.send_message(QueueUrl=url, MessageBody=content.head + ",".join(kept) + content.tail)
+                    messages.pass_over(rest["MessageId"])
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                sweep.removed += len(texts) - len(kept)
-        sweep.is_whole = seconds_left() >= SPARE_SECONDS
+                sweep.removed += len(items) - len(kept)
+        sweep.is_whole = messages.is_whole
     return sweep
 
 
 def find_items(
     sqs: "SQSClient", url: str, kind: type[Item], is_meant: Callable[[Item], bool], seconds_left: SecondsLeft
 ) -> tuple[list[Item], int]:
-    """Return the items that are meant, of all messages that can be received, and how many messages are unreadable."""
+    """Return the items of a kind that are meant, of all messages that can be received, and how many are unreadable."""
     found, unreadable = [], 0
-    with _receiving_all(sqs, url, seconds_left) as messages:
+    with closing(_Round(sqs, url, seconds_left)) as messages:
         for message in messages:
-            try:
-                _, texts, _ = _split(message["Body"], kind)
-            except ValueError:
-                unreadable += 1
-                continue
-            found += [item for text in texts if (item := _read(text, kind)) is not None and is_meant(item)]
+            content = Content.read(message["Body"])
+            unreadable += not content.is_readable
+            found += [item for _, item in content.items if isinstance(item, kind) and is_meant(item)]
     return found, unreadable
 
 
@@ -93,73 +89,57 @@ def wait_until_received(sqs: "SQSClient", url: str) -> bool:
         time.sleep(PAUSE_SECONDS)
 
 
-@contextmanager
-def _receiving_all(sqs: "SQSClient", url: str, seconds_left: SecondsLeft) -> "Iterator[Iterator[MessageTypeDef]]":
-    """Yield each message once. At the end, those that were not deleted can be received again at once."""
-    received: dict[str, str] = {}
+class _Round:
+    """Yields each message of a queue once; after `close`, those that were not deleted can be received at once.
 
-    def receive() -> "Iterator[MessageTypeDef]":
-        while seconds_left() >= SPARE_SECONDS:
-            answer = sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=VISIBILITY_SECONDS, WaitTimeSeconds=POLL_SECONDS
+    `is_whole` becomes true when there was time for all of them.
+    """
+
+    def __init__(self, sqs: "SQSClient", url: str, seconds_left: SecondsLeft) -> None:
+        self.is_whole = False
+        self._sqs = sqs
+        self._url = url
+        self._seconds_left = seconds_left
+        self._handles: dict[str, str] = {}
+        self._known: set[str] = set()
+
+    def __iter__(self) -> "Iterator[MessageTypeDef]":
+        ends_at = time.monotonic() + VISIBILITY_SECONDS
+        while self._seconds_left() >= SPARE_SECONDS and len(self._handles) < MOST_RECEIVED:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=VISIBILITY_SECONDS,
+                WaitTimeSeconds=POLL_SECONDS,
+                MessageSystemAttributeNames=["SentTimestamp"],
             )
             messages = answer.get("Messages", [])
-            # One that comes a second time has become visible again: the sweep is round.
-            is_round = bool(messages) and all(message["MessageId"] in received for message in messages)
-            new = [message for message in messages if message["MessageId"] not in received]
-            received.update({message["MessageId"]: message["ReceiptHandle"] for message in messages})
+            # SQS may give out one a second time.
+            new = [one for one in messages if one["MessageId"] not in self._known]
+            for message in messages:
+                self._handles[message["MessageId"]] = message["ReceiptHandle"]
+                self._known.add(message["MessageId"])
             yield from new
-            if not messages or is_round:
+            if time.monotonic() >= ends_at:
+                # The first ones can be received again, so nothing tells the end.
+                return
+            if not messages:
+                self.is_whole = self._seconds_left() >= SPARE_SECONDS
                 return
 
-    try:
-        yield receive()
-    finally:
-        handles = list(received.values())
+    def pass_over(self, message_id: str) -> None:
+        """Do not yield this one."""
+        self._known.add(message_id)
+
+    def close(self) -> None:
+        """Give the messages back."""
+        handles = list(self._handles.values())
         for start in range(0, len(handles), 10):
             # Those that were deleted fail, which does no harm.
-            sqs.change_message_visibility_batch(
-                QueueUrl=url,
+            self._sqs.change_message_visibility_batch(
+                QueueUrl=self._url,
                 Entries=[
                     {"Id": str(place), "ReceiptHandle": handle, "VisibilityTimeout": 0}
                     for place, handle in enumerate(handles[start : start + 10])
                 ],
             )
-
-
-def _split(body: str, kind: type[Item]) -> tuple[str, list[str], str]:
-    """Return the texts of the items, and what stands before and after them; ValueError for another form.
-
-    A message of the other kind has none.
-    """
-    head = _HEAD.match(body)
-    if head is None:
-        raise ValueError("no message of ours")
-    texts, place = [], head.end()
-    while True:
-        try:
-            _, end = _decode(body, place)
-        except RecursionError:
-            raise ValueError("no message of ours") from None
-        texts.append(body[place:end])
-        place = _skip_space(body, end)
-        if body[place : place + 1] != ",":
-            break
-        place = _skip_space(body, place + 1)
-    tail = body[place:]
-    if re.fullmatch(r"\]\s*\}\s*", tail) is None:
-        raise ValueError("no message of ours")
-    return head[0], texts if head[1] == kind.KEY else [], tail
-
-
-def _skip_space(body: str, place: int) -> int:
-    found = _SPACE.match(body, place)
-    return found.end() if found else place
-
-
-def _read(text: str, kind: type[Item]) -> Item | None:
-    """None for what is no such item."""
-    try:
-        return kind.read(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-        return None

@@ -12,18 +12,20 @@ from lambda_app.maintain.tools import Tools
 SPARE_SECONDS = 120.0
 
 _MEANT = {
-    "subject": "predictions.subject = :subject AND created_at <= :until",
+    "subject": "predictions.subject = :subject AND (created_at <= :until OR recorded_at <= :until)",
     "request_id": "(request_id = :request_id OR batch_id = :request_id)",
 }
-# Of records outside the table.
+# Of records outside the table. A key stays with the last row of its request.
 _BURY = """
 WITH buried AS (
     INSERT INTO tombstones (digest, erased_at, erasure_id)
     SELECT digest_request(request_id), CAST(:until AS timestamptz), :id FROM unnest(CAST(:ids AS uuid[])) AS request_id
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (digest) DO UPDATE SET erasure_id = EXCLUDED.erasure_id WHERE tombstones.erasure_id IS NULL
 ), deleted_keys AS (
-    DELETE FROM idempotency_keys
-    WHERE request_id = ANY(CAST(:ids AS uuid[])) OR request_id = ANY(CAST(:batch_ids AS uuid[]))
+    DELETE FROM idempotency_keys AS key
+    WHERE (key.request_id = ANY(CAST(:ids AS uuid[])) OR key.request_id = ANY(CAST(:batch_ids AS uuid[])))
+        AND NOT EXISTS (SELECT FROM predictions WHERE predictions.request_id = key.request_id)
+        AND NOT EXISTS (SELECT FROM predictions WHERE predictions.batch_id = key.request_id)
     RETURNING 1
 )
 UPDATE erasures SET idempotency_keys = idempotency_keys + (SELECT count(*) FROM deleted_keys) WHERE id = :id
@@ -41,7 +43,10 @@ class UnfinishedError(Exception):
 
 @dataclass(frozen=True)
 class Erasure:
-    """An open erasure. Of a subject it means the records made until its tombstone; `searched_file` as in the table."""
+    """An open erasure; `searched_file` as in the table.
+
+    Of a subject it means the records made or recorded until its tombstone: the clock of a writer may be ahead.
+    """
 
     number: int
     subject: str | None
@@ -63,11 +68,11 @@ class Erasure:
             return {"request_id": self.request_id}
         return {"subject": self.subject, "until": self.until}
 
-    def means(self, request_id: UUID, batch_id: UUID | None, subject: str | None, created_at: datetime) -> bool:
-        """Return True if a record outside the table is meant."""
+    def means(self, request_id: UUID, batch_id: UUID | None, subject: str | None, first_time: datetime) -> bool:
+        """Return True if a record outside the table is meant. It is known to have been there at `first_time`."""
         if self.subject is None:
             return self.request_id in (request_id, batch_id)
-        return subject == self.subject and created_at <= self.until
+        return subject == self.subject and first_time <= self.until
 
 
 class Progress:

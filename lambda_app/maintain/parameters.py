@@ -33,7 +33,7 @@ def read_number(event: Mapping[str, Any], name: str) -> int:
     """The number of a hold or an erasure; raises TaskError."""
     value = event.get(name)
     if type(value) is not int or not 1 <= value < 2**63:
-        raise TaskError(f"{name} must be a whole number")
+        raise TaskError(f"{name} must be a whole number from 1 on")
     return value
 
 

@@ -1,10 +1,17 @@
 """What the messages of the queues hold: records of predictions, and outcomes."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self, TypeVar
 from uuid import UUID
+
+# What is written to the queues. Messages are taken apart as text, so that what stays in them stays as it was.
+_HEAD = re.compile(r'\{\s*"version"\s*:\s*\d+\s*,\s*"(records|outcomes)"\s*:\s*\[\s*')
+_SPACE = re.compile(r"\s*")
+_decode = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True)
@@ -49,3 +56,66 @@ class QueuedOutcome:
 
 
 Item = TypeVar("Item", QueuedRecord, QueuedOutcome)
+_KINDS: Mapping[str, type[QueuedRecord | QueuedOutcome]] = {kind.KEY: kind for kind in (QueuedRecord, QueuedOutcome)}
+
+
+@dataclass(frozen=True)
+class Content:
+    """A message in parts: its items, each with its text, and what stands before and after them.
+
+    An item is None if it cannot be read, and `kind` if the message cannot be taken apart.
+    """
+
+    kind: type[QueuedRecord | QueuedOutcome] | None = None
+    head: str = ""
+    items: Sequence[tuple[str, QueuedRecord | QueuedOutcome | None]] = ()
+    tail: str = ""
+
+    @property
+    def is_readable(self) -> bool:
+        """Return True if it is of the form that the service writes, with all of its items."""
+        return self.kind is not None and all(item is not None for _, item in self.items)
+
+    @classmethod
+    def read(cls, body: str) -> Self:
+        """Take the body of a message apart."""
+        try:
+            head, key, texts, tail = _split(body)
+        except ValueError:
+            return cls()
+        kind = _KINDS[key]
+        return cls(kind, head, [(text, _read(text, kind)) for text in texts], tail)
+
+
+def _split(body: str) -> tuple[str, str, list[str], str]:
+    """Return what stands before the items, their key, their texts, and what follows; ValueError for another form."""
+    head = _HEAD.match(body)
+    if head is None:
+        raise ValueError("no message of ours")
+    texts, place = [], head.end()
+    while True:
+        try:
+            _, end = _decode(body, place)
+        except RecursionError:
+            raise ValueError("no message of ours") from None
+        texts.append(body[place:end])
+        place = _skip_space(body, end)
+        if body[place : place + 1] != ",":
+            break
+        place = _skip_space(body, place + 1)
+    tail = body[place:]
+    if re.fullmatch(r"\]\s*\}\s*", tail) is None:
+        raise ValueError("no message of ours")
+    return head[0], head[1], texts, tail
+
+
+def _skip_space(body: str, place: int) -> int:
+    found = _SPACE.match(body, place)
+    return found.end() if found else place
+
+
+def _read(text: str, kind: type[QueuedRecord | QueuedOutcome]) -> QueuedRecord | QueuedOutcome | None:
+    try:
+        return kind.read(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return None

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambda_app.maintain.export import read_times, write_parts
-from lambda_app.maintain.files import RecordsBucket, ReplacedPart
+from lambda_app.maintain.files import RecordsBucket
 from lambda_app.maintain.lease import working_alone
+from lambda_app.maintain.manifest import ReplacedPart
 from lambda_app.maintain.parameters import read_day, read_text
 from lambda_app.maintain.tables import TABLES
 from lambda_app.maintain.tools import MaintenanceError, TaskError, Tools
-from lambda_app.maintain.verification import find_removal, list_current_parts, verify_export
+from lambda_app.maintain.verification import find_removal, list_current_parts, read_sound_manifest, verify_export
 
 
 def export_again(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,10 +28,11 @@ def export_again(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
         if day >= times.today:
             raise TaskError("day must be over")
         bucket = RecordsBucket(tools.s3, tools.settings.records_bucket, table)
-        old = bucket.read_manifest(day.date())
-        bucket.delete_strays(old)
+        old = read_sound_manifest(tools, table, day.date())
         _, since = tools.database.run_statement(lambda connection: find_removal(connection, table, old.date))
         gone = tools.database.run_transaction(lambda connection: list_current_parts(connection, table, old))
+        # The rows of the others are in the table.
+        bucket.delete_strays(old, [part for part in old.parts if part not in gone])
         parts = write_parts(tools, table, old, since, times.cutoff)
         replaced = [ReplacedPart(part.key, part.rows, part.sha256, part.exported_at, times.cutoff, by) for part in gone]
         new = dataclasses.replace(
@@ -40,7 +42,7 @@ def export_again(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
             replaced=(*old.replaced, *replaced),
         )
         bucket.write_manifest(new)
-        bucket.delete_strays(new)
+        bucket.delete_strays(new, new.parts)
         if fault := verify_export(tools, table, new, times.cutoff, again=True):
             raise MaintenanceError(fault)
     return {

@@ -26,11 +26,12 @@ LIMIT 1
 """
 _OLDEST = """
 SELECT min(created_at) FROM predictions
-WHERE created_at >= :first_time AND created_at < :next_time AND recorded_at <= (
-    SELECT recorded_at + interval '1 hour' FROM predictions
-    WHERE created_at >= :first_time AND created_at < :next_time
-    LIMIT 1
-)
+WHERE created_at >= :first_time AND created_at < CAST(:first_time AS timestamptz) + interval '1 month'
+    AND recorded_at <= (
+        SELECT recorded_at + interval '1 hour' FROM predictions
+        WHERE created_at >= :first_time AND created_at < CAST(:first_time AS timestamptz) + interval '1 month'
+        LIMIT 1
+    )
 """
 _LAST_DAY = "SELECT count(*) FROM {table} WHERE recorded_at > now() - interval '1 day'"
 _OUTCOMES = """
@@ -108,10 +109,7 @@ def _estimate_days(storage_gb: int | None, used_bytes: int, bytes_a_day: float) 
 def _find_oldest(tools: Tools, partition_names: Iterable[str]) -> str | None:
     for name in partition_names:
         if found := re.fullmatch(r"predictions_(\d{4})_(\d{2})", name):
-            year, month = int(found[1]), int(found[2])
-            first = datetime(year, month, 1, tzinfo=UTC)
-            following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-            [[oldest]] = tools.select(_OLDEST, first_time=first, next_time=following)
+            [[oldest]] = tools.select(_OLDEST, first_time=datetime(int(found[1]), int(found[2]), 1, tzinfo=UTC))
             if oldest is not None:
                 return str(oldest.astimezone(UTC).isoformat())
     return None

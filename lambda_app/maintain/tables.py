@@ -9,9 +9,9 @@ class ExportedTable:
     """A table whose rows leave as files, by the day of `time_column` in UTC.
 
     `id_column` is its key. A file has the rows of one value of `path_column`, if there is one, which is then in the
-    path and not in the file. `verify` compares a day with its export, `find_verification` tells until when that was
-    done. `find_removal` tells when rows of a day were last deleted because of their age, and until when the deleted
-    ones had been recorded.
+    path and not in the file. `verify` compares a day with its export. `find_verification` tells the time, until when
+    that was done, and whether the export ever had rows. `find_removal` tells when rows of a day were last deleted
+    because of their age, and until when the deleted ones had been recorded.
     """
 
     name: str
@@ -45,7 +45,9 @@ PREDICTIONS = ExportedTable(
     path_column="model_version",
     hidden_columns=frozenset(),
     verify="SELECT row_count, is_same FROM verify_day(:day, :until, :rows, CAST(:ids AS bigint[]))",
-    find_verification="SELECT recorded_until FROM verified_days WHERE day = :day",
+    find_verification="""
+        SELECT now(), max(recorded_until), coalesce(bool_or(has_export), false) FROM verified_days WHERE day = :day
+    """,
     find_removal="""
         SELECT max(detached_at), '-infinity' FROM dropped_months
         WHERE month = date_trunc('month', CAST(:day AS timestamp))
@@ -59,7 +61,10 @@ OUTCOMES = ExportedTable(
     # It is found later, and files do not change.
     hidden_columns=frozenset({"predicted_at"}),
     verify="SELECT row_count, is_same FROM verify_outcomes(:day, :until, :rows, CAST(:ids AS bigint[]))",
-    find_verification="SELECT recorded_until FROM verified_outcome_days WHERE day = :day",
+    find_verification="""
+        SELECT now(), max(recorded_until), coalesce(bool_or(has_export), false)
+        FROM verified_outcome_days WHERE day = :day
+    """,
     find_removal="""
         SELECT max(expired_at), coalesce(CAST(max(expired_until) AS text), '-infinity')
         FROM verified_outcome_days WHERE day = :day

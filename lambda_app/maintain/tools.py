@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 import pg8000.native
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.settings import Settings
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 # The SQLSTATE of RAISE EXCEPTION.
 _RAISED = "P0001"
+# What SQLSTATEs of outages begin with: no connection, a server that is read-only, in a failover, a deadlock, too many
+# connections, a lock that was not free, a shutdown.
+_OUTAGES = ("08", "25006", "40", "53", "55P03", "57P")
 
 
 class TaskError(Exception):
@@ -34,7 +40,10 @@ def _never_ends() -> float:
 
 @dataclass(frozen=True)
 class Tools:
-    """The services that the tasks work with. `seconds_left` is the time until Lambda ends the invocation."""
+    """The services that the tasks work with. `seconds_left` is the time until Lambda ends the invocation.
+
+    `holder` names this execution environment, which does one task at a time.
+    """
 
     settings: Settings
     database: Database
@@ -42,6 +51,7 @@ class Tools:
     sqs: "SQSClient"
     telemetry: Telemetry
     seconds_left: Callable[[], float] = _never_ends
+    holder: UUID = field(default_factory=uuid4)
 
     def select(self, statement: str, **values: Any) -> list[Any]:
         """Run a statement by itself; returns its rows. Raises one of DATABASE_ERRORS."""
@@ -67,6 +77,18 @@ def describe_failure(error: Exception) -> str:
             # By a function of the migrations, which names no value of a row.
             return str(fields.get("M"))
     return describe_error(error) if isinstance(error, DATABASE_ERRORS) else type(error).__name__
+
+
+def is_outage(error: Exception) -> bool:
+    """Return True if a service could not be reached, or was too busy, so that the same again may work soon."""
+    if isinstance(error, ClientError):
+        # SQS and S3 say by 5xx that it is their fault, or that they want fewer requests.
+        return error.response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if isinstance(error, pg8000.native.DatabaseError) and error.args and isinstance(error.args[0], dict):
+        return str(error.args[0].get("C", "")).startswith(_OUTAGES)
+    return isinstance(
+        error, (HTTPClientError, BotoConnectionError, pg8000.native.InterfaceError, ConnectionError, TimeoutError)
+    )
 
 
 def forget_failures(database: Database) -> None:

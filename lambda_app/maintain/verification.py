@@ -1,12 +1,35 @@
-"""The comparison of a day's rows with its export, by their number and the XOR of their ids."""
+"""The comparison of a day's rows with its export, by their number and the XOR of their ids.
+
+What was verified tells later whether a manifest can be that of the day. On this rests that a file may be deleted.
+"""
 
 from datetime import date, datetime
 
 import pg8000.native
 
-from lambda_app.maintain.files import Manifest, Part, fold_parts
+from lambda_app.maintain.files import RecordsBucket
+from lambda_app.maintain.manifest import Manifest, Part, fold_parts, manifest_key
 from lambda_app.maintain.tables import ExportedTable
-from lambda_app.maintain.tools import Tools
+from lambda_app.maintain.tools import MaintenanceError, Tools
+
+
+def read_sound_manifest(tools: Tools, table: ExportedTable, day: date) -> Manifest:
+    """Return a day's manifest; MaintenanceError names it if it contradicts what was verified.
+
+    Where there is none, no rows of the day have left the table.
+    """
+    bucket = RecordsBucket(tools.s3, tools.settings.records_bucket, table)
+    manifest = bucket.read_manifest(day)
+    [[now, verified_until, has_export]] = tools.select(table.find_verification, day=day)
+    key = manifest_key(table, day)
+    if manifest.recorded_until is None:
+        if has_export and bucket.has_files(day):
+            raise MaintenanceError(f"{key} is missing, and there are files of the day")
+    elif manifest.recorded_until > now:
+        raise MaintenanceError(f"{key} has a recorded_until in the future")
+    elif verified_until is not None and manifest.recorded_until < verified_until:
+        raise MaintenanceError(f"{key} is older than what was verified")
+    return manifest
 
 
 def verify_export(
@@ -20,7 +43,8 @@ def verify_export(
     until = manifest.recorded_until or cutoff
 
     def compare(connection: pg8000.native.Connection) -> str | None:
-        if not again and connection.run(table.find_verification, day=day) == [[until]]:
+        [[_, verified_until, _]] = connection.run(table.find_verification, day=day) or []
+        if not again and verified_until == until:
             return None
         rows, ids = fold_parts(list_current_parts(connection, table, manifest))
         [[found, is_same]] = connection.run(table.verify, day=day, until=until, rows=rows, ids=ids) or []

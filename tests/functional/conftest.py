@@ -11,6 +11,7 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from tests.bundles import Registry
 from tests.events import Context
+from tests.functional.damaging import Ask
 from tests.functional.erasing import WHY, Erase, Hold
 from tests.functional.exports import Exports
 from tests.functional.helpers import Queues, Wire
@@ -48,6 +49,19 @@ def watched(admin_settings: Settings, registry: Registry, wire: Wire) -> Iterato
     watched = create_watched(admin_settings, registry, wire)
     yield watched
     watched.close()
+
+
+@pytest.fixture
+def ask(stage: Stage, queues: Queues, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Ask the stage's maintain, which waits for nobody, for a task."""
+    monkeypatch.setattr(messages, "POLL_SECONDS", 0)
+    monkeypatch.setattr(messages, "WAIT_SECONDS", 0.0)
+    function = stage.wire(**queues.environment)
+
+    def run(task: str, **event: Any) -> dict[str, Any]:
+        return dict(function({"task": task, **WHY, **event}, Context()))
+
+    return run
 
 
 @pytest.fixture

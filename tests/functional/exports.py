@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -45,10 +46,13 @@ class Exports:
         self.bucket = bucket
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
-    def put(self, day: str, *files: Sequence[PredictionRecord]) -> list[str]:
-        """Export each list as a file of the day, in row groups of two; return the keys."""
+    def put(self, day: str, *files: Sequence[PredictionRecord], recorded_at: datetime | None = None) -> list[str]:
+        """Export each list as a file of the day, in row groups of two; return the keys.
+
+        By default they were recorded when they were made.
+        """
         keys = [f"predictions/model_version=v1/date={day}/part-{number:04}.parquet" for number in range(len(files))]
-        bodies = [encode(records) for records in files]
+        bodies = [encode(records, recorded_at) for records in files]
         parts = [self.describe(*one) for one in zip(keys, bodies, files, strict=True)]
         self._put("predictions", day, bodies, parts)
         return keys
@@ -125,13 +129,13 @@ class Exports:
         ]
 
 
-def encode(records: Sequence[PredictionRecord]) -> bytes:
+def encode(records: Sequence[PredictionRecord], recorded_at: datetime | None = None) -> bytes:
     rows = [
         {
             **vars(record),
             **record.features,
             "request_id": str(record.request_id),
-            "recorded_at": record.created_at,
+            "recorded_at": recorded_at or record.created_at,
             "batch_id": record.batch_id and str(record.batch_id),
             "warnings": json.dumps(list(record.warnings)),
         }

@@ -61,6 +61,13 @@ def test_later_rows_of_the_subject_stay_in_the_files(erase: Erase, exports: Expo
     assert (part["rows"], part["ids"]) == (1, fold([later.request_id]))
 
 
+def test_row_of_a_clock_that_was_ahead_goes(erase: Erase, exports: Exports, subject: str) -> None:
+    ahead = make_record(subject=subject, created_at=datetime.now(UTC) + timedelta(hours=1))
+    exports.put(DAY, [ahead], recorded_at=datetime.now(UTC))
+    assert erase(subject=subject)["erased"] == make_counts(exported_rows=1)
+    assert exports.list_subjects() == set()
+
+
 def test_a_request_goes_from_files_and_messages(
     erase: Erase, exports: Exports, queues: Queues, sqs: "SQSClient"
 ) -> None:

@@ -241,6 +241,7 @@ def test_outcomes_reported_for_the_subjects_later_predictions_stay(
 ) -> None:
     later = make_record(subject=subject, created_at=datetime.now(UTC) + timedelta(hours=1))
     insert(database, later)
+    query("UPDATE predictions SET recorded_at = created_at WHERE request_id = :id", id=later.request_id)
     insert_outcomes(query, outcome := make_outcome(later))
     assert erase(subject=subject)["erased"] == make_counts()
     assert count_outcomes(query, outcome) == 1

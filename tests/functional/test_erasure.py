@@ -218,7 +218,7 @@ def test_time_that_ends_leaves_it_open(maintain: LambdaHandler, subject: str, da
         ({"subject": "a", "reason": ""}, "reason must be a text of 1 to 1000 printable characters"),
         ({"request_id": "4711"}, "request_id must be a UUID"),
         ({"erasure": 2**40}, f"there is no erasure {2**40}"),
-        ({"erasure": "1"}, "erasure must be a whole number"),
+        ({"erasure": "1"}, "erasure must be a whole number from 1 on"),
     ],
 )
 def test_a_wrong_request_is_refused(event: dict[str, Any], told: str, erase: Erase) -> None:

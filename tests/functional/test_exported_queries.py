@@ -51,7 +51,7 @@ def ask(stage: Stage, tmp_path: Path) -> Any:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for view in (VIEW, OUTCOMES_VIEW):
-        connection.execute(view.replace("s3://<records bucket>", str(tmp_path)))
+        connection.execute(view.replace("'exports/", f"'{tmp_path}/"))
 
     def run(query: str) -> list[Any]:
         return connection.execute(re.sub(r"'\d{4}-\d\d-\d\d'", f"'{YESTERDAY}'", query)).fetchall()

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from lambda_app.maintain import export
+from lambda_app.maintain import expiry, export
 from lambda_app.maintain.files import RecordsBucket
 from lambda_app.maintain.parquet import FileWriter
 from lambda_app.maintain.tools import MaintenanceError
@@ -304,7 +304,7 @@ def test_old_idempotency_keys_expire(stage: Stage, monkeypatch: pytest.MonkeyPat
     ("where", "name"),
     [
         (RecordsBucket, "write_manifest"),
-        (RecordsBucket, "read_manifests"),
+        (expiry, "detach_month"),
         (export, "verify_export"),
         (FileWriter, "_finish_file"),
     ],

@@ -42,6 +42,30 @@ def test_migrations_run_once_however_many_start_at_once(empty_database: Settings
     assert results == [[]] * 5 + [list(_read_scripts())]
 
 
+def test_requests_that_were_erased_before_are_told_from_those_of_open_erasures(
+    empty_database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old tombstone does not say whose it is. Only that of an open erasure yields to a hold."""
+    erased, opened = make_record(caller="a"), make_record(caller="a")
+    scripts = _read_scripts()
+    with contextlib.closing(Database(empty_database, wait_seconds=30)) as database:
+        with monkeypatch.context() as context:
+            older = {name: text for name, text in scripts.items() if name < "0003"}
+            context.setattr("lambda_app.log.migrations._read_scripts", lambda: older)
+            database.run_transaction(apply_migrations)
+
+        def run(statement: str, **values: Any) -> list[Any]:
+            return database.run_statement(lambda connection: connection.run(statement, **values)) or []
+
+        for record in (erased, opened):
+            run("SELECT open_erasure(NULL, :id, 'why', 'who')", id=record.request_id)
+        run("UPDATE erasures SET request_id = NULL, completed_at = now() WHERE id = 1")
+        database.run_transaction(apply_migrations)
+        assert run("INSERT INTO holds (caller, reason, placed_by) VALUES ('a', 'why', 'who') RETURNING id") == [[1]]
+        insert(database, erased, opened)
+        assert run("SELECT request_id FROM predictions") == [[opened.request_id]]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -23,7 +23,7 @@ from local.functions import write_ports
 from local.records import make_record
 from local.seed import migrate_database
 from local.stack import Stack, running_stack
-from records.__main__ import app
+from records.commands import app
 from tests.records import insert
 from tests.standins.functions import Functions, ThrottledError
 
@@ -84,28 +84,48 @@ def test_the_life_of_an_erasure_on_the_local_stack(run: Run) -> None:
     assert (refused.returncode, refused.stderr) == (1, "Error: nobody is here to be asked: pass --yes\n")
     assert run("hold", "add", "--subject", "ada", *REASON).stdout == "Hold 1 is in force\n"
     held = run("erase", "--subject", "ada", *REASON, "--yes")
-    counts = "erased are 0 rows, 0 outcomes, 0 idempotency keys, 0 records in messages, 0 rows of files"
-    assert (held.returncode, held.stdout) == (3, f"Erasure 1 is open: {counts}; kept by hold 1 are 2 rows\n")
+    assert (held.returncode, held.stdout.splitlines()) == (
+        3,
+        [
+            "Erasure 1 is open",
+            "Kept by hold 1: 2 rows",
+            "What is kept is erased by the first daily run after the hold",
+        ],
+    )
     shown = json.loads(run("show", "--subject", "ada").stdout)
     assert [record["subject"] for record in shown["records"]] == ["ada", "ada"]
     assert shown["outcomes"] == []
     assert ([hold["id"] for hold in shown["holds"]], [one["id"] for one in shown["open_erasures"]]) == ([1], [1])
     status = run("status").stdout
     assert "Holds: 1\nOpen erasure 1: since " in status
-    assert "\nOutcomes: about 0, 0 of them recorded in the last 24 hours, " in status
+    assert "\nOutcomes: about 0, 0 recorded in the last 24 hours, " in status
     assert "\nLast export of outcomes: none\n" in status
     assert run("hold", "remove", "1").returncode == 0
-    assert json.loads(run("run").stdout)["completed_erasures"] == 1
+    done = run("run").stdout
+    assert done.startswith("Erasures: 1 completed, 0 are still open\nPartitions made: ")
+    assert "\nExported predictions: 0 of 0 days\n" in done
+    assert done.endswith("\nOld outcomes deleted: 0\nOld Idempotency-Keys deleted: 0\n")
     # The records of today are exported tomorrow, so there is none of yesterday.
     again = run("export-again", (datetime.now(UTC) - timedelta(days=1)).date().isoformat())
     assert again.stdout.startswith("Exported 0 rows of predictions of "), again.stderr
     assert again.stdout.endswith(", in place of 0 in 0 files\n")
     assert json.loads(run("show", "--subject", "ada").stdout)["records"] == []
     assert " (removed " in run("hold", "list").stdout
-    assert run("erase", "--subject", "bo", *REASON, "--yes").stdout.startswith(
-        "Erasure 2 is complete: erased are 1 rows"
+    assert run("erase", "--subject", "bo", *REASON, "--yes").stdout == "Erasure 2 is complete\nErased: 1 row\n"
+    mistyped = run("erase", "--subject", "bob", *REASON, "--yes")
+    assert (mistyped.returncode, mistyped.stdout.splitlines()) == (
+        0,
+        [
+            "Erasure 3 is complete",
+            "Nothing was found. If something should be there, look at the subject or the id once more",
+        ],
     )
-    assert "Rows: about 1, 1 of them recorded in the last 24 hours\n" in run("status").stdout
+    status = run("status").stdout
+    assert "Rows: about 1, 1 recorded in the last 24 hours\n" in status
+    assert "\nDisk full in: not known, because no setting tells the size of the disk\n" in status
+    period = ("--from", "2026-01-01", "--to", "2026-03-31")
+    assert run("hold", "add", *period, *REASON).stdout == "Hold 2 is in force\n"
+    assert "\nHold 2: the days from 2026-01-01 to 2026-03-31 (UTC), since " in run("hold", "list").stdout
 
 
 @pytest.mark.usefixtures("stack")
@@ -113,9 +133,11 @@ def test_the_life_of_an_erasure_on_the_local_stack(run: Run) -> None:
     ("arguments", "told"),
     [
         (("erase", "--yes"), "pass either --subject or --request-id"),
-        (("erase", "--yes", "--request-id", "4711"), "request_id must be a UUID"),
+        (("erase", "--yes", "--request-id", "4711"), "--request-id must be a UUID"),
         (("hold", "add"), "pass one of --subject, --caller, or --from with --to"),
         (("hold", "add", "--from", "2026-01-01"), "a period has both --from and --to"),
+        (("hold", "add", "--from", "2026-03-01", "--to", "2026-02-01"), "--to must not be before --from"),
+        (("hold", "add", "--from", "March", "--to", "2026-02-01"), "--from must be a day such as 2026-01-31"),
     ],
 )
 def test_a_mistake_is_told_in_a_line(arguments: tuple[str, ...], told: str, run: Run) -> None:
@@ -135,7 +157,7 @@ def invoke(aws: AwsServices, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
     def invoke_command(function: Callable[..., Any], *arguments: str) -> Result:
         with Functions(aws.port, **{"diabetes-dev-maintain": function}) as functions:
             monkeypatch.setattr("stacks.choice.open_environment", open_environment)
-            monkeypatch.setattr("records.__main__.PAUSE_SECONDS", 0.0)
+            monkeypatch.setattr("records.commands.PAUSE_SECONDS", 0.0)
             monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", functions.url)
             monkeypatch.setenv("AWS_ENDPOINT_URL_STS", aws.endpoint_url)
             return CliRunner().invoke(app, [*arguments, "--env", "dev"])
@@ -158,17 +180,58 @@ def test_an_erasure_on_aws_is_asked_for_until_it_is_complete(invoke: Callable[..
         return ERASED | ({"waits_for": "time"} if len(events) == 3 else {})
 
     done = invoke(maintain, "erase", "--subject", "ada", *REASON, "--yes")
-    assert (done.exit_code, done.stdout) == (0, "Erasure 7 is complete: erased are 2 rows\n")
+    assert (done.exit_code, done.stdout) == (0, "Erasure 7 is complete\nErased: 2 rows\n")
     assert done.stderr.splitlines() == [
         "what it says",
-        "diabetes-dev-maintain is at work, and did not answer: ask again in some minutes. Asking again in 0 s",
-        "diabetes-dev-maintain ran out of time: ask again, and it goes on. Asking again in 0 s",
-        "Erasure 7 is open: erased are 2 rows; it waits for time. Asking again in 0 s",
+        "diabetes-dev-maintain is at work, and did not answer",
+        "Asking again every 0 s; after Ctrl-C it stays open, and the daily run goes on with it",
+        "diabetes-dev-maintain ran out of time, and goes on when it is asked again",
+        "Erasure 7 is open",
+        "Erased: 2 rows",
+        "It waits for time",
     ]
     by = events[0]["by"]
     assert by.startswith("arn:aws:")
     first = {"by": by, "task": "erase", "subject": "ada", "request_id": None, "reason": "a letter"}
     assert events == [first] * 3 + [{"by": by, "task": "erase", "erasure": 7}]
+
+
+def test_an_outage_is_told_once_and_ended_by_asking_again(invoke: Callable[..., Result]) -> None:
+    answers: list[dict[str, Any]] = [
+        {"waits_for": "a service that does not answer (ConnectionRefusedError)"},
+        *[{"erasure": 7, "waits_for": "a service that does not answer (DatabaseError 57P03)"}] * 3,
+        ERASED,
+    ]
+    events: list[dict[str, Any]] = []
+
+    def maintain(event: dict[str, Any], _: Any) -> dict[str, Any]:
+        events.append(event)
+        return answers[len(events) - 1]
+
+    done = invoke(maintain, "erase", "--subject", "ada", *REASON, "--yes")
+    assert (done.exit_code, done.stdout) == (0, "Erasure 7 is complete\nErased: 2 rows\n")
+    assert done.stderr.splitlines()[1:] == [
+        "The erasure is not begun. It waits for a service that does not answer (ConnectionRefusedError)",
+        "Asking again every 0 s; after Ctrl-C it stays open, and the daily run goes on with it",
+        "Erasure 7 is open. It waits for a service that does not answer (DatabaseError 57P03)",
+    ]
+    assert [event.get("erasure") for event in events] == [None, None, 7, 7, 7]
+
+
+def test_the_question_names_the_subject(invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("records.commands._ask", lambda question, *_: asked.append(question))
+    assert invoke(lambda *_: ERASED, "erase", "--subject", "ada", *REASON).exit_code == 0
+    assert asked == ["Erase all records of subject 'ada' from dev, for good?"]
+
+
+def test_ctrl_c_during_the_imports_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "records", "status"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped\n")
 
 
 def test_a_failure_on_aws_is_told_in_a_line(invoke: Callable[..., Result]) -> None:

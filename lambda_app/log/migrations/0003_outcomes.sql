@@ -57,9 +57,11 @@ BEGIN
     END IF;
     -- A prediction that a hold keeps is in the table, although its tombstone may be there too.
     IF NEW.predicted_at IS NULL AND EXISTS (
-        SELECT FROM tombstones WHERE digest = digest_request(NEW.request_id)
-    ) AND NOT is_held(NULL, NULL, NEW.reported_at) THEN
-        -- No hold of a period keeps it.
+        SELECT FROM tombstones LEFT JOIN erasures ON erasures.id = erasure_id
+        WHERE digest = digest_request(NEW.request_id)
+            AND (erasure_id = 0 OR completed_at IS NOT NULL OR NOT is_held(NULL, NULL, NEW.reported_at))
+    ) THEN
+        -- Its erasure is complete, or no hold of a period keeps it.
         RETURN NULL;
     END IF;
     RETURN NEW;
@@ -98,9 +100,32 @@ END;
 
 REVOKE ALL ON FUNCTION unstored_outcomes FROM PUBLIC;
 
--- Which erasure has buried a request. By this it finds the outcomes of the predictions that it has erased.
+-- Which erasure has erased a request; 0 if that one is complete. By this it finds the outcomes of the predictions that
+-- it has erased. Null while the erasure of the request is open and may still find a hold.
 ALTER TABLE tombstones ADD COLUMN erasure_id bigint;
 ALTER TABLE erasures ADD COLUMN outcomes bigint NOT NULL DEFAULT 0;
+
+-- Of the complete erasures of before. Subjects get it too, where it says nothing.
+UPDATE tombstones SET erasure_id = 0
+WHERE NOT EXISTS (SELECT FROM erasures WHERE digest = digest_request(erasures.request_id));
+
+-- As before, but a hold brings no request back that was erased before it.
+CREATE OR REPLACE FUNCTION is_erased(
+    request_id uuid, batch_id uuid, subject text, caller text, created_at timestamptz
+)
+RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT FROM tombstones
+        WHERE digest IN (digest_request(is_erased.request_id), digest_request(is_erased.batch_id))
+            AND (erasure_id IS NOT NULL OR NOT is_held(is_erased.subject, is_erased.caller, is_erased.created_at))
+    ) OR EXISTS (
+        SELECT FROM tombstones
+        WHERE digest = digest_subject(is_erased.subject) AND is_erased.created_at <= erased_at
+            AND NOT is_held(is_erased.subject, is_erased.caller, is_erased.created_at)
+    );
+END;
 
 -- As before, but an erased record that comes is buried by its own id too, so that its outcomes go with the others.
 CREATE OR REPLACE FUNCTION keep_first_prediction() RETURNS trigger
@@ -119,11 +144,17 @@ BEGIN
         RETURN NULL;
     END IF;
     IF is_erased(NEW.request_id, NEW.batch_id, NEW.subject, NEW.caller, NEW.created_at) THEN
-        INSERT INTO tombstones
+        INSERT INTO tombstones AS known
         SELECT
             digest_request(NEW.request_id), now(),
-            (SELECT min(id) FROM erasures WHERE subject = NEW.subject OR request_id = NEW.batch_id)
-        ON CONFLICT DO NOTHING;
+            coalesce(
+                (
+                    SELECT min(id) FROM erasures
+                    WHERE subject = NEW.subject OR request_id IN (NEW.request_id, NEW.batch_id)
+                ),
+                0
+            )
+        ON CONFLICT (digest) DO UPDATE SET erasure_id = EXCLUDED.erasure_id WHERE known.erasure_id IS NULL;
         RETURN NULL;
     END IF;
     RETURN NEW;
@@ -153,6 +184,7 @@ ALTER TABLE exports ADD COLUMN table_name text NOT NULL DEFAULT 'predictions';
 CREATE TABLE verified_outcome_days (
     day date PRIMARY KEY,
     recorded_until timestamptz NOT NULL,
+    has_export boolean NOT NULL,
     expired_until timestamptz NOT NULL DEFAULT '-infinity',
     expired_at timestamptz
 );
@@ -193,8 +225,10 @@ BEGIN
     SELECT * INTO row_count, ids FROM summarise_outcomes(first_time, first_time + interval '1 day', gone_until, until);
     is_same := row_count = exported_count AND ids = exported_ids;
     IF is_same THEN
-        INSERT INTO verified_outcome_days (day, recorded_until) VALUES (of_day, until)
-        ON CONFLICT (day) DO UPDATE SET recorded_until = EXCLUDED.recorded_until;
+        INSERT INTO verified_outcome_days AS old (day, recorded_until, has_export)
+        VALUES (of_day, until, exported_count > 0)
+        ON CONFLICT (day) DO UPDATE
+        SET recorded_until = EXCLUDED.recorded_until, has_export = old.has_export OR EXCLUDED.has_export;
     END IF;
 END
 $$;
@@ -234,6 +268,98 @@ BEGIN
     RETURN deleted;
 END
 $$;
+
+-- What keeps damage to an export from spreading.
+
+-- Whether the export of a day has had rows, so that there is a manifest. Of the days from before, nobody knows: as if.
+ALTER TABLE verified_days ADD COLUMN has_export boolean NOT NULL DEFAULT true;
+
+-- As before, and with has_export.
+CREATE OR REPLACE FUNCTION verify_day(
+    of_day date, until timestamptz, exported_count bigint, exported_ids bigint[],
+    OUT row_count bigint, OUT is_same boolean
+)
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    first_time timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
+    ids bigint[];
+BEGIN
+    IF until > now() - interval '1 minute' THEN
+        RAISE EXCEPTION 'rows recorded until % may not be committed yet', until;
+    END IF;
+    SELECT * INTO row_count, ids FROM summarise_predictions(first_time, first_time + interval '1 day', until);
+    is_same := row_count = exported_count AND ids = exported_ids;
+    IF is_same THEN
+        INSERT INTO verified_days AS old (day, recorded_until, has_export)
+        VALUES (of_day, until, exported_count > 0)
+        ON CONFLICT (day) DO UPDATE
+        SET recorded_until = EXCLUDED.recorded_until, has_export = old.has_export OR EXCLUDED.has_export;
+    END IF;
+END
+$$;
+
+-- Days whose export has met a fault: each run tries them again.
+CREATE TABLE stopped_days (
+    table_name text,
+    day date,
+    PRIMARY KEY (table_name, day)
+);
+
+-- An exported file of those that were searched so far was passed over, because it or its manifest is damaged.
+ALTER TABLE erasures ADD COLUMN has_fault boolean NOT NULL DEFAULT false;
+
+-- As before, but a month under a hold that was placed since becomes a partition again, with the rows that came since.
+CREATE OR REPLACE FUNCTION drop_detached() RETURNS SETOF text
+LANGUAGE plpgsql SECURITY DEFINER
+AS $$
+DECLARE
+    detached date;
+    partition_name text;
+    first_time text;
+    next_time text;
+    is_kept boolean;
+BEGIN
+    FOR detached IN SELECT month FROM dropped_months WHERE dropped_at IS NULL FOR UPDATE LOOP
+        partition_name := to_char(detached, '"predictions_"YYYY_MM');
+        first_time := to_char(detached, 'YYYY-MM-DD"T00:00Z"');
+        next_time := to_char(detached + interval '1 month', 'YYYY-MM-DD"T00:00Z"');
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM holds WHERE removed_at IS NULL AND ((starts < %L AND ends > %L) '
+            'OR subject IN (SELECT subject FROM %I) OR caller IN (SELECT caller FROM %I)))',
+            next_time, first_time, partition_name, partition_name
+        ) INTO is_kept;
+        IF is_kept THEN
+            EXECUTE format(
+                'WITH moved AS (DELETE FROM predictions_default WHERE created_at >= %L AND created_at < %L RETURNING *) '
+                'INSERT INTO %I SELECT * FROM moved ON CONFLICT DO NOTHING',
+                first_time, next_time, partition_name
+            );
+            EXECUTE format(
+                'ALTER TABLE predictions ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                partition_name, first_time, next_time
+            );
+            DELETE FROM dropped_months WHERE month = detached AND dropped_at IS NULL;
+        ELSE
+            EXECUTE format('DROP TABLE %I', partition_name);
+            UPDATE dropped_months SET dropped_at = now() WHERE month = detached AND dropped_at IS NULL;
+            RETURN NEXT partition_name;
+        END IF;
+    END LOOP;
+END
+$$;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['verify_day', 'drop_detached'] LOOP
+        EXECUTE format('ALTER FUNCTION %I SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
+END
+$$;
+
+GRANT SELECT, INSERT, DELETE ON stopped_days TO :"maintain";
 
 DO $$
 BEGIN
@@ -277,6 +403,7 @@ GRANT INSERT, SELECT ON outcomes TO :"api";
 GRANT INSERT ON outcomes TO :"replay";
 GRANT SELECT, DELETE ON outcomes TO :"maintain";
 GRANT UPDATE (predicted_at) ON outcomes TO :"maintain";
+GRANT UPDATE (erasure_id) ON tombstones TO :"maintain";
 GRANT SELECT ON predictions, outcomes TO :"monitor";
 GRANT SELECT ON outcomes TO :"reader";
 GRANT EXECUTE ON FUNCTION find_prediction_times TO :"api", :"replay";
