@@ -111,7 +111,8 @@ _BUILDERS: dict[FunctionName, Callable[[Stack, Settings, Database, Telemetry], _
 def _read_ports(directory: Path) -> dict[str, Any] | None:
     try:
         ports: dict[str, Any] = json.loads((directory / PORTS).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
+        # No stack, or one that is just writing it.
         return None
     return ports
 

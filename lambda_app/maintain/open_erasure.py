@@ -76,7 +76,7 @@ class Erasure:
 
 
 class Progress:
-    """What one call has seen of an erasure. `kept` has for each hold what it keeps, by place.
+    """The findings of one call about an erasure. `kept` has for each hold what it keeps, by place.
 
     `is_request_kept` says whether a hold keeps a prediction of the request that was asked for.
     """

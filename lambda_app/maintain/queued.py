@@ -1,4 +1,4 @@
-"""What the messages of the queues hold: records of predictions, and outcomes."""
+"""The content of the messages in the queues: records of predictions, and outcomes."""
 
 import json
 import re

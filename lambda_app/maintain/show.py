@@ -156,7 +156,7 @@ def _add_exported(tools: Tools, subject: str, place: list[Any], page: _Page) -> 
 
 
 def _find_rest(tools: Tools, subject: str) -> dict[str, Any]:
-    """What only the last page has."""
+    """The parts that only the last page has."""
     found: list[dict[str, Any]] = []
     unreadable = 0
     for name, url in tools.list_queues():

@@ -1,4 +1,4 @@
-"""What a version promised: the figures and the reference of its manifest, and its interval model.
+"""The promises of a version: the figures and the reference of its manifest, and its interval model.
 
 A version is reported without them too. So nothing here fails for an old or a damaged manifest; `fault` says what is
 wrong with it.

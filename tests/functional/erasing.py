@@ -1,4 +1,4 @@
-"""What the tests of erasure share: who asks for one, and what is left."""
+"""The parts that tests of erasure share: the request for one, and what is left."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -28,5 +28,5 @@ def read_erasure(query: Query, number: int) -> dict[str, Any]:
 
 
 def make_counts(**counts: int) -> dict[str, int]:
-    """What is erased, with zero for all else."""
+    """The counts of what is erased, with zero for all else."""
     return dict.fromkeys(("predictions", "outcomes", "idempotency_keys", "messages", "exported_rows"), 0) | counts

@@ -78,6 +78,15 @@ def test_without_a_stack_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.
         assert (done.exit_code, done.stderr) == (1, f"Error: {told}\n")
 
 
+def test_a_half_written_file_of_ports_is_no_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ports = tmp_path / "build" / "local" / "ports.json"
+    ports.parent.mkdir(parents=True)
+    ports.write_text('{"host": "127')
+    done = CliRunner().invoke(app, ("status", "--local"))
+    assert (done.exit_code, done.stderr) == (1, "Error: the local stack is not up: start it by `make run`\n")
+
+
 @pytest.mark.usefixtures("stack")
 def test_the_life_of_an_erasure_on_the_local_stack(run: Run) -> None:
     refused = run("erase", "--subject", "ada", *REASON)
