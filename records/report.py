@@ -41,7 +41,7 @@ def describe_erasure(answer: Mapping[str, Any]) -> str:
 
 
 def describe_run(result: Mapping[str, Any]) -> str:
-    """What a daily run did, a fact in each line."""
+    """The work of a daily run, a fact in each line."""
     return "\n".join(_list_deeds(result))
 
 

@@ -18,7 +18,7 @@ def export_again(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Export all rows that `table` has of `day` as further files, in place of its present ones.
 
     The manifest goes on naming those, with who replaced them, and S3 keeps them as old versions for as long as it keeps
-    any. Files of rows that are no longer in the table because of their age stay as they are.
+    any. Files of rows that are no longer in the table by the retention stay as they are.
     """
     table, day, by = TABLES.get(read_text(event, "table", 20)), read_day(event, "day"), read_text(event, "by", 2048)
     if table is None:

@@ -11,7 +11,7 @@ class ExportedTable:
     `id_column` is its key. A file has the rows of one value of `path_column`, if there is one, which is then in the
     path and not in the file. `verify` compares a day with its export. `find_verification` tells the time, until when
     that was done, and whether the export ever had rows. `find_removal` tells when rows of a day were last deleted
-    because of their age, and until when the deleted ones had been recorded.
+    by the retention, and until when the deleted ones had been recorded.
     """
 
     name: str

@@ -56,12 +56,12 @@ def verify_export(
 
 
 def list_current_parts(connection: pg8000.native.Connection, table: ExportedTable, manifest: Manifest) -> list[Part]:
-    """The files whose rows are in the table: not those from before its rows were deleted because of their age."""
+    """The files whose rows are in the table: not those from before its rows were deleted by the retention."""
     removed_at, _ = find_removal(connection, table, manifest.date)
     return [part for part in manifest.parts if removed_at is None or part.exported_at > removed_at]
 
 
 def find_removal(connection: pg8000.native.Connection, table: ExportedTable, day: date) -> tuple[datetime | None, str]:
-    """When rows of the day were last deleted because of their age, and until when (in SQL) those had been recorded."""
+    """When rows of the day were last deleted by the retention, and until when (in SQL) those had been recorded."""
     [[removed_at, recorded_until]] = connection.run(table.find_removal, day=day) or []
     return removed_at, recorded_until
