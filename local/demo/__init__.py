@@ -1,1 +1,1 @@
-"""`make demo-drift`: a made-up year and a half of a served model, told in two minutes."""
+"""`make demo-drift`: a made-up year and a half of a served model."""
