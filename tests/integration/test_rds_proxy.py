@@ -217,5 +217,11 @@ def test_tasks_of_the_command_line_pin_nothing_either(
         for event in events:
             answer = maintain(event, Context())
             assert "error" not in answer
-        assert answer["erased"] == {"predictions": 2, "idempotency_keys": 0, "messages": 0, "exported_rows": 2}
+        assert answer["erased"] == {
+            "predictions": 2,
+            "outcomes": 0,
+            "idempotency_keys": 0,
+            "messages": 0,
+            "exported_rows": 2,
+        }
         assert find_offences(proxy.logins, proxy.frames) == []
