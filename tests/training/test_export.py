@@ -62,8 +62,8 @@ def test_manifest_is_complete(bundle: Path, rows: Rows) -> None:
     manifest = json.loads(content)
     assert parse_manifest(content).version == bundle.name
     assert list(manifest) == [
-        *("version", "created_at", "commit", "data_sha256", "training", "features", "joint", "outcomes", "metrics"),
-        *("interval", "parity", "libraries", "files"),
+        *("version", "created_at", "commit", "data_sha256", "training", "features", "joint", "outcomes"),
+        *("reference", "metrics", "interval", "parity", "libraries", "files"),
     ]
     served = b"".join((bundle / name).read_bytes() for name in ("model.tflite", "scaler.json", "interval.json"))
     created_at = datetime.fromisoformat(manifest["created_at"])
