@@ -47,8 +47,9 @@ class Root:
         done = self.run(command, "-auto-approve", "-input=false", "-json", *arguments, accepted=(0, 1))
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         # Of what it did, only what went wrong.
-        errors = [line["@message"] for line in lines if line["@level"] == "error"]
-        assert done.returncode == 0, "\n".join([*errors, done.stderr])
+        errors = [line["diagnostic"] for line in lines if line["type"] == "diagnostic" and line["@level"] == "error"]
+        said = [f"{error['summary']}: {error['detail']}" for error in errors]
+        assert done.returncode == 0, "\n".join([*said, done.stderr])
         *_, summary = (line["changes"] for line in lines if line["type"] == "change_summary")
         return {name: summary[name] for name in ("add", "change", "remove")}
 

@@ -27,13 +27,18 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   }
 }
 
+locals {
+  authorization_type = var.jwt == null ? "AWS_IAM" : "JWT"
+  authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
+}
+
 # The application has the routes. All need authentication: a record names its caller, and only that caller may read it.
 resource "aws_apigatewayv2_route" "default" {
   api_id             = aws_apigatewayv2_api.this.id
   route_key          = "$default"
   target             = "integrations/${aws_apigatewayv2_integration.this.id}"
-  authorization_type = var.jwt == null ? "AWS_IAM" : "JWT"
-  authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
+  authorization_type = local.authorization_type
+  authorizer_id      = local.authorizer_id
 }
 
 # The same function by a route of its own, because who reports outcomes is not who asks for predictions. With IAM the right is
@@ -42,8 +47,8 @@ resource "aws_apigatewayv2_route" "outcomes" {
   api_id               = aws_apigatewayv2_api.this.id
   route_key            = "POST /outcomes"
   target               = "integrations/${aws_apigatewayv2_integration.this.id}"
-  authorization_type   = aws_apigatewayv2_route.default.authorization_type
-  authorizer_id        = aws_apigatewayv2_route.default.authorizer_id
+  authorization_type   = local.authorization_type
+  authorizer_id        = local.authorizer_id
   authorization_scopes = var.jwt == null ? null : ["outcomes:write"]
 }
 
