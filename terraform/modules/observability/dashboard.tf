@@ -27,6 +27,11 @@ locals {
       [var.metrics_namespace, "RecordsToQueue", "service", var.service_name, {}],
       [var.metrics_namespace, "RecordsReplayed", "service", var.service_name, {}],
     ] },
+    { title = "Outcomes by destination", stat = "Sum", metrics = [
+      [var.metrics_namespace, "Outcomes", "service", var.service_name, {}],
+      [var.metrics_namespace, "OutcomesToDatabase", "service", var.service_name, {}],
+      [var.metrics_namespace, "OutcomesToQueue", "service", var.service_name, {}],
+    ] },
     { title = "Failures of database, replay and model", stat = "Sum", metrics = [
       [var.metrics_namespace, "DatabaseFailures", "service", var.service_name, {}],
       [var.metrics_namespace, "ReplayFailures", "service", var.service_name, {}],

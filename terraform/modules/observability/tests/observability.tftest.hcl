@@ -160,21 +160,22 @@ run "alarms" {
       "metric 0 6 Errors and throttles of the functions",
       "metric 12 6 Cold starts and concurrency of the api",
       "metric 0 12 Records by destination",
-      "metric 12 12 Failures of database, replay and model",
-      "metric 0 18 Predictions: quantiles of each hundred",
-      "metric 12 18 Messages in the queues",
-      "metric 0 24 Waiting time of the oldest message, s",
-      "metric 12 24 Connections of the proxy",
-      "metric 0 30 Connections of the database",
-      "metric 12 30 Load of the database: CPU in percent, sessions at work",
-      "metric 0 36 Free storage of the database, bytes",
-      "metric 12 36 Daily work on the records",
-      "metric 0 42 Live error of the current version",
-      "metric 12 42 Coverage, and the evidence against it (1 is an alarm)",
-      "metric 0 48 Drift: the alarm, and the columns that have moved",
-      "metric 12 48 Reports, and the share of outcomes that have come",
-      "log 0 54 Initialisation of the api",
-      "log 12 54 Model versions that environments loaded",
+      "metric 12 12 Outcomes by destination",
+      "metric 0 18 Failures of database, replay and model",
+      "metric 12 18 Predictions: quantiles of each hundred",
+      "metric 0 24 Messages in the queues",
+      "metric 12 24 Waiting time of the oldest message, s",
+      "metric 0 30 Connections of the proxy",
+      "metric 12 30 Connections of the database",
+      "metric 0 36 Load of the database: CPU in percent, sessions at work",
+      "metric 12 36 Free storage of the database, bytes",
+      "metric 0 42 Daily work on the records",
+      "metric 12 42 Live error of the current version",
+      "metric 0 48 Coverage, and the evidence against it (1 is an alarm)",
+      "metric 12 48 Drift: the alarm, and the columns that have moved",
+      "metric 0 54 Reports, and the share of outcomes that have come",
+      "log 0 60 Initialisation of the api",
+      "log 12 60 Model versions that environments loaded",
     ]
     error_message = "The dashboard must have exactly these widgets at these places."
   }
@@ -190,7 +191,7 @@ run "alarms" {
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[18].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
+    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[19].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
     error_message = "Initialisation must be read from the REPORT lines."
   }
 }
