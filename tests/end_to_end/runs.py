@@ -19,7 +19,7 @@ from tests.machine import require
 ROOT = Path(__file__).parents[2]
 # The first start trains, on cores that others may need.
 START_SECONDS = 300
-LINKED = (".venv", "Makefile", "local", "lambda_app", "problem", "stacks", "training")
+LINKED = (".venv", "Makefile", "deploy", "local", "lambda_app", "problem", "stacks", "training")
 
 
 def copy_tracked_files(target: Path) -> None:
