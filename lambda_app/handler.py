@@ -186,7 +186,7 @@ def build_maintain(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler
     import boto3  # noqa: PLC0415
 
     from lambda_app.maintain.function import make_handler  # noqa: PLC0415
-    from lambda_app.maintain.tools import Tools  # noqa: PLC0415
+    from lambda_app.maintain.tools import MaintenanceTools  # noqa: PLC0415
 
     if not settings.records_bucket:
         raise SettingsError("RECORDS_BUCKET is not set")
@@ -194,7 +194,7 @@ def build_maintain(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler
     limits = {"wait_seconds": MAINTENANCE_SECONDS, "deadline_seconds": MAINTENANCE_SECONDS, "skips_failing": False}
     database = _build_database(settings, **limits)
     session = boto3.Session()
-    return make_handler(Tools(settings, database, session.client("s3"), session.client("sqs"), telemetry))
+    return make_handler(MaintenanceTools(settings, database, session.client("s3"), telemetry, session.client("sqs")))
 
 
 def build_monitor(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler":
@@ -203,7 +203,7 @@ def build_monitor(settings: Settings, telemetry: "Telemetry") -> "LambdaHandler"
     import boto3  # noqa: PLC0415
 
     from lambda_app.monitor.function import make_handler  # noqa: PLC0415
-    from lambda_app.monitor.tools import Tools  # noqa: PLC0415
+    from lambda_app.tasks import Tools  # noqa: PLC0415
 
     limits = {"wait_seconds": MAINTENANCE_SECONDS, "deadline_seconds": MAINTENANCE_SECONDS, "skips_failing": False}
     database = _build_database(settings, **limits)

@@ -10,6 +10,7 @@ from lambda_app.handler import MAINTENANCE_SECONDS
 from lambda_app.log.database import Database
 from lambda_app.project import PREFIX
 from lambda_app.settings import Settings
+from lambda_app.tasks import TaskFailedError, Tools
 from lambda_app.telemetry import Telemetry
 from local.aws_client import connect_aws
 from local.aws_services import AwsServices
@@ -72,37 +73,33 @@ def run_beside(stack: Stack, name: FunctionName) -> Callable[[Mapping[str, Any]]
     settings = Settings.from_env(own | build_service_environment(stack, name))
     wait = MAINTENANCE_SECONDS
     database = Database(settings, wait_seconds=wait, deadline_seconds=wait, skips_failing=False)
-    handler, failure = _BUILDERS[name](stack, settings, database, Telemetry(settings, emit_emf=False))
+    handler = _BUILDERS[name](stack, settings, database, Telemetry(settings, emit_emf=False))
 
     def run(event: Mapping[str, Any]) -> dict[str, Any]:
         try:
             return dict(handler(dict(event), Context(function_name=f"{PREFIX}-{name}")))
-        except failure as error:
+        except TaskFailedError as error:
             raise StackError(f"the local stack failed: {error}") from error
 
     return run
 
 
-_Built = tuple["LambdaHandler", type[Exception]]
-
-
-def _build_maintain(stack: Stack, settings: Settings, database: Database, telemetry: Telemetry) -> _Built:
+def _build_maintain(stack: Stack, settings: Settings, database: Database, telemetry: Telemetry) -> "LambdaHandler":
     # Imported here, because only these need what the image analyse has.
     from lambda_app.maintain.function import make_handler  # noqa: PLC0415
-    from lambda_app.maintain.tools import MaintenanceError, Tools  # noqa: PLC0415
+    from lambda_app.maintain.tools import MaintenanceTools  # noqa: PLC0415
 
     s3, sqs = (connect_aws(service, stack.aws.endpoint_url) for service in ("s3", "sqs"))
-    return make_handler(Tools(settings, database, s3, sqs, telemetry)), MaintenanceError
+    return make_handler(MaintenanceTools(settings, database, s3, telemetry, sqs))
 
 
-def _build_monitor(stack: Stack, settings: Settings, database: Database, telemetry: Telemetry) -> _Built:
+def _build_monitor(stack: Stack, settings: Settings, database: Database, telemetry: Telemetry) -> "LambdaHandler":
     from lambda_app.monitor.function import make_handler  # noqa: PLC0415
-    from lambda_app.monitor.tools import MonitorError, Tools  # noqa: PLC0415
 
-    return make_handler(Tools(settings, database, connect_aws("s3", stack.aws.endpoint_url), telemetry)), MonitorError
+    return make_handler(Tools(settings, database, connect_aws("s3", stack.aws.endpoint_url), telemetry))
 
 
-_BUILDERS: dict[FunctionName, Callable[[Stack, Settings, Database, Telemetry], _Built]] = {
+_BUILDERS: dict[FunctionName, Callable[[Stack, Settings, Database, Telemetry], "LambdaHandler"]] = {
     "maintain": _build_maintain,
     "monitor": _build_monitor,
 }

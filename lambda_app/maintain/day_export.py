@@ -10,7 +10,7 @@ from lambda_app.maintain.files import RecordsBucket
 from lambda_app.maintain.manifest import Manifest, Part, part_key
 from lambda_app.maintain.parquet import FileWriter, ParquetFile, make_schema
 from lambda_app.maintain.tables import ExportedTable
-from lambda_app.maintain.tools import MaintenanceError, describe_failure
+from lambda_app.tasks import TaskFailedError, describe_failure
 
 _LIST_COLUMNS = """
 SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
@@ -76,7 +76,7 @@ class DayExport:
                 self._bucket.upload(file, key)
             except (BotoCoreError, ClientError) as error:
                 # Not a failure of the database, within whose statement it happens.
-                raise MaintenanceError(describe_failure(error)) from error
+                raise TaskFailedError(describe_failure(error)) from error
             self._parts.append(Part(key, path, file.rows, file.bytes, file.sha256, file.ids, now))
             number += 1
 

@@ -7,8 +7,8 @@ from lambda_app.maintain.exported_rows import ExportedRow, search_outcomes, sear
 from lambda_app.maintain.holds import Holds
 from lambda_app.maintain.open_erasure import Erasure, Progress
 from lambda_app.maintain.tables import OUTCOMES, PREDICTIONS, ExportedTable
-from lambda_app.maintain.tools import MaintenanceError
 from lambda_app.maintain.verification import read_sound_manifest
+from lambda_app.tasks import TaskFailedError
 
 _BEGIN_FILE = """
 UPDATE erasures SET searched_file = :key, exported_rows = exported_rows + :count, is_held = is_held OR :held
@@ -95,7 +95,7 @@ def _erase_rows(
         try:
             if erase(file):
                 finished = file.key
-        except MaintenanceError as error:
+        except TaskFailedError as error:
             progress.select(_NOTE_FAULT)
             faults.append(str(error))
     progress.note_kept("exported_rows", holds.count_kept())

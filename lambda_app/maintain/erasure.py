@@ -16,14 +16,8 @@ from lambda_app.maintain.lease import working_alone
 from lambda_app.maintain.open_erasure import Erasure, Progress, UnfinishedError
 from lambda_app.maintain.parameters import read_id, read_number, read_one_name, read_subject, read_text
 from lambda_app.maintain.partitions import drop_detached
-from lambda_app.maintain.tools import (
-    MaintenanceError,
-    TaskError,
-    Tools,
-    describe_failure,
-    forget_failures,
-    is_outage,
-)
+from lambda_app.maintain.tools import MaintenanceTools, forget_failures, is_outage
+from lambda_app.tasks import TaskError, TaskFailedError, describe_failure
 
 # The longest wait for those who write records.
 OPEN_SECONDS = 60.0
@@ -74,7 +68,7 @@ ORDER BY id
 """
 
 
-def erase(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
+def erase(tools: MaintenanceTools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Erase the records of `subject` or `request_id`, or go on with the open `erasure` of that number.
 
     Of a subject these are the records made or recorded until now. Whoever asks for the same again finds the open
@@ -91,7 +85,7 @@ def erase(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
         return answer | {"waits_for": f"a service that does not answer ({describe_failure(error)})"}
 
 
-def _find_or_open(tools: Tools, event: Mapping[str, Any]) -> int:
+def _find_or_open(tools: MaintenanceTools, event: Mapping[str, Any]) -> int:
     name = read_one_name(event, "subject", "request_id", "erasure")
     if name == "erasure":
         number = read_number(event, "erasure")
@@ -101,7 +95,7 @@ def _find_or_open(tools: Tools, event: Mapping[str, Any]) -> int:
     return _open(tools, name, event)
 
 
-def _go_on(tools: Tools, number: int) -> dict[str, Any]:
+def _go_on(tools: MaintenanceTools, number: int) -> dict[str, Any]:
     work = _Work(tools, number)
     try:
         with working_alone(tools):
@@ -111,10 +105,10 @@ def _go_on(tools: Tools, number: int) -> dict[str, Any]:
     return work.describe() | ({"waits_for": waits_for} if waits_for else {})
 
 
-def finish_erasures(tools: Tools) -> dict[str, int]:
+def finish_erasures(tools: MaintenanceTools) -> dict[str, int]:
     """Go on with the open erasures, but those that wait for a hold, for a caller that works alone.
 
-    Returns how many were completed, and how many of them are still open. MaintenanceError at the end names those that
+    Returns how many were completed, and how many of them are still open. TaskFailedError at the end names those that
     failed.
     """
     waits = []
@@ -126,11 +120,11 @@ def finish_erasures(tools: Tools) -> dict[str, int]:
             forget_failures(tools.database)
             failures.append(f"erasure {number}: {describe_failure(error)}")
     if failures:
-        raise MaintenanceError("; ".join(failures))
+        raise TaskFailedError("; ".join(failures))
     return {"completed": waits.count(None), "open": len(waits) - waits.count(None)}
 
 
-def _open(tools: Tools, name: str, event: Mapping[str, Any]) -> int:
+def _open(tools: MaintenanceTools, name: str, event: Mapping[str, Any]) -> int:
     values = {
         "subject": read_subject(event) if name == "subject" else None,
         "request_id": read_id(event, "request_id") if name == "request_id" else None,
@@ -147,7 +141,7 @@ def _open(tools: Tools, name: str, event: Mapping[str, Any]) -> int:
         time.sleep(PAUSE_SECONDS)
 
 
-def _read_erasure(tools: Tools, number: int) -> Erasure | None:
+def _read_erasure(tools: MaintenanceTools, number: int) -> Erasure | None:
     rows = tools.select(_READ, id=number)
     return Erasure(*rows[0]) if rows else None
 
@@ -155,7 +149,7 @@ def _read_erasure(tools: Tools, number: int) -> Erasure | None:
 class _Work:
     """The steps of one erasure."""
 
-    def __init__(self, tools: Tools, number: int) -> None:
+    def __init__(self, tools: MaintenanceTools, number: int) -> None:
         self._tools = tools
         self._number = number
         self._progress = Progress(tools, number)
@@ -163,7 +157,7 @@ class _Work:
     def run(self) -> str | None:
         """Return what the erasure waits for; None when it is complete.
 
-        MaintenanceError at the end names the files that were passed over by a fault. The next call searches all again.
+        TaskFailedError at the end names the files that were passed over by a fault. The next call searches all again.
         """
         erasure = _read_erasure(self._tools, self._number)
         # Another run may have completed it meanwhile.
@@ -184,7 +178,7 @@ class _Work:
             return "; ".join([str(error), *faults])
         if faults:
             self._progress.select(_END_SEARCH, began_at=None)
-            raise MaintenanceError("; ".join(faults))
+            raise TaskFailedError("; ".join(faults))
         if self._progress.kept or erasure.is_held:
             # Since an earlier call saw it, the hold may have gone: then the next call searches everything again.
             self._progress.select(_END_SEARCH, began_at=None if erasure.is_held else erasure.read_at)

@@ -19,8 +19,9 @@ from lambda_app.maintain.partitions import (
     list_unverified_days,
 )
 from lambda_app.maintain.tables import OUTCOMES, PREDICTIONS, ExportedTable
-from lambda_app.maintain.tools import MaintenanceError, Tools, describe_failure, forget_failures
+from lambda_app.maintain.tools import MaintenanceTools, forget_failures
 from lambda_app.maintain.verification import list_current_parts, read_sound_manifest, verify_export
+from lambda_app.tasks import TaskFailedError, describe_failure
 
 # A statement deletes at most so many keys or outcomes, in well under a second.
 ROWS_AT_ONCE = 10_000
@@ -55,8 +56,8 @@ class Expired:
     kept_by_holds: dict[str, list[int]] = field(default_factory=dict)
 
 
-def drop_months(tools: Tools) -> Expired:
-    """Drop the months that are older than the retention; MaintenanceError names those that stay by a fault."""
+def drop_months(tools: MaintenanceTools) -> Expired:
+    """Drop the months that are older than the retention; TaskFailedError names those that stay by a fault."""
     # A run that was killed may have detached one.
     expired = Expired(tools.database.run_transaction(drop_detached))
     kept_months = tools.settings.retention_months
@@ -68,15 +69,15 @@ def drop_months(tools: Tools) -> Expired:
             break
         try:
             _drop_month(tools, month, expired)
-        except (MaintenanceError, *DATABASE_ERRORS) as error:
+        except (TaskFailedError, *DATABASE_ERRORS) as error:
             forget_failures(tools.database)
             faults.append(f"{month:%Y-%m} stays: {describe_failure(error)}")
     if faults:
-        raise MaintenanceError("; ".join(faults))
+        raise TaskFailedError("; ".join(faults))
     return expired
 
 
-def _drop_month(tools: Tools, month: date, expired: Expired) -> None:
+def _drop_month(tools: MaintenanceTools, month: date, expired: Expired) -> None:
     if holds := tools.database.run_statement(lambda connection: find_holds(connection, month)):
         expired.kept_by_holds[f"{month:%Y-%m}"] = holds
         return
@@ -92,7 +93,7 @@ def _drop_month(tools: Tools, month: date, expired: Expired) -> None:
         manifest = read_sound_manifest(tools, PREDICTIONS, day)
         manifests.append(manifest)
         if fault := verify_export(tools, PREDICTIONS, manifest, times.cutoff, again=True):
-            raise MaintenanceError(fault)
+            raise TaskFailedError(fault)
     if days and tools.database.run_statement(lambda connection: list_unverified_days(connection, month)):
         # A row came after the cutoff. The next run exports it.
         return
@@ -101,15 +102,15 @@ def _drop_month(tools: Tools, month: date, expired: Expired) -> None:
     expired.dropped.extend(tools.database.run_transaction(drop_detached))
 
 
-def _require_files(tools: Tools, table: ExportedTable, manifests: Iterable[Manifest]) -> None:
-    """MaintenanceError unless S3 has each file that the manifests name."""
+def _require_files(tools: MaintenanceTools, table: ExportedTable, manifests: Iterable[Manifest]) -> None:
+    """TaskFailedError unless S3 has each file that the manifests name."""
     bucket = RecordsBucket(tools.s3, tools.settings.records_bucket, table)
     parts = tools.database.run_transaction(
         lambda connection: [part for manifest in manifests for part in list_current_parts(connection, table, manifest)]
     )
     for part in parts:
         if fault := bucket.find_fault(part):
-            raise MaintenanceError(fault)
+            raise TaskFailedError(fault)
 
 
 @dataclass
@@ -120,8 +121,8 @@ class ExpiredOutcomes:
     kept_by_holds: int = 0
 
 
-def delete_old_outcomes(tools: Tools) -> ExpiredOutcomes:
-    """Delete the outcomes that are older than the retention; MaintenanceError names the days that stay by a fault."""
+def delete_old_outcomes(tools: MaintenanceTools) -> ExpiredOutcomes:
+    """Delete the outcomes that are older than the retention; TaskFailedError names the days that stay by a fault."""
     expired = ExpiredOutcomes()
     if tools.settings.retention_months is None:
         return expired
@@ -131,22 +132,22 @@ def delete_old_outcomes(tools: Tools) -> ExpiredOutcomes:
             break
         try:
             _delete_outcomes(tools, day, expired)
-        except (MaintenanceError, *DATABASE_ERRORS) as error:
+        except (TaskFailedError, *DATABASE_ERRORS) as error:
             forget_failures(tools.database)
             faults.append(f"outcomes of {day} stay: {describe_failure(error)}")
     if faults:
-        raise MaintenanceError("; ".join(faults))
+        raise TaskFailedError("; ".join(faults))
     return expired
 
 
-def _delete_outcomes(tools: Tools, day: date, expired: ExpiredOutcomes) -> None:
+def _delete_outcomes(tools: MaintenanceTools, day: date, expired: ExpiredOutcomes) -> None:
     if not tools.select(_IS_VERIFIED, day=day):
         # The export has not come so far yet, and says why if it failed.
         return
     times = read_times(tools, OUTCOMES)
     manifest = read_sound_manifest(tools, OUTCOMES, day)
     if fault := verify_export(tools, OUTCOMES, manifest, times.cutoff, again=True):
-        raise MaintenanceError(fault)
+        raise TaskFailedError(fault)
     _require_files(tools, OUTCOMES, [manifest])
     while tools.seconds_left() > SPARE_SECONDS:
         [[count]] = tools.select(_DELETE_OUTCOMES, day=day, most=ROWS_AT_ONCE)
@@ -157,7 +158,7 @@ def _delete_outcomes(tools: Tools, day: date, expired: ExpiredOutcomes) -> None:
     expired.kept_by_holds += left
 
 
-def delete_old_keys(tools: Tools) -> int:
+def delete_old_keys(tools: MaintenanceTools) -> int:
     """Delete the idempotency keys that have expired; returns their number."""
     deleted = 0
 

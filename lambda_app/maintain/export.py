@@ -10,8 +10,9 @@ from lambda_app.maintain.day_export import DayExport
 from lambda_app.maintain.files import RecordsBucket
 from lambda_app.maintain.manifest import Manifest, Part
 from lambda_app.maintain.tables import ExportedTable
-from lambda_app.maintain.tools import MaintenanceError, Tools
+from lambda_app.maintain.tools import MaintenanceTools
 from lambda_app.maintain.verification import read_sound_manifest, verify_export
+from lambda_app.tasks import TaskFailedError
 
 # A day of ten million rows takes minutes. With less time left, the next run begins with it.
 DAY_SECONDS = 400
@@ -53,8 +54,8 @@ class Exported:
     is_complete: bool
 
 
-def export_days(tools: Tools, table: ExportedTable) -> Exported:
-    """Export what was recorded since the last run; MaintenanceError at the end names the days that a fault stopped.
+def export_days(tools: MaintenanceTools, table: ExportedTable) -> Exported:
+    """Export what was recorded since the last run; TaskFailedError at the end names the days that a fault stopped.
 
     These are tried again by each run. A run that is killed leaves days whose manifests lack their last files; the next
     one completes them.
@@ -69,7 +70,7 @@ def export_days(tools: Tools, table: ExportedTable) -> Exported:
         try:
             counts[day], manifest = export_day(tools, table, day, times.cutoff)
             fault = verify_export(tools, table, manifest, times.cutoff)
-        except MaintenanceError as error:
+        except TaskFailedError as error:
             fault = str(error)
         if fault:
             faults[day] = fault
@@ -78,12 +79,17 @@ def export_days(tools: Tools, table: ExportedTable) -> Exported:
     if exported.is_complete:
         _note_run(tools, table, times, exported, tried - faults.keys(), faults.keys())
     if faults:
-        raise MaintenanceError("; ".join(faults.values()))
+        raise TaskFailedError("; ".join(faults.values()))
     return exported
 
 
 def _note_run(
-    tools: Tools, table: ExportedTable, times: "Times", exported: Exported, done: Set[date], stopped: Set[date]
+    tools: MaintenanceTools,
+    table: ExportedTable,
+    times: "Times",
+    exported: Exported,
+    done: Set[date],
+    stopped: Set[date],
 ) -> None:
     values = {"until": times.exportable_until, "days": exported.days, "rows": exported.rows}
 
@@ -114,13 +120,13 @@ class Times:
         return self.exported_until is not None and self.exported_until > self.exportable_until - timedelta(hours=1)
 
 
-def read_times(tools: Tools, table: ExportedTable) -> Times:
+def read_times(tools: MaintenanceTools, table: ExportedTable) -> Times:
     """The database's times."""
     [times] = tools.select(_READ_TIMES, name=table.name)
     return Times(*times)
 
 
-def export_day(tools: Tools, table: ExportedTable, day: date, cutoff: datetime) -> tuple[int, Manifest]:
+def export_day(tools: MaintenanceTools, table: ExportedTable, day: date, cutoff: datetime) -> tuple[int, Manifest]:
     """Add files with the rows that the day's manifest does not have yet; returns their number, and the manifest."""
     bucket = RecordsBucket(tools.s3, tools.settings.records_bucket, table)
     manifest = read_sound_manifest(tools, table, day)
@@ -134,7 +140,9 @@ def export_day(tools: Tools, table: ExportedTable, day: date, cutoff: datetime) 
     return sum(part.rows for part in parts), manifest
 
 
-def write_parts(tools: Tools, table: ExportedTable, manifest: Manifest, since: str, until: datetime) -> list[Part]:
+def write_parts(
+    tools: MaintenanceTools, table: ExportedTable, manifest: Manifest, since: str, until: datetime
+) -> list[Part]:
     """Store files of the rows that were recorded between two times. They count when the manifest names them."""
     bucket = RecordsBucket(tools.s3, tools.settings.records_bucket, table)
     parts = tools.database.run_transaction(
@@ -142,11 +150,11 @@ def write_parts(tools: Tools, table: ExportedTable, manifest: Manifest, since: s
     )
     for part in parts:
         if fault := bucket.find_fault(part):
-            raise MaintenanceError(fault)
+            raise TaskFailedError(fault)
     return parts
 
 
-def _list_days(tools: Tools, table: ExportedTable, times: Times) -> list[date]:
+def _list_days(tools: MaintenanceTools, table: ExportedTable, times: Times) -> list[date]:
     statement = _LIST_DAYS.format(time=table.time_column, table=table.name)
     values = {"since": times.exported_until, "cutoff": times.cutoff, "today": times.today}
     rows = tools.select(statement, name=table.name, **values)

@@ -22,7 +22,7 @@ from lambda_app.maintain.manifest import Manifest, Part, manifest_key, part_key
 from lambda_app.maintain.object_reader import ObjectReader
 from lambda_app.maintain.parquet import ParquetFile
 from lambda_app.maintain.tables import ExportedTable
-from lambda_app.maintain.tools import MaintenanceError
+from lambda_app.tasks import TaskFailedError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -80,9 +80,9 @@ class ExportedFiles:
         return rows
 
     def require_intact(self, part: Part) -> None:
-        """MaintenanceError if the current version of a file is not what was exported: then an old one may be."""
+        """TaskFailedError if the current version of a file is not what was exported: then an old one may be."""
         if fault := self._records.find_fault(part):
-            raise MaintenanceError(fault)
+            raise TaskFailedError(fault)
 
     def replace(self, file: FileVersion, manifest: Manifest, gone: Sequence[UUID]) -> None:
         """Write the file without the rows of these ids under the next number, which the manifest then names instead.
@@ -113,7 +113,7 @@ class ExportedFiles:
         """Take the rows of these ids out of a version that is not the export.
 
         The current version of a file keeps its other rows. An old one goes whole, but only while the manifest's files
-        are what was exported; else MaintenanceError.
+        are what was exported; else TaskFailedError.
         """
         if not file.is_current:
             if part := manifest.find_part(file.key):
@@ -168,7 +168,7 @@ def _naming(file: FileVersion) -> Iterator[None]:
         raise
     except (pa.ArrowException, OSError, KeyError) as error:
         kind = "" if file.is_current else "an old version of "
-        raise MaintenanceError(f"{kind}{file.key} cannot be read: {type(error).__name__}") from None
+        raise TaskFailedError(f"{kind}{file.key} cannot be read: {type(error).__name__}") from None
 
 
 def list_fields(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from lambda_app.maintain.manifest import Manifest, Part, manifest_key, parse_manifest
 from lambda_app.maintain.parquet import ParquetFile
 from lambda_app.maintain.tables import ExportedTable
-from lambda_app.maintain.tools import MaintenanceError
+from lambda_app.tasks import TaskFailedError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -26,7 +26,7 @@ class RecordsBucket:
         self._table = table
 
     def read_manifest(self, day: date) -> Manifest:
-        """Return the day's, an empty one where S3 has none; MaintenanceError if it is not one of that day."""
+        """Return the day's, an empty one where S3 has none; TaskFailedError if it is not one of that day."""
         try:
             body = self._s3.get_object(Bucket=self._name, Key=manifest_key(self._table, day))["Body"].read()
         except ClientError as error:
@@ -73,7 +73,7 @@ class RecordsBucket:
     def delete_strays(self, manifest: Manifest, needed: Collection[Part]) -> None:
         """Delete the day's files that its manifest does not name. A killed run left them; readers would see them.
 
-        Of those that were replaced, the old versions stay. MaintenanceError if one of the `needed` files is not there:
+        Of those that were replaced, the old versions stay. TaskFailedError if one of the `needed` files is not there:
         perhaps its rows are in another one.
         """
         pages = list(self._list_versions(manifest.date))
@@ -81,7 +81,7 @@ class RecordsBucket:
         sizes = {version["Key"]: version["Size"] for version in versions if version["IsLatest"]}
         for part in needed:
             if sizes.get(part.key) != part.bytes:
-                raise MaintenanceError(f"{part.key} is missing or not what was exported")
+                raise TaskFailedError(f"{part.key} is missing or not what was exported")
         known = {part.key for part in manifest.parts}
         replaced = {part.key for part in manifest.replaced}
         for key in sizes.keys() & replaced:

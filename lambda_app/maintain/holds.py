@@ -10,7 +10,8 @@ from uuid import UUID
 import pg8000.native
 
 from lambda_app.maintain.parameters import read_day, read_number, read_one_name, read_subject, read_text
-from lambda_app.maintain.tools import TaskError, Tools
+from lambda_app.maintain.tools import MaintenanceTools
+from lambda_app.tasks import TaskError
 
 _COLUMNS = ("id", "subject", "caller", "starts", "ends", "reason", "placed_by", "placed_at", "removed_by", "removed_at")
 _LIST = f"SELECT {', '.join(_COLUMNS)} FROM holds ORDER BY id"  # noqa: S608 (our own names)
@@ -62,7 +63,7 @@ class Holds:
         return {number: len(ids) for number, ids in self._kept.items()}
 
 
-def add_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
+def add_hold(tools: MaintenanceTools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Place a hold on a subject, a caller, or the days from `starts` to `ends`, both included.
 
     Erasures that run at this moment may have taken some of it: the answer names those that are open.
@@ -85,14 +86,14 @@ def add_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     return tools.database.run_transaction(work)
 
 
-def list_holds(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
+def list_holds(tools: MaintenanceTools, _: Mapping[str, Any]) -> dict[str, Any]:
     """Return all holds, also those that were removed."""
     rows = tools.select(_LIST)
     return {"holds": [{name: _to_json(value) for name, value in zip(_COLUMNS, row, strict=True)} for row in rows]}
 
 
 def list_keeping_holds(
-    tools: Tools, subject: str, records: Iterable[tuple[str | None, datetime]]
+    tools: MaintenanceTools, subject: str, records: Iterable[tuple[str | None, datetime]]
 ) -> list[dict[str, Any]]:
     """The holds on a subject, also those that were removed, and those in force that keep one of its records.
 
@@ -106,7 +107,7 @@ def list_keeping_holds(
     return [hold for hold in list_holds(tools, {})["holds"] if hold["subject"] == subject or hold["id"] in keeping]
 
 
-def remove_hold(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
+def remove_hold(tools: MaintenanceTools, event: Mapping[str, Any]) -> dict[str, Any]:
     """End a hold. Open erasures go on with the next daily run, or when they are asked for again."""
     number, by = read_number(event, "hold"), read_text(event, "by", 2048)
     if not tools.database.run_statement(lambda connection: connection.run(_REMOVE, id=number, by=by)):

@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Iterator
 
 from lambda_app.log.database import DATABASE_ERRORS
-from lambda_app.maintain.tools import TaskError, Tools, forget_failures
+from lambda_app.maintain.tools import MaintenanceTools, forget_failures
+from lambda_app.tasks import TaskError
 
 # The longest that Lambda lets a function run, and some time for clocks and the last request.
 LEASE_SECONDS = 16 * 60
@@ -19,7 +20,7 @@ _GIVE_BACK = "UPDATE lease SET holder = NULL, ends_at = '-infinity' WHERE holder
 
 
 @contextlib.contextmanager
-def working_alone(tools: Tools) -> Iterator[None]:
+def working_alone(tools: MaintenanceTools) -> Iterator[None]:
     """Hold the lease during `with`; TaskError while another run holds it.
 
     It is a row and no advisory lock. A lock of a transaction would keep one open for minutes. A lock of a session

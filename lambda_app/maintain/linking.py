@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from lambda_app.maintain.tools import Tools
+from lambda_app.maintain.tools import MaintenanceTools
 
 # A prediction waits for 14 days in either queue. What found none in this time is of no prediction of ours, or of one
 # that has left the table, and is not looked at again.
@@ -32,7 +32,7 @@ ORDER BY reported_at DESC, outcome_id DESC LIMIT 1
 """
 
 
-def link_outcomes(tools: Tools) -> int:
+def link_outcomes(tools: MaintenanceTools) -> int:
     """Set predicted_at of the outcomes of the last days whose prediction is recorded by now; returns how many."""
     [[reported_at]] = tools.select(_FIND_FIRST, days=DAYS)
     place: tuple[datetime, UUID] = reported_at, UUID(int=0)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from lambda_app.maintain.tables import ExportedTable
-from lambda_app.maintain.tools import MaintenanceError
+from lambda_app.tasks import TaskFailedError
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def fold_parts(parts: list[Part]) -> tuple[int, list[int]]:
 
 
 def parse_manifest(content: bytes, table: ExportedTable, day: date) -> Manifest:
-    """Read a manifest; MaintenanceError names that of the day if it is none, or another day's."""
+    """Read a manifest; TaskFailedError names that of the day if it is none, or another day's."""
     key = manifest_key(table, day)
     try:
         document = json.loads(content)
@@ -99,12 +99,12 @@ def parse_manifest(content: bytes, table: ExportedTable, day: date) -> Manifest:
             tuple(_read_replaced(part) for part in document.get("replaced", ())),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise MaintenanceError(f"{key} is no manifest") from None
+        raise TaskFailedError(f"{key} is no manifest") from None
     if manifest.date != day:
-        raise MaintenanceError(f"{key} is of {manifest.date}")
+        raise TaskFailedError(f"{key} is of {manifest.date}")
     for part in manifest.parts:
         if not part.key.startswith(f"{table.name_directory(part.model_version)}date={day}/"):
-            raise MaintenanceError(f"{key} names {part.key}, which is no file of that day")
+            raise TaskFailedError(f"{key} names {part.key}, which is no file of that day")
     return manifest
 
 

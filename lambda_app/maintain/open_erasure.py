@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from lambda_app.maintain.tools import Tools
+from lambda_app.maintain.tools import MaintenanceTools
 
 # The erasure stops when Lambda has so little time left, and goes on with the next call.
 SPARE_SECONDS = 120.0
@@ -81,7 +81,7 @@ class Progress:
     `is_request_kept` says whether a hold keeps a prediction of the request that was asked for.
     """
 
-    def __init__(self, tools: Tools, number: int) -> None:
+    def __init__(self, tools: MaintenanceTools, number: int) -> None:
         self.tools = tools
         self.kept: dict[str, dict[str, int]] = {}
         self.is_request_kept = False

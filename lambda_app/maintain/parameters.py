@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from lambda_app.maintain.tools import TaskError
+from lambda_app.tasks import TaskError
 
 
 def read_text(event: Mapping[str, Any], name: str, longest: int) -> str:

@@ -10,11 +10,12 @@ from lambda_app.maintain.lease import working_alone
 from lambda_app.maintain.manifest import ReplacedPart
 from lambda_app.maintain.parameters import read_day, read_text
 from lambda_app.maintain.tables import TABLES
-from lambda_app.maintain.tools import MaintenanceError, TaskError, Tools
+from lambda_app.maintain.tools import MaintenanceTools
 from lambda_app.maintain.verification import find_removal, list_current_parts, read_sound_manifest, verify_export
+from lambda_app.tasks import TaskError, TaskFailedError
 
 
-def export_again(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
+def export_again(tools: MaintenanceTools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Export all rows that `table` has of `day` as further files, in place of its present ones.
 
     The manifest goes on naming those, with who replaced them, and S3 keeps them as old versions for as long as it keeps
@@ -44,7 +45,7 @@ def export_again(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
         bucket.write_manifest(new)
         bucket.delete_strays(new, new.parts)
         if fault := verify_export(tools, table, new, times.cutoff, again=True):
-            raise MaintenanceError(fault)
+            raise TaskFailedError(fault)
     return {
         "rows": sum(part.rows for part in parts),
         "replaced_rows": sum(part.rows for part in gone),

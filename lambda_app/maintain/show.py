@@ -15,7 +15,8 @@ from lambda_app.maintain.parameters import read_subject
 from lambda_app.maintain.queued import QueuedRecord
 from lambda_app.maintain.shown_outcomes import find_outcomes
 from lambda_app.maintain.tables import PREDICTIONS
-from lambda_app.maintain.tools import TaskError, Tools
+from lambda_app.maintain.tools import MaintenanceTools
+from lambda_app.tasks import TaskError
 
 # Time for the outcomes and the messages, which come last.
 SPARE_SECONDS = 400.0
@@ -60,7 +61,7 @@ class _Page:
         return self._bytes >= PAGE_BYTES
 
 
-def show(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
+def show(tools: MaintenanceTools, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is held about `subject`: the first page, or the one `after` the "next" of another.
 
     First come the records of the table, then those of the exported files that the table no longer has, and with the
@@ -115,7 +116,7 @@ def _read_place(event: Mapping[str, Any]) -> list[Any]:
     raise TaskError("after must be the next of another page")
 
 
-def _add_stored(tools: Tools, subject: str, place: list[Any], page: _Page) -> list[Any] | None:
+def _add_stored(tools: MaintenanceTools, subject: str, place: list[Any], page: _Page) -> list[Any] | None:
     """Add records of the table; return where the next page begins, None if that was all."""
     while not page.is_full:
         _, created_at, request_id = place
@@ -131,7 +132,7 @@ def _add_stored(tools: Tools, subject: str, place: list[Any], page: _Page) -> li
     return place
 
 
-def _add_exported(tools: Tools, subject: str, place: list[Any], page: _Page) -> list[Any] | None:
+def _add_exported(tools: MaintenanceTools, subject: str, place: list[Any], page: _Page) -> list[Any] | None:
     """Add records of files from `place` on, which has a key and how many of its rows were shown."""
     files = ExportedFiles(tools.s3, tools.settings.records_bucket, PREDICTIONS)
     _, first_key, shown = place
@@ -155,7 +156,7 @@ def _add_exported(tools: Tools, subject: str, place: list[Any], page: _Page) -> 
     return None
 
 
-def _find_rest(tools: Tools, subject: str) -> dict[str, Any]:
+def _find_rest(tools: MaintenanceTools, subject: str) -> dict[str, Any]:
     """The parts that only the last page has."""
     found: list[dict[str, Any]] = []
     unreadable = 0
@@ -172,5 +173,5 @@ def _find_rest(tools: Tools, subject: str) -> dict[str, Any]:
     }
 
 
-def _select(tools: Tools, statement: str, **values: Any) -> list[dict[str, Any]]:
+def _select(tools: MaintenanceTools, statement: str, **values: Any) -> list[dict[str, Any]]:
     return [row for [row] in tools.select(statement, **values)]

@@ -10,7 +10,7 @@ from lambda_app.maintain.exported import ExportedFiles, list_fields
 from lambda_app.maintain.messages import find_items
 from lambda_app.maintain.queued import QueuedOutcome
 from lambda_app.maintain.tables import OUTCOMES
-from lambda_app.maintain.tools import Tools
+from lambda_app.maintain.tools import MaintenanceTools
 
 # An outcome is reported after its prediction was made; so much for clocks that differ.
 CLOCKS = timedelta(days=1)
@@ -20,7 +20,7 @@ SELECT to_json(outcomes) FROM outcomes WHERE request_id = ANY(CAST(:ids AS uuid[
 """
 
 
-def find_outcomes(tools: Tools, predictions: Mapping[str, datetime]) -> list[dict[str, Any]]:
+def find_outcomes(tools: MaintenanceTools, predictions: Mapping[str, datetime]) -> list[dict[str, Any]]:
     """The outcomes of these request ids, given with the time of each prediction; those of files that no table has."""
     if not predictions:
         return []

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from lambda_app.maintain.tools import Tools
+from lambda_app.maintain.tools import MaintenanceTools
 
 # Counting takes minutes where there are many rows. These numbers are PostgreSQL's own estimates.
 _PARTITIONS = """
@@ -52,7 +52,7 @@ SELECT to_json(erasure) FROM (
 """
 
 
-def report_status(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
+def report_status(tools: MaintenanceTools, _: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state. Numbers of rows are estimates; the days until the disk is full assume the last day's rate."""
     partitions = [{"name": name, "rows": rows, "bytes": size} for name, rows, size in tools.select(_PARTITIONS)]
     estimate, size = (sum(partition[name] for partition in partitions) for name in ("rows", "bytes"))
@@ -83,7 +83,7 @@ def report_status(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _report_outcomes(tools: Tools) -> dict[str, Any]:
+def _report_outcomes(tools: MaintenanceTools) -> dict[str, Any]:
     [[estimate, size]] = tools.select(_OUTCOMES)
     [[rows_last_day]] = tools.select(_LAST_DAY.format(table="outcomes"))
     return {
@@ -94,7 +94,7 @@ def _report_outcomes(tools: Tools) -> dict[str, Any]:
     }
 
 
-def _find_last_export(tools: Tools, table: str) -> dict[str, Any] | None:
+def _find_last_export(tools: MaintenanceTools, table: str) -> dict[str, Any] | None:
     exports = tools.select(_LAST_EXPORT, table=table)
     return exports[0][0] if exports else None
 
@@ -106,7 +106,7 @@ def _estimate_days(storage_gb: int | None, used_bytes: int, bytes_a_day: float) 
     return max(0, int((storage_gb * 2**30 - used_bytes) / bytes_a_day))
 
 
-def _find_oldest(tools: Tools, partition_names: Iterable[str]) -> str | None:
+def _find_oldest(tools: MaintenanceTools, partition_names: Iterable[str]) -> str | None:
     for name in partition_names:
         if found := re.fullmatch(r"predictions_(\d{4})_(\d{2})", name):
             [[oldest]] = tools.select(_OLDEST, first_time=datetime(int(found[1]), int(found[2]), 1, tzinfo=UTC))

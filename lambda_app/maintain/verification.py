@@ -10,11 +10,12 @@ import pg8000.native
 from lambda_app.maintain.files import RecordsBucket
 from lambda_app.maintain.manifest import Manifest, Part, fold_parts, manifest_key
 from lambda_app.maintain.tables import ExportedTable
-from lambda_app.maintain.tools import MaintenanceError, Tools
+from lambda_app.maintain.tools import MaintenanceTools
+from lambda_app.tasks import TaskFailedError
 
 
-def read_sound_manifest(tools: Tools, table: ExportedTable, day: date) -> Manifest:
-    """Return a day's manifest; MaintenanceError names it if it contradicts what was verified.
+def read_sound_manifest(tools: MaintenanceTools, table: ExportedTable, day: date) -> Manifest:
+    """Return a day's manifest; TaskFailedError names it if it contradicts what was verified.
 
     Where there is none, no rows of the day have left the table.
     """
@@ -24,16 +25,16 @@ def read_sound_manifest(tools: Tools, table: ExportedTable, day: date) -> Manife
     key = manifest_key(table, day)
     if manifest.recorded_until is None:
         if has_export and bucket.has_files(day):
-            raise MaintenanceError(f"{key} is missing, and there are files of the day")
+            raise TaskFailedError(f"{key} is missing, and there are files of the day")
     elif manifest.recorded_until > now:
-        raise MaintenanceError(f"{key} has a recorded_until in the future")
+        raise TaskFailedError(f"{key} has a recorded_until in the future")
     elif verified_until is not None and manifest.recorded_until < verified_until:
-        raise MaintenanceError(f"{key} is older than what was verified")
+        raise TaskFailedError(f"{key} is older than what was verified")
     return manifest
 
 
 def verify_export(
-    tools: Tools, table: ExportedTable, manifest: Manifest, cutoff: datetime, *, again: bool = False
+    tools: MaintenanceTools, table: ExportedTable, manifest: Manifest, cutoff: datetime, *, again: bool = False
 ) -> str | None:
     """Compare a day's manifest with the table, unless that was done; returns the difference, if any.
 

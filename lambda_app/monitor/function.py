@@ -1,8 +1,4 @@
-"""The tasks of the function monitor: the daily report, and the pairs of predictions and outcomes for a recalibration.
-
-An event is {"task": NAME, ...}; without a task, it is the report. The answer is the result of the task, or
-{"error": TEXT} where the request cannot be served.
-"""
+"""The tasks of the function monitor: the daily report, and the outcomes with their predictions for a recalibration."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,7 +7,7 @@ from typing import Any
 from lambda_app.monitor.bucket import ReportBucket
 from lambda_app.monitor.queries import find_outcomes
 from lambda_app.monitor.report import make_report
-from lambda_app.monitor.tools import MonitorError, Task, TaskError, Tools, describe_failure
+from lambda_app.tasks import Task, TaskError, Tools, make_task_handler
 from lambda_app.telemetry import LambdaHandler
 
 
@@ -72,30 +68,9 @@ def find_pairs(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     return {"pairs": [pair for is_inside, *pair in rows if is_inside]}
 
 
-TASKS: dict[str, Task] = {"report": write_report, "pairs": find_pairs}
+TASKS: dict[str, Task[Tools]] = {"report": write_report, "pairs": find_pairs}
 
 
 def make_handler(tools: Tools) -> LambdaHandler:
-    """Return the Lambda handler that runs the task of an event."""
-
-    def monitor(event: dict[str, Any], _: Any) -> dict[str, Any]:
-        """Run a task; return its result, or {"error": TEXT}."""
-        name = event.get("task", "report")
-        try:
-            if name not in TASKS:
-                raise TaskError(f"there is no task {name!r}: use {', '.join(TASKS)}")
-            answer = TASKS[name](tools, event)
-        except TaskError as error:
-            tools.telemetry.monitor_ended(name)
-            return {"error": str(error)}
-        except Exception as error:
-            reason = describe_failure(error)
-            tools.telemetry.monitor_ended(name, failure=reason)
-            # Lambda logs the text of an exception.
-            raise MonitorError(f"{name}: {reason}") from None
-        finally:
-            tools.database.close()
-        tools.telemetry.monitor_ended(name)
-        return answer
-
-    return tools.telemetry.wrap_handler(monitor)
+    """Return the Lambda handler of the function."""
+    return make_task_handler(tools, TASKS, "report", tools.telemetry.monitor_ended)

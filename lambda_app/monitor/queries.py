@@ -10,7 +10,7 @@ import numpy as np
 
 from lambda_app.monitor.figures import Evaluated
 from lambda_app.monitor.reference import Reference
-from lambda_app.monitor.tools import Tools
+from lambda_app.tasks import Tools
 
 # The outcomes of a version that are evaluated, and those that are read to find them for all versions.
 MOST_OUTCOMES = 10_000

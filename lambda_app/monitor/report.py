@@ -19,13 +19,13 @@ from lambda_app.monitor.queries import (
 )
 from lambda_app.monitor.reference import Reference
 from lambda_app.monitor.sentinel import THRESHOLD
-from lambda_app.monitor.tools import Tools
 from lambda_app.monitor.versions import (
     choose_grid,
     count_cells,
     describe_version,
     find_due_window,
 )
+from lambda_app.tasks import Tools
 
 FORMAT = 1
 

@@ -8,7 +8,7 @@ from lambda_app.handler import MAINTENANCE_SECONDS
 from lambda_app.log.database import Database
 from lambda_app.monitor.bucket import ReportBucket
 from lambda_app.monitor.report import make_report
-from lambda_app.monitor.tools import Tools
+from lambda_app.tasks import Tools
 from lambda_app.telemetry import Telemetry
 from local.aws_client import connect_aws
 from local.run import read_settings

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from lambda_app.log.record import PredictionRecord
-from lambda_app.maintain.tools import MaintenanceError
+from lambda_app.tasks import TaskFailedError
 from local.records import make_record
 from tests.functional.maintaining import Stage
 from tests.functional.outcomes import insert_outcomes, make_outcome
@@ -77,6 +77,6 @@ def ask_for_fault(ask: Ask, task: str, **event: Any) -> str:
     """The text of a failure; empty without one."""
     try:
         answer = ask(task, **event)
-    except MaintenanceError as error:
+    except TaskFailedError as error:
         return str(error)
     return str(answer.get("error", ""))

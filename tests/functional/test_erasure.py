@@ -8,8 +8,8 @@ import pytest
 
 from lambda_app.log.database import Database
 from lambda_app.maintain import erasure, exported, files
-from lambda_app.maintain.tools import MaintenanceError
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE, READER_ROLE, REPLAY_ROLE
+from lambda_app.tasks import TaskFailedError
 from lambda_app.telemetry import LambdaHandler
 from local.records import make_record
 from tests.events import Context
@@ -93,7 +93,7 @@ def test_killed_anywhere_the_next_call_completes_it(
 
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, die)
-        with pytest.raises(MaintenanceError, match="KilledError"):
+        with pytest.raises(TaskFailedError, match="KilledError"):
             erase(subject=subject)
     [[number]] = query("SELECT id FROM erasures WHERE subject = :subject", subject=subject)
     answer = erase(subject=subject)
@@ -130,7 +130,7 @@ def test_daily_work_finishes_an_erasure(
 
     with monkeypatch.context() as patch:
         patch.setattr(erasure, "erase_queued_predictions", die)
-        with pytest.raises(MaintenanceError, match="KilledError"):
+        with pytest.raises(TaskFailedError, match="KilledError"):
             erase(subject=subject)
     done = maintain({"task": "daily"}, Context())
     assert (done["completed_erasures"], done["open_erasures"]) == (1, 0)

@@ -11,7 +11,7 @@ import pytest
 from lambda_app.maintain import expiry, export
 from lambda_app.maintain.files import RecordsBucket
 from lambda_app.maintain.parquet import FileWriter
-from lambda_app.maintain.tools import MaintenanceError
+from lambda_app.tasks import TaskFailedError
 from local.records import make_record
 from tests.events import Context
 from tests.faults.front import Front
@@ -210,7 +210,7 @@ def test_row_whose_transaction_took_too_long_keeps_its_month(stage: Stage) -> No
     stage.run(RETENTION_MONTHS="")
     # As if it had been recorded before the export, and committed only now.
     stage.insert(make_records(OLD, 1))
-    with pytest.raises(MaintenanceError, match=r"stays: .* the table has 3 rows, the export 2"):
+    with pytest.raises(TaskFailedError, match=r"stays: .* the table has 3 rows, the export 2"):
         stage.run()
     assert stage.count_rows() == 3
 
@@ -371,7 +371,7 @@ def test_month_whose_rows_are_not_those_of_the_export_stays(stage: Stage) -> Non
     # A row that no export could see, because its time was written by hand.
     stage.insert(make_records(OLD, 1))
     stage.query("DELETE FROM verified_days")
-    with pytest.raises(MaintenanceError, match=r"stays: .* the table has 5 rows, the export 4"):
+    with pytest.raises(TaskFailedError, match=r"stays: .* the table has 5 rows, the export 4"):
         stage.run()
     assert stage.count_rows() == 5
 
@@ -383,7 +383,7 @@ def test_day_that_differs_is_exported_again_on_demand(stage: Stage) -> None:
     stage.insert(unseen)
     [old] = stage.list_files()
     content, before = stage.read(old), stage.read_manifest(OLD)
-    with pytest.raises(MaintenanceError, match=r"the table has 3 rows, the export 2"):
+    with pytest.raises(TaskFailedError, match=r"the table has 3 rows, the export 2"):
         stage.run()
     answer = stage.ask("export_again", table="predictions", day=str(OLD), by="ada")
     assert answer == {"rows": 3, "replaced_rows": 2, "replaced_files": 1}
@@ -433,7 +433,7 @@ def test_row_that_comes_at_the_last_moment_keeps_its_month(stage: Stage, monkeyp
         return find_fault(*arguments)
 
     monkeypatch.setattr(RecordsBucket, "find_fault", insert_meanwhile)
-    with pytest.raises(MaintenanceError, match=rf"{name_partition(OLD)} has rows that are not verified$"):
+    with pytest.raises(TaskFailedError, match=rf"{name_partition(OLD)} has rows that are not verified$"):
         stage.run()
     assert stage.count_rows() == 5
     # The work of the next steps was done, and the lease given back.
@@ -449,14 +449,14 @@ def test_month_whose_file_is_damaged_stays(damage: str, stage: Stage) -> None:
         stage.s3.delete_object(Bucket=stage.bucket, Key=key)
     else:
         stage.s3.put_object(Bucket=stage.bucket, Key=key, Body=b"other", ChecksumAlgorithm="SHA256")
-    with pytest.raises(MaintenanceError, match=rf"{OLD:%Y-%m} stays: {key} is (missing|not what was exported)"):
+    with pytest.raises(TaskFailedError, match=rf"{OLD:%Y-%m} stays: {key} is (missing|not what was exported)"):
         stage.run()
     assert stage.count_rows() == 4
 
 
 def test_nothing_happens_without_the_database(stage: Stage) -> None:
     stage.insert(make_records(OLD, 4))
-    with pytest.raises(MaintenanceError, match=r"^daily: ConnectionRefusedError$"):
+    with pytest.raises(TaskFailedError, match=r"^daily: ConnectionRefusedError$"):
         stage.run(**DEAD_DATABASE)
     assert stage.list_versions() == {}
 
@@ -474,7 +474,7 @@ def test_nothing_is_dropped_while_s3_refuses(mode: Any, stage: Stage, monkeypatc
     )
     with Front(int(stage.s3.meta.endpoint_url.rpartition(":")[2])) as front:
         front.mode = mode
-        with pytest.raises(MaintenanceError, match=r"^daily: export: \w+( \w+)?$"):
+        with pytest.raises(TaskFailedError, match=r"^daily: export: \w+( \w+)?$"):
             stage.run(AWS_ENDPOINT_URL=front.endpoint_url)
         # The other steps have done their work.
         assert stage.query("SELECT count(*) FROM idempotency_keys") == [[0]]

@@ -9,7 +9,7 @@ import pytest
 
 from lambda_app.maintain import expiry, linking
 from lambda_app.maintain.files import RecordsBucket
-from lambda_app.maintain.tools import MaintenanceError
+from lambda_app.tasks import TaskFailedError
 from local.records import make_record
 from tests.functional.exports import fold
 from tests.functional.maintaining import KEPT, OLD, YESTERDAY, Stage, make_records
@@ -151,7 +151,7 @@ def test_day_that_differs_stays_until_it_is_exported_again(stage: Stage) -> None
     stage.run(RETENTION_MONTHS="")
     # As if it had been recorded before the export, and committed only now.
     stage.insert_outcomes(*unseen)
-    with pytest.raises(MaintenanceError, match=f"outcomes of {OLD} stay: .* the table has 4 rows, the export 3"):
+    with pytest.raises(TaskFailedError, match=f"outcomes of {OLD} stay: .* the table has 4 rows, the export 3"):
         stage.run()
     assert count_outcomes(stage.query, *first, *unseen) == 4
     answer = stage.ask("export_again", table="outcomes", day=str(OLD), by="ada")
@@ -170,7 +170,7 @@ def test_outcomes_whose_file_is_damaged_stay(damage: str, stage: Stage) -> None:
         stage.s3.delete_object(Bucket=stage.bucket, Key=key)
     else:
         stage.s3.put_object(Bucket=stage.bucket, Key=key, Body=b"other", ChecksumAlgorithm="SHA256")
-    with pytest.raises(MaintenanceError, match=rf"{key} is (missing|not what was exported)"):
+    with pytest.raises(TaskFailedError, match=rf"{key} is (missing|not what was exported)"):
         stage.run()
     assert count_outcomes(stage.query, *outcomes) == 3
 

@@ -12,7 +12,7 @@ import pytest
 
 from lambda_app.model.bundle import INTERVAL
 from lambda_app.model.interval import parse_calibration
-from lambda_app.monitor.tools import MonitorError
+from lambda_app.tasks import TaskFailedError
 from problem.table import TABLE
 from tests.functional.helpers import DEAD_DATABASE
 from tests.functional.watching import LAST_WEEK, NOW, Watched
@@ -283,7 +283,7 @@ def test_damaged_files_leave_the_figures_of_the_database(watched: Watched, name:
 def test_database_or_bucket_that_is_away_fails_the_run(
     watched: Watched, changed: dict[str, str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(MonitorError, match=f"^{reason}$"):
+    with pytest.raises(TaskFailedError, match=f"^{reason}$"):
         watched.run(**changed)
     assert '"MonitorReports":[0.0]' in capsys.readouterr().out
 

@@ -11,9 +11,8 @@ import pg8000.native
 
 from lambda_app.http.performance import REPORT_KEY
 from lambda_app.log.message import encode_messages
-from lambda_app.maintain.tools import MaintenanceError
-from lambda_app.monitor.tools import MonitorError
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, PREFIX, REPLAY_ROLE
+from lambda_app.tasks import TaskFailedError
 from local.poller import Polled, poll_once
 from local.records import make_record
 from tests.events import Context, invoke, load_event, make_event
@@ -127,7 +126,7 @@ def work_daily(stage: Stage, _: str) -> str:
     handler = stage.start("maintain")
     try:
         handler({"task": "daily"}, Context())
-    except MaintenanceError:
+    except TaskFailedError:
         return judge(stage, well=False)
     return judge(stage, well=True)
 
@@ -137,7 +136,7 @@ def make_report(stage: Stage, _: str) -> str:
     handler = stage.start("monitor")
     try:
         answer = handler({}, Context())
-    except MonitorError:
+    except TaskFailedError:
         return judge(stage, well=False)
     assert answer["is_alarm"].keys() == {"coverage", "drift"}
     bucket = stage.account.variables("monitor")["MODEL_BUCKET"]

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from lambda_app.maintain.tools import MaintenanceError
 from lambda_app.project import METRICS_NAMESPACE
 from lambda_app.settings import Settings
+from lambda_app.tasks import TaskFailedError
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import AwsServices
 from local.records import make_record
@@ -42,7 +42,7 @@ class Nights:
         self.capsys.readouterr()
         try:
             self.stage.run(SERVICE_NAME=self.service, **changed)
-        except MaintenanceError:
+        except TaskFailedError:
             assert changed
         lines = self.capsys.readouterr().out.splitlines()
         assert any("_aws" in json.loads(line) for line in lines)

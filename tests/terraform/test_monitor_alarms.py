@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from lambda_app.monitor.tools import MonitorError
 from lambda_app.project import METRICS_NAMESPACE
 from lambda_app.settings import Settings
+from lambda_app.tasks import TaskFailedError
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import AwsServices
 from tests.bundles import Registry
@@ -38,7 +38,7 @@ class Nights:
         self.capsys.readouterr()
         try:
             self.watched.run(None, SERVICE_NAME=self.service, **changed)
-        except MonitorError:
+        except TaskFailedError:
             assert changed
         lines = self.capsys.readouterr().out.splitlines()
         assert any("_aws" in json.loads(line) for line in lines)
