@@ -6,54 +6,27 @@ in Lambda, and moto's server keeps the model.
 
 import dataclasses
 import json
-import subprocess
-import sys
 import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
-import pg8000.native
 import typer
 
+from benchmarks.large_table import VERSION, Cost, fill_table, open_large_table, run_without_triggers
 from benchmarks.machine import describe_machine
-from benchmarks.maintenance import fill_table
-from lambda_app.log.migrations import apply_migrations
 from lambda_app.model.bundle import MANIFEST, POINTER_KEY, bundle_key, sha256_hex
 from lambda_app.project import MONITOR_ROLE
 from local.aws_client import connect_aws
-from local.aws_services import IDENTITY, REGION, AwsServices
+from local.aws_services import AwsServices
 from local.errors import StackError
-from local.ports import find_free_ports
-from local.postgres import Postgres
-from local.process import build_environment
 from problem.table import TABLE
 from training.options import make_app, report_errors
 from training.reference import BINS
 
 BUILD = Path("build")
-# What fill_table writes.
-VERSION = "20260301T120000Z-0a1b2c3d"
 YEAR = ("(now() - interval '365 days')", "now()")
 
-# Prints how long the report took and the most memory that the process used.
-PROGRAM = """
-import json, resource, sys, time
-from types import SimpleNamespace
-from lambda_app import handler
-monitor = handler.monitor
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-began = time.monotonic()
-answer = monitor({"task": "report"}, SimpleNamespace(
-    aws_request_id="1", function_name="monitor", function_version="1", memory_limit_in_mb=1024,
-    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:monitor"))
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({
-    "seconds": time.monotonic() - began, "cpu_seconds": used.ru_utime + used.ru_stime,
-    "start_mb": before / 1024, "peak_mb": used.ru_maxrss / 1024,
-}), file=sys.stderr)
-"""
 ADD_PAST_MONTHS = """
 DO $$
 DECLARE
@@ -99,16 +72,13 @@ app = make_app()
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """The cost of a report. Memory is the peak, before the work and of the whole process. A block has 8 KiB."""
+    """A report and its cost. A block has 8 KiB."""
 
     predictions: int
     outcomes: int
     window_predictions: int
     evaluated: int
-    seconds: float
-    cpu_seconds: float
-    start_mb: float
-    peak_mb: float
+    cost: Cost
     rows_read: int
     blocks_read: int
     blocks: int
@@ -145,73 +115,33 @@ def _spread(lowest: float, highest: float) -> dict[str, Any]:
 
 def measure_report(rows: int, directory: Path) -> Result:
     """Fill a year and make a report."""
-    postgres_port, aws_port = find_free_ports(2)
-    with (
-        Postgres(directory / "postgres", postgres_port) as postgres,
-        AwsServices(directory / "aws.log", aws_port) as aws,
-    ):
-        login = postgres.login
-        with closing(
-            pg8000.native.Connection(
-                login.user, host=login.host, port=login.port, password=login.password, database=login.database
-            )
-        ) as connection:
-
-            def ask(statement: str) -> int:
-                [[number]] = connection.run(statement)
-                return int(number)
-
-            connection.run("BEGIN")
-            apply_migrations(connection)
-            connection.run(ADD_PAST_MONTHS)
-            connection.run("COMMIT")
-            postgres.set_role_passwords()
-            fill_table(connection, rows, *YEAR)
-            connection.run("SET session_replication_role = replica")
-            connection.run(FILL_OUTCOMES)
-            connection.run("SET session_replication_role = origin")
-            connection.run("VACUUM ANALYZE outcomes")
-            print(f"{rows:,} rows made", flush=True)
-            publish_model(aws)
-            environment = build_environment(
-                **IDENTITY,
-                AWS_REGION=REGION,
-                AWS_ENDPOINT_URL=aws.endpoint_url,
-                MODEL_BUCKET=aws.bucket,
-                DATABASE_HOST=login.host,
-                DATABASE_PORT=str(login.port),
-                DATABASE_NAME=login.database,
-                DATABASE_USER=MONITOR_ROLE,
-                DATABASE_PASSWORD=login.password,
-                DATABASE_TLS="off",
-                QUEUE_URL=aws.queue_url,
-                DEAD_LETTER_QUEUE_URL=aws.dead_letter_queue_url,
-            )
-            connection.run("SELECT pg_stat_reset()")
-            # Statistics reach the views when a session ends, or after a second.
-            time.sleep(2)
-            done = subprocess.run(
-                [sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.PIPE, text=True, check=False
-            )
-            if done.returncode:
-                raise StackError(f"the report failed: {done.stderr[-2000:]}")
-            time.sleep(2)
-            rows_read, blocks_read = ask(COUNT_ROWS), ask(COUNT_BLOCKS)
-            figures = json.loads(done.stderr.splitlines()[-1])
-            body = connect_aws("s3", aws.endpoint_url).get_object(Bucket=aws.bucket, Key="reports/performance.json")
-            content = body["Body"].read()
-            [version] = json.loads(content)["versions"]
-            return Result(
-                predictions=ask("SELECT count(*) FROM predictions"),
-                outcomes=ask("SELECT count(*) FROM outcomes"),
-                window_predictions=version["predictions"]["count"],
-                evaluated=version["live"]["outcomes"],
-                **figures,
-                rows_read=rows_read,
-                blocks_read=blocks_read,
-                blocks=ask(COUNT_ALL_BLOCKS),
-                report_bytes=len(content),
-            )
+    with open_large_table(directory) as table:
+        table.connection.run(ADD_PAST_MONTHS)
+        fill_table(table.connection, rows, *YEAR)
+        run_without_triggers(table.connection, FILL_OUTCOMES)
+        table.connection.run("VACUUM ANALYZE outcomes")
+        print(f"{rows:,} rows made", flush=True)
+        publish_model(table.aws)
+        table.connection.run("SELECT pg_stat_reset()")
+        # Statistics reach the views when a session ends, or after a second.
+        time.sleep(2)
+        _, cost = table.run_task("monitor", "report", MONITOR_ROLE)
+        time.sleep(2)
+        rows_read, blocks_read = table.ask(COUNT_ROWS), table.ask(COUNT_BLOCKS)
+        client = connect_aws("s3", table.aws.endpoint_url)
+        content = client.get_object(Bucket=table.aws.bucket, Key="reports/performance.json")["Body"].read()
+        [version] = json.loads(content)["versions"]
+        return Result(
+            predictions=table.ask("SELECT count(*) FROM predictions"),
+            outcomes=table.ask("SELECT count(*) FROM outcomes"),
+            window_predictions=version["predictions"]["count"],
+            evaluated=version["live"]["outcomes"],
+            cost=cost,
+            rows_read=rows_read,
+            blocks_read=blocks_read,
+            blocks=table.ask(COUNT_ALL_BLOCKS),
+            report_bytes=len(content),
+        )
 
 
 @app.command(epilog="Writes build/monitor.json.")

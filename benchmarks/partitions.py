@@ -17,8 +17,8 @@ from uuid import UUID
 
 import pg8000.native
 
+from benchmarks.large_table import fill_table
 from benchmarks.machine import describe_machine
-from benchmarks.maintenance import fill_table
 from lambda_app.log.connection import Connection
 from lambda_app.log.migrations import apply_migrations
 from lambda_app.log.store import find_prediction, insert_predictions

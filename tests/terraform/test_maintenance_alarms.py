@@ -1,76 +1,39 @@
 """The alarms on the daily work: the real function runs, fails or does not run on the last days."""
 
-import copy
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
-from lambda_app.project import METRICS_NAMESPACE
 from lambda_app.settings import Settings
-from lambda_app.tasks import TaskFailedError
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import AwsServices
 from local.records import make_record
 from tests.functional.maintaining import Stage, create_stage
 from tests.standins.cloudwatch import CloudWatch
-from tests.terraform.rendered import Resources, list_metrics, list_own_alarms
+from tests.terraform.nights import DAY, Nights, copy_alarms
+from tests.terraform.rendered import Resources
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-DAY = timedelta(days=1)
-ALARMS = {"maintenance-missing", "default-partition"}
 
-
-@dataclass
-class Nights:
-    """The nights of a service of its own, and its alarms the morning after."""
-
-    stage: Stage
-    cloudwatch: CloudWatch
-    alarms: Resources
-    service: str
-    capsys: pytest.CaptureFixture[str]
-
-    def run(self, ago: int, **changed: str) -> None:
-        """Run the daily work so many nights ago."""
-        self.capsys.readouterr()
-        try:
-            self.stage.run(SERVICE_NAME=self.service, **changed)
-        except TaskFailedError:
-            assert changed
-        lines = self.capsys.readouterr().out.splitlines()
-        assert any("_aws" in json.loads(line) for line in lines)
-        self.cloudwatch.put_lines(lines, earlier=ago * DAY)
-
-    def list_ringing(self) -> set[str]:
-        now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-        return {key for key, alarm in self.alarms.items() if self.cloudwatch.evaluate(alarm, now) == "ALARM"}
+@pytest.fixture
+def stage(
+    admin_settings: Settings, client: "S3Client", bucket: str, wire: Callable[..., LambdaHandler]
+) -> Iterator[Stage]:
+    stage = create_stage(admin_settings, client, bucket, wire)
+    yield stage
+    stage.close()
 
 
 @pytest.fixture
-def nights(
-    admin_settings: Settings,
-    client: "S3Client",
-    bucket: str,
-    wire: Callable[..., LambdaHandler],
-    observability: Resources,
-    aws: AwsServices,
-    capsys: pytest.CaptureFixture[str],
-) -> Iterator[Nights]:
+def nights(stage: Stage, observability: Resources, aws: AwsServices, capsys: pytest.CaptureFixture[str]) -> Nights:
     service = f"alarms-{uuid4()}"
-    alarms = copy.deepcopy({key: list_own_alarms(observability)[key] for key in ALARMS})
-    for alarm in alarms.values():
-        for metric in list_metrics(alarm):
-            metric |= {"namespace": METRICS_NAMESPACE, "dimensions": {"service": service}}
-    stage = create_stage(admin_settings, client, bucket, wire)
-    yield Nights(stage, CloudWatch(aws), alarms, service, capsys)
-    stage.close()
+    alarms = copy_alarms(observability, {"maintenance-missing", "default-partition"}, service)
+    return Nights(stage.run, CloudWatch(aws), alarms, service, capsys)
 
 
 def test_nothing_rings_while_each_night_has_its_run(nights: Nights) -> None:
@@ -94,15 +57,15 @@ def test_it_rings_when_there_never_was_a_run(nights: Nights) -> None:
     assert nights.list_ringing() == {"maintenance-missing"}
 
 
-def test_two_failed_nights_ring(nights: Nights) -> None:
-    nights.stage.insert([make_record(created_at=datetime.now(UTC) - DAY)])
+def test_two_failed_nights_ring(nights: Nights, stage: Stage) -> None:
+    stage.insert([make_record(created_at=datetime.now(UTC) - DAY)])
     for ago in (0, 1):
         nights.run(ago, RECORDS_BUCKET="nobodys")
     assert nights.list_ringing() == {"maintenance-missing"}
 
 
-def test_row_in_the_default_partition_rings_until_the_next_night(nights: Nights) -> None:
+def test_row_in_the_default_partition_rings_until_the_next_night(nights: Nights, stage: Stage) -> None:
     nights.run(ago=0)
-    nights.stage.insert([make_record(created_at=datetime(2001, 1, 1, tzinfo=UTC))], recorded_at=datetime.now(UTC))
+    stage.insert([make_record(created_at=datetime(2001, 1, 1, tzinfo=UTC))], recorded_at=datetime.now(UTC))
     nights.run(ago=0)
     assert nights.list_ringing() == {"default-partition"}
