@@ -226,6 +226,16 @@ def test_undefined_figures_and_a_promise_that_is_missing_are_not_numbers(show: S
     assert "undefined" not in visit.page.content()
 
 
+def test_feature_that_was_constant_in_the_training_has_one_bin(show: Showing) -> None:
+    report = make_report()
+    test = report["drift"]["tests"][0]
+    test.update({"edges": [], "reference": [442], "window": [150]})
+    visit = show(report)
+    label = visit.page.locator("#tests svg").first.get_attribute("aria-label")
+    assert label == "Age in training and in the window. any value: 100\u00a0% and 100\u00a0%"
+    assert "undefined" not in visit.page.content()
+
+
 def test_one_block_and_one_outcome_can_be_drawn(show: Showing) -> None:
     report = make_report()
     version = report["versions"][-1]
