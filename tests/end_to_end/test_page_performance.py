@@ -214,6 +214,7 @@ def test_undefined_figures_and_a_promise_that_is_missing_are_not_numbers(show: S
     unknown = {"value": None, "lower": None, "upper": None}
     version["promised"] = dict.fromkeys(version["promised"])
     version["live"] |= {"r2": unknown, "coverage": unknown, "mean_width": unknown}
+    version["over_time"][1]["mae"] = unknown
     for block in version["over_time"]:
         block["coverage"] = unknown
     visit = show(report)
