@@ -137,12 +137,12 @@ def test_a_file_is_sent_and_what_is_refused_is_told(run: Run, stack: Stack, tmp_
     assert (mended.exit_code, mended.stderr.count("refused")) == (0, 0)
     assert not (tmp_path / "mended.rejected.csv").exists()
     # Again, and with a row more.
-    for rows, told in ((0, "Sent 0 outcomes"), (1, "Sent 1 outcomes")):
-        write(tmp_path / "mended.csv", (ids[2], 1, yesterday), *[(ids[3], 140, yesterday)] * rows)
+    for more, sent in ((0, "Sent 0 outcomes"), (1, "Sent 1 outcomes")):
+        write(tmp_path / "mended.csv", (ids[2], 1, yesterday), *[(ids[3], 140, yesterday)] * more)
         later = run("outcomes", "import", str(tmp_path / "mended.csv"), "--local")
         assert later.exit_code == 0, later.stderr
-        assert told in later.stdout
-        assert f"1 of {1 + rows} rows were settled before" in later.stdout
+        assert sent in later.stdout
+        assert f"1 of {1 + more} rows were settled before" in later.stdout
 
 
 def test_killed_it_goes_on_where_it_was(run: Run, stack: Stack, directory: Path, tmp_path: Path) -> None:
