@@ -1,4 +1,4 @@
-"""Measures the coverage sentinel by simulation: python -m benchmarks.sentinel, some minutes.
+"""Measures the coverage sentinel by simulation: python -m benchmarks.sentinel, about two minutes.
 
 Writes build/sentinel.json, with the average run length to a false alarm and the delays after a jump of the miss rate,
 and build/sentinel.png.
@@ -13,7 +13,7 @@ import typer
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from lambda_app.monitor.sentinel import ODDS_RATIOS, THRESHOLD, follow, gather_evidence
+from lambda_app.monitor.sentinel import THRESHOLD, gather_evidence
 from training.figure import BLUE, DOTS_PER_INCH, GREY, ORANGE, TITLE_POINTS, start_figure
 from training.options import make_app
 
@@ -25,9 +25,6 @@ BAD_OUTCOMES = 4000
 RATES_AFTER = (0.18, 0.20, 0.25, 0.30, 0.40)
 RATES_WITHOUT_CAUSE = (0.10, 0.12, 0.13, 0.14)
 DRAWN_RUNS = 40
-# Outcomes that come late: so many a day, and reported so many days after the observation at most.
-DAILY_OUTCOMES = 20
-LATE_DAYS = (0, 5, 20)
 # Sequences at once, so that the evidence of all fits into memory.
 AT_ONCE = 100
 
@@ -62,43 +59,6 @@ def find_first_alarms(rate: float, runs: int, outcomes: int, seed: int) -> tuple
     return np.concatenate(first), np.concatenate(is_alarm)
 
 
-def find_late_alarms(
-    rate: float, late_days: int, runs: int, days: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """As `find_first_alarms`, for a daily look at outcomes that are reported up to `late_days` after the observation.
-
-    Each look has them in the order in which they were observed, so a late one comes between those of earlier looks.
-    """
-    generator = np.random.default_rng(seed)
-    misses = generator.random((days * DAILY_OUTCOMES, runs)) < rate
-    observed = np.repeat(np.arange(days), DAILY_OUTCOMES)
-    reported = observed + generator.integers(0, late_days, len(observed), endpoint=True)
-    first, is_alarm = np.full(runs, days * DAILY_OUTCOMES), np.zeros(runs, bool)
-    # The evidence of the days of which all outcomes are known.
-    settled = np.zeros((runs, len(ODDS_RATIOS)))
-    for day in range(days):
-        known = np.flatnonzero((observed >= day - late_days) & (reported <= day))
-        evidence = [components.mean(axis=1) for components in follow(settled, misses[known], ALLOWED)]
-        is_new = (np.array(evidence) >= THRESHOLD).any(axis=0) & ~is_alarm
-        first[is_new] = (day + 1) * DAILY_OUTCOMES
-        is_alarm |= is_new
-        for components in follow(settled, misses[observed == day - late_days], ALLOWED):
-            settled = components
-    return first, is_alarm
-
-
-def measure_late_reports() -> list[dict[str, Any]]:
-    """Return the run lengths at the largest allowed rate and at the promised one."""
-    measured = []
-    for rate, late_days in [*((ALLOWED, late_days) for late_days in LATE_DAYS), (PROMISED, LATE_DAYS[-1])]:
-        first, is_alarm = find_late_alarms(rate, late_days, runs=400, days=3000, seed=4)
-        alarms = int(is_alarm.sum())
-        measured.append(
-            {"miss_rate": rate, "late_days": late_days, "alarms": alarms, "run_length": float(first.sum() / alarms)}
-        )
-    return measured
-
-
 def measure_all() -> dict[str, Any]:
     """Return run lengths without a cause, and quantiles of the delays."""
     lengths = []
@@ -111,7 +71,7 @@ def measure_all() -> dict[str, Any]:
     for rate in RATES_AFTER:
         quantiles = np.quantile(measure_delays(rate, runs=2000, seed=2), (0.1, 0.5, 0.9)).tolist()
         delays.append({"miss_rate": rate, **dict(zip(("p10", "median", "p90"), quantiles, strict=True))})
-    return {"without_cause": lengths, "late_reports": measure_late_reports(), "delays": delays}
+    return {"without_cause": lengths, "delays": delays}
 
 
 def draw_runs() -> Figure:

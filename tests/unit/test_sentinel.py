@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.sentinel import find_first_alarms, find_late_alarms, measure_delays
+from benchmarks.late_reports import find_late_alarms
+from benchmarks.sentinel import find_first_alarms, measure_delays
 from lambda_app.monitor.sentinel import CAP, ODDS_RATIOS, RELEASE, THRESHOLD, gather_evidence, watch_coverage
 
 ALLOWED = 0.14
