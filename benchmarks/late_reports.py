@@ -21,7 +21,7 @@ app = make_app()
 def find_late_alarms(
     rate: float, late_days: int, runs: int, days: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """As `find_first_alarms` of the sentinel, for a daily look at outcomes that are reported up to `late_days` after the observation.
+    """As `find_first_alarms` of the sentinel, for a daily look at outcomes that come up to `late_days` late.
 
     Each look has them in the order in which they were observed, so a late one comes between those of earlier looks.
     """
