@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,13 @@ class Evaluated:
         )
 
 
+# A target without an upper limit may have outcomes whose squares are larger than any float.
+@np.errstate(over="ignore", invalid="ignore")
 def describe_figures(evaluated: Evaluated) -> dict[str, Any] | None:
-    """Return errors, coverage and mean width; None for too few outcomes. The bias is prediction minus truth."""
+    """Return errors, coverage and mean width; None for too few outcomes. The bias is prediction minus truth.
+
+    A figure that is larger than any float is undefined.
+    """
     if len(evaluated) < LEAST_OUTCOMES:
         return None
     errors = evaluated.predictions - evaluated.values
@@ -128,6 +134,8 @@ def _give_ends(
     if standard_error is None:
         return {**_undefined(), "value": float(value)}
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(rows) - 1)) * standard_error
+    if not (isfinite(value - reach) and isfinite(value + reach)):
+        return _undefined()
     return {
         "value": float(value),
         "lower": float(max(value - reach, lowest)),

@@ -7,8 +7,7 @@ wrong with it.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 from lambda_app.errors import BundleError
 from lambda_app.model.bundle import (
@@ -22,7 +21,7 @@ from lambda_app.model.bundle import (
     sha256_hex,
 )
 from lambda_app.model.interval import IntervalCalibration, parse_calibration
-from lambda_app.model.json_numbers import read_numbers
+from lambda_app.model.json_numbers import read_number, read_numbers
 from lambda_app.monitor.bucket import ReportBucket
 from lambda_app.monitor.reference import Reference, parse_references
 
@@ -125,5 +124,8 @@ def _find(document: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 def _read_figure(entry: Mapping[Any, Any], name: str | int) -> float | None:
     found = entry.get(name)
-    is_number = isinstance(found, int | float) and not isinstance(found, bool) and isfinite(found)
-    return found if is_number else None
+    try:
+        read_number(found)
+    except ValueError:
+        return None
+    return cast(float, found)

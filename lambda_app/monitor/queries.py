@@ -29,6 +29,7 @@ FROM (
         ) AS place
     FROM (
         SELECT outcome_id, request_id, predicted_at, value, observed_at FROM outcomes
+        WHERE predicted_at IS NOT NULL
         ORDER BY observed_at DESC, request_id, outcome_id
         LIMIT :most_read
     ) AS reported
@@ -108,8 +109,8 @@ def list_versions(tools: Tools, window: Window) -> set[str]:
 def find_outcomes(tools: Tools, version: str | None = None) -> dict[str, Evaluated]:
     """The newest outcomes that count, by version and in observed order.
 
-    They are among the MOST_READ reports that were observed last. An outcome counts if there is no later report for its
-    prediction, its prediction is known, and it was observed afterwards.
+    They are among the MOST_READ reports of known predictions that were observed last. An outcome counts if there is no
+    later report for its prediction, its prediction is still there, and it was observed afterwards.
     """
     rows = tools.select(_FIND_OUTCOMES, most_read=MOST_READ, most=MOST_OUTCOMES, version=version)
     groups: dict[str, list[Sequence[Any]]] = {}

@@ -7,7 +7,7 @@ the miss rate is at most the allowed one, the evidence after n outcomes is at mo
 THRESHOLD outcomes pass until an alarm without a cause.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,13 +52,19 @@ def watch_coverage(misses: NDArray[np.bool_], allowed: float) -> Watch:
 
 def gather_evidence(misses: NDArray[np.bool_], allowed: float) -> NDArray[np.float64]:
     """Return the evidence after each outcome of several sequences, both (outcomes, sequences)."""
+    evidence = np.empty(misses.shape)
+    start = np.zeros((misses.shape[1], len(ODDS_RATIOS)))
+    for place, components in enumerate(follow(start, misses, allowed)):
+        evidence[place] = components.mean(axis=1)
+    return evidence
+
+
+def follow(components: NDArray[np.float64], misses: NDArray[np.bool_], allowed: float) -> Iterator[NDArray[np.float64]]:
+    """Yield the components, (sequences, components), after each of some outcomes, (outcomes, sequences)."""
     odds = allowed / (1 - allowed) * np.array(ODDS_RATIOS)
     rates = odds / (1 + odds)
     ratios = np.stack([(1 - rates) / (1 - allowed), rates / allowed])
     highest = CAP * THRESHOLD * len(rates)
-    components = np.zeros((misses.shape[1], len(rates)))
-    evidence = np.empty(misses.shape)
-    for place, missed in enumerate(misses.astype(np.intp)):
+    for missed in misses.astype(np.intp):
         components = np.minimum((1 + components) * ratios[missed], highest)
-        evidence[place] = components.mean(axis=1)
-    return evidence
+        yield components

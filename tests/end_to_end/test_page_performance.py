@@ -214,6 +214,7 @@ def test_undefined_figures_and_a_promise_that_is_missing_are_not_numbers(show: S
     unknown = {"value": None, "lower": None, "upper": None}
     version["promised"] = dict.fromkeys(version["promised"])
     version["live"] |= {"r2": unknown, "coverage": unknown, "mean_width": unknown}
+    version["over_time"][1]["mae"] = unknown
     for block in version["over_time"]:
         block["coverage"] = unknown
     visit = show(report)
@@ -223,6 +224,16 @@ def test_undefined_figures_and_a_promise_that_is_missing_are_not_numbers(show: S
     ]
     assert visit.page.locator("#current figure >> nth=0").locator("line.promise").count() == 0
     assert "NaN" not in visit.page.content()
+    assert "undefined" not in visit.page.content()
+
+
+def test_feature_that_was_constant_in_the_training_has_one_bin(show: Showing) -> None:
+    report = make_report()
+    test = report["drift"]["tests"][0]
+    test.update({"edges": [], "reference": [442], "window": [150]})
+    visit = show(report)
+    label = visit.page.locator("#tests svg").first.get_attribute("aria-label")
+    assert label == "Age in training and in the window. any value: 100\u00a0% and 100\u00a0%"
     assert "undefined" not in visit.page.content()
 
 

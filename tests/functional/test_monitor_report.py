@@ -12,6 +12,7 @@ import pytest
 
 from lambda_app.model.bundle import INTERVAL
 from lambda_app.model.interval import parse_calibration
+from lambda_app.monitor import queries
 from lambda_app.tasks import TaskFailedError
 from problem.table import TABLE
 from tests.functional.helpers import DEAD_DATABASE
@@ -175,6 +176,29 @@ def test_outcomes_before_or_without_their_prediction_are_passed_over(watched: Wa
     assert version["live"]["r2"] == {"value": None, "lower": None, "upper": None}
 
 
+def test_outcomes_of_unknown_predictions_take_no_place_of_others(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MOST_READ", 30)
+    watched.observe_all(watched.predict([100.0] * 20), [100.0] * 20)
+    # A file for another environment, for example.
+    for _ in range(30):
+        watched.observe(uuid4(), 900.0, observed_at=NOW)
+    assert watched.describe()["live"]["outcomes"] == 20
+
+
+@pytest.mark.parametrize("count", [1, 120])
+def test_outcome_without_measure_leaves_the_rest_of_the_report(watched: Watched, count: int) -> None:
+    predictions = np.linspace(60, 280, 120).tolist()
+    watched.observe_all(watched.predict(predictions), [*[1.7e308] * count, *predictions[count:]])
+    version = watched.describe()
+    assert version["live"]["outcomes"] == 120
+    assert version["live"]["coverage"]["value"] == pytest.approx(1 - count / 120)
+    for name in ("mae", "rmse", "bias", "r2"):
+        assert version["live"][name] == {"value": None, "lower": None, "upper": None}
+    assert version["sentinel"]["outcomes"] == 120
+
+
 def test_cases_outside_count_in_the_errors_alone(watched: Watched) -> None:
     records = watched.predict([100.0] * 30)
     outside = watched.predict([100.0] * 10, interval_coverage=None, created_at=LAST_WEEK - DAY)
@@ -252,6 +276,16 @@ def test_manifest_of_an_older_training_has_fewer_promises(watched: Watched) -> N
     assert version["promised"]["coverage"] > 0.8
     assert version["thirds"] == []
     assert version["live"]["outcomes"] == 100
+
+
+def test_number_larger_than_any_float_promises_nothing(watched: Watched) -> None:
+    def enlarge(manifest: dict[str, Any]) -> None:
+        manifest["metrics"]["held_out"]["rmse"] = manifest["interval"]["coverage"] = 10**400
+
+    watched.registry.rewrite_manifest(enlarge)
+    report = watched.report()
+    assert report["settings"]["coverage"] is report["versions"][0]["promised"]["rmse"] is None
+    assert report["versions"][0]["promised"]["mae"] > 0
 
 
 @pytest.mark.parametrize("name", ["manifest.json", INTERVAL, "models/current.json"])

@@ -125,11 +125,24 @@ def test_a_file_is_sent_and_what_is_refused_is_told(run: Run, stack: Stack, tmp_
     assert again.exit_code == 1
     assert "Sent 0 outcomes\n6 of 6 rows were settled before\n4 rows are refused" in again.stdout
     assert len(select(stack, TABLE_OF_OUTCOMES)) == 2
+    # Without their file they are told of again, and what was sent comes as the same rows.
+    (tmp_path / "grades.rejected.csv").unlink()
+    anew = run("outcomes", "import", str(file), "--local")
+    assert (anew.exit_code, anew.stderr.count("is refused: ")) == (1, 4)
+    assert (tmp_path / "grades.rejected.csv").exists()
+    assert len(select(stack, TABLE_OF_OUTCOMES)) == 2
     # The rejected rows, mended.
     write(tmp_path / "mended.csv", (ids[2], 1, yesterday))
     mended = run("outcomes", "import", str(tmp_path / "mended.csv"), "--local")
     assert (mended.exit_code, mended.stderr.count("refused")) == (0, 0)
     assert not (tmp_path / "mended.rejected.csv").exists()
+    # Again, and with a row more.
+    for more, sent in ((0, "Sent 0 outcomes"), (1, "Sent 1 outcomes")):
+        write(tmp_path / "mended.csv", (ids[2], 1, yesterday), *[(ids[3], 140, yesterday)] * more)
+        later = run("outcomes", "import", str(tmp_path / "mended.csv"), "--local")
+        assert later.exit_code == 0, later.stderr
+        assert sent in later.stdout
+        assert f"1 of {1 + more} rows were settled before" in later.stdout
 
 
 def test_killed_it_goes_on_where_it_was(run: Run, stack: Stack, directory: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from training.live.outcome_rows import RefusedRows, Row, Sent, find_fault, load_
 
 ID = "0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10"
 TIME = "2026-07-05T12:34:56Z"
+OTHER_TIME = "observed_at must be a time with its offset, such as 2026-01-31T23:59:59Z"
 
 
 def write(directory: Path, *lines: str, head: str = "request_id,value,observed_at", encoding: str = "utf-8") -> Path:
@@ -28,15 +29,19 @@ def test_a_number_goes_into_json_as_the_same_double(value: str) -> None:
     ("cells", "fault"),
     [
         (("4711", "1", TIME), "request_id must be the UUID of a prediction"),
+        ((f"{{{ID}}}", "1", TIME), "request_id must be the UUID of a prediction"),
+        ((ID + "-" * 4000, "1", TIME), "request_id must be the UUID of a prediction"),
         ((ID, "1,5", TIME), "value must be a number with a decimal point"),
         ((ID, "1_000", TIME), "value must be a number with a decimal point"),
         ((ID, "nan", TIME), "value must be a number with a decimal point"),
         ((ID, "1e999", TIME), "value must be a number with a decimal point"),
         ((ID, "", TIME), "value must be a number with a decimal point"),
-        ((ID, "1", "2026-07-05"), "observed_at must be a time with its offset, such as 2026-01-31T23:59:59Z"),
-        ((ID, "1", "2026-07-05T12:34:56"), "observed_at must be a time with its offset, such as 2026-01-31T23:59:59Z"),
-        ((ID, "1", "2026-02-30T12:34:56Z"), "observed_at must be a time with its offset, such as 2026-01-31T23:59:59Z"),
+        ((ID, "1", "2026-07-05"), OTHER_TIME),
+        ((ID, "1", "2026-07-05T12:34:56"), OTHER_TIME),
+        ((ID, "1", f"2026-07-05T12:34:56.{'1' * 4000}Z"), OTHER_TIME),
+        ((ID, "1", "2026-02-30T12:34:56Z"), OTHER_TIME),
         ((ID, "1", TIME), None),
+        ((ID.upper(), "1", "2026-07-05t12:34:56z"), None),
         ((ID, "1", "2026-07-05 12:34:56.5+02:00"), None),
     ],
 )
@@ -100,12 +105,19 @@ def test_what_was_sent_is_of_one_stack(tmp_path: Path) -> None:
 def test_refused_rows_that_were_not_remembered_are_written_anew(tmp_path: Path) -> None:
     path = tmp_path / "outcomes.rejected.csv"
     row = Row(3, (ID, 'a "b", c', TIME), "", "")
-    first = RefusedRows(path, 0)
+    first = RefusedRows(path, Sent("dev"))
     first.add(row, "value must be a number, with a point")
-    kept = first.flush()
+    size, sha256 = first.flush()
     first.add(row, "not remembered")
     first.close()
-    RefusedRows(path, kept).close()
+    sent = Sent("dev", rows=2, refused=1, refused_bytes=size, refused_sha256=sha256)
+    RefusedRows(path, sent).close()
     assert path.read_text() == (
         f'request_id,value,observed_at,line,reason\n{ID},"a ""b"", c",{TIME},3,"value must be a number, with a point"\n'
     )
+    # What a person has mended in it is not overwritten.
+    for changed in (path.read_text().replace("a ", "a"), "", f"{path.read_text()[:-3]}"):
+        path.write_text(changed)
+        with pytest.raises(LiveError, match="has changed since it was written: give it another name"):
+            RefusedRows(path, sent)
+        assert path.read_text() == changed

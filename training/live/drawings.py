@@ -147,7 +147,7 @@ def _draw_column(axes: Axes, test: Mapping[str, Any]) -> None:
         axes.set_xticks(range(len(reference)), _name_choices(test))
     else:
         # The inner edges stand between the bins; the outer bins are open.
-        step = -(-len(test["edges"]) // MOST_TICKS)
+        step = max(1, -(-len(test["edges"]) // MOST_TICKS))
         places = range(0, len(test["edges"]), step)
         axes.set_xticks([place + 0.5 for place in places], [f"{test['edges'][place]:.4g}" for place in places])
     axes.set_title(_name_column(test), fontsize=10, color=ORANGE if test["is_drift"] else "black", loc="left")

@@ -12,13 +12,14 @@ from datetime import datetime
 from math import isfinite
 from pathlib import Path
 from typing import IO, Any
-from uuid import UUID
 
 from training.live.errors import LiveError
 
 COLUMNS = ("request_id", "value", "observed_at")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+# As the service takes them. Python reads more forms, of any length, which could make a request too large.
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Sent:
     refused: int = 0
     # Of the file of the refused rows.
     refused_bytes: int = 0
+    refused_sha256: str = ""
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -72,15 +74,13 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def find_fault(request_id: str, value: str, observed_at: str) -> str | None:
     """Say why these texts make no item; None if they do. Whether the outcome is possible, the service says."""
-    try:
-        UUID(request_id)
-    except ValueError:
+    if not ID.fullmatch(request_id.lower()):
         return "request_id must be the UUID of a prediction"
     if not NUMBER.fullmatch(value) or not isfinite(float(value)):
         return "value must be a number with a decimal point"
     try:
-        if TIME.fullmatch(observed_at):
-            datetime.fromisoformat(observed_at)
+        if TIME.fullmatch(observed_at.upper()):
+            datetime.fromisoformat(observed_at.upper())
             return None
     except ValueError:
         pass
@@ -88,13 +88,21 @@ def find_fault(request_id: str, value: str, observed_at: str) -> str | None:
 
 
 class RefusedRows:
-    """The file of the rows that were not taken, as they were, each with its line and the reason."""
+    """The file of the rows that were not taken, as they were, each with its line and the reason.
 
-    def __init__(self, path: Path, kept_bytes: int) -> None:
+    It goes on where `sent` ends. Raises LiveError if somebody has changed it since.
+    """
+
+    def __init__(self, path: Path, sent: Sent) -> None:
+        # Without a refused row there was no file in the end.
+        kept_bytes = sent.refused_bytes if sent.refused else 0
         self._file = path.open("r+b" if kept_bytes else "w+b")
+        self._digest = hashlib.sha256(self._file.read(kept_bytes))
+        if kept_bytes and self._digest.hexdigest() != sent.refused_sha256:
+            self.close()
+            raise LiveError(f"{path} has changed since it was written: give it another name, and run the same again")
         # What was written after the last state was saved comes again.
         self._file.truncate(kept_bytes)
-        self._file.seek(kept_bytes)
         if not kept_bytes:
             self._write(*COLUMNS, "line", "reason")
 
@@ -102,17 +110,19 @@ class RefusedRows:
         """Write a row."""
         self._write(*row.texts, str(row.line), reason)
 
-    def flush(self) -> int:
-        """Bring it to the disk; return the size in bytes."""
+    def flush(self) -> tuple[int, str]:
+        """Bring it to the disk; return the size in bytes and the SHA-256."""
         self._file.flush()
-        return self._file.tell()
+        return self._file.tell(), self._digest.hexdigest()
 
     def close(self) -> None:
         """End it."""
         self._file.close()
 
     def _write(self, *cells: str) -> None:
-        self._file.write((",".join(_quote(cell) for cell in cells) + "\n").encode())
+        line = (",".join(_quote(cell) for cell in cells) + "\n").encode()
+        self._digest.update(line)
+        self._file.write(line)
 
 
 def load_sent(path: Path, to: str) -> Sent:

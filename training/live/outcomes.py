@@ -44,9 +44,9 @@ def import_outcomes(
     Killed at any point, it goes on from there with the next call. Raises LiveError or ReachError.
     """
     state_path, refused_path = path.with_name(f"{path.name}.sent"), path.with_suffix(".rejected.csv")
-    sent = _find_start(path, load_sent(state_path, to))
+    sent = _find_start(path, refused_path, load_sent(state_path, to))
     earlier, recorded = sent.rows, Counter[str]()
-    refused = RefusedRows(refused_path, sent.refused_bytes)
+    refused = RefusedRows(refused_path, sent)
     with closing(refused):
         for batch in _divide(islice(read_rows(path), sent.rows, None)):
             taken, destination, faults = _send(batch, post)
@@ -57,7 +57,7 @@ def import_outcomes(
             sent.rows += len(batch)
             sent.sha256 = batch[-1].sha256
             sent.refused += len(faults)
-            sent.refused_bytes = refused.flush()
+            sent.refused_bytes, sent.refused_sha256 = refused.flush()
             save_sent(state_path, sent)
             for number in range(sent.rows - len(batch) + 1, sent.rows + 1):
                 report_row(number)
@@ -71,8 +71,13 @@ def count_rows(path: Path) -> int:
     return sum(1 for _ in read_rows(path))
 
 
-def _find_start(path: Path, sent: Sent) -> Sent:
-    """Return what was settled of this very file: nothing if it begins with other rows now."""
+def _find_start(path: Path, refused_path: Path, sent: Sent) -> Sent:
+    """Return what was settled of this very file.
+
+    That is nothing if it begins with other rows now, or if its refused rows are gone: they are told of again.
+    """
+    if sent.refused and not refused_path.exists():
+        return Sent(sent.to)
     last = next(islice(read_rows(path), sent.rows - 1, None), None) if sent.rows else None
     return sent if last and last.sha256 == sent.sha256 else Sent(sent.to)
 
@@ -82,8 +87,7 @@ def _divide(rows: Iterator[Row]) -> Iterator[list[Row]]:
     batch: list[Row] = []
     known: set[str] = set()
     for row in rows:
-        # An id may be written in several ways.
-        request_id = re.sub(r"[^0-9a-f]", "", row.texts[0].lower())
+        request_id = row.texts[0].lower()
         if len(batch) == MOST_ITEMS or request_id in known:
             yield batch
             batch, known = [], set()

@@ -36,7 +36,8 @@ def describe_coverage_odds(report: Report) -> str:
         share = f"{100 * (1 - settings['coverage'] + settings['tolerance']):.0f} %"
     return (
         f"While at most {share} of the intervals miss the truth, on average at least "
-        f"{settings['outcomes_to_false_alarm']:,} outcomes pass until a false alarm."
+        f"{settings['outcomes_to_false_alarm']:,} outcomes pass until a false alarm, "
+        "if they are reported in the order in which they were observed."
     )
 
 

@@ -11,7 +11,7 @@ export function describeCoverageAlarm({ coverage, tolerance, outcomes_to_false_a
     return { isSilent: true, verdict: "Not watched.", words: "There is no outcome yet of a prediction with a promised coverage." };
   }
   const limit = formatPercent(1 - coverage + tolerance);
-  const falsely = `As long as no more than ${limit} of outcomes fall outside, a false alarm comes on average at most once in ${formatCount(rare)} outcomes.`;
+  const falsely = `As long as no more than ${limit} of outcomes fall outside, a false alarm comes on average at most once in ${formatCount(rare)} outcomes, if they are reported in the order in which they were observed.`;
   if (sentinel.is_alarm) {
     const when = sentinel.alarms.length ? ` It came with the outcome of ${formatDate(sentinel.alarms.at(-1).observed_at)}.` : "";
     const words = `More than ${limit} of outcomes seem to fall outside their intervals; ${formatPercent(1 - coverage)} were promised.${when} ${falsely}`;

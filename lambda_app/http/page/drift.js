@@ -12,6 +12,10 @@ function nameBins({ edges, values }, describe) {
   if (values) {
     return values.map(describe);
   }
+  // A feature that was constant in the training.
+  if (!edges.length) {
+    return ["any value"];
+  }
   const ends = edges.map(describe);
   return [`below ${ends[0]}`, ...ends.slice(1).map((end, index) => `${ends[index]} to ${end}`), `${ends.at(-1)} and above`];
 }

@@ -27,7 +27,8 @@ COMMENT ON COLUMN outcomes.reporter IS 'As caller in predictions';
 COMMENT ON COLUMN outcomes.reporter_session IS 'As caller_session in predictions';
 
 CREATE INDEX outcomes_request_id ON outcomes (request_id);
-CREATE INDEX outcomes_observed_at ON outcomes (observed_at);
+-- For the monitor, which reads the newest outcomes of known predictions.
+CREATE INDEX outcomes_observed_at ON outcomes (observed_at) WHERE predicted_at IS NOT NULL;
 CREATE INDEX outcomes_predicted_at ON outcomes (predicted_at);
 -- Finds the rows of a day, for the export, as predictions_times does.
 CREATE INDEX outcomes_times ON outcomes USING brin (reported_at, recorded_at) WITH (autosummarize = on);

@@ -112,7 +112,7 @@ locals {
       # Sent once a day, as 0 or 1. So is the next.
       namespace   = var.metrics_namespace, metric = "CoverageAlarm", dimensions = local.service_dimensions
       statistic   = "Maximum", threshold = 0, period = local.day_seconds, section = local.sections.coverage
-      description = "More outcomes fall outside their intervals than the promise and its tolerance allow. A false alarm comes on average at most once in 10,000 outcomes."
+      description = "More outcomes fall outside their intervals than the promise and its tolerance allow. A false alarm comes on average at most once in 10,000 outcomes, if they are reported in the order in which they were observed."
     }
     drift = {
       namespace   = var.metrics_namespace, metric = "DriftAlarm", dimensions = local.service_dimensions

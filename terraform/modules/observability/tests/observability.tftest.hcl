@@ -98,7 +98,7 @@ run "alarms" {
 
   assert {
     condition = (
-      strcontains(aws_cloudwatch_metric_alarm.this["coverage"].alarm_description, "A false alarm comes on average at most once in 10,000 outcomes.")
+      strcontains(aws_cloudwatch_metric_alarm.this["coverage"].alarm_description, "A false alarm comes on average at most once in 10,000 outcomes, if they are reported in the order")
       && strcontains(aws_cloudwatch_metric_alarm.this["drift"].alarm_description, "2 false alarms a year are to be expected.")
     )
     error_message = "The alarms of the monitor must say how often they are false."
