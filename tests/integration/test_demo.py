@@ -39,7 +39,7 @@ def told(directory: Path) -> str:
 
 
 def find_part(told: str, title: str) -> str:
-    """What is told of a part of the story, up to the empty line."""
+    """The lines about a part of the story, up to the empty line."""
     _, found, rest = told.partition(title)
     assert found, told
     return rest.split("\n\n")[0]
