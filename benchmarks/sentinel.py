@@ -59,7 +59,7 @@ def measure_recovery(rate: float, share: float, runs: int, seed: int) -> NDArray
     """
     rates = np.repeat([PROMISED, rate, PROMISED], [GOOD_OUTCOMES, BAD_BEFORE_RECOVERY, BAD_OUTCOMES])
     evidence = simulate(rates, runs, np.random.default_rng(seed))[GOOD_OUTCOMES + BAD_BEFORE_RECOVERY - 1 :]
-    return (evidence < share * THRESHOLD).argmax(axis=0).astype(float)
+    return np.asarray((evidence < share * THRESHOLD).argmax(axis=0), np.float64)
 
 
 def find_first_alarms(rate: float, runs: int, outcomes: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
