@@ -1,10 +1,11 @@
 """Measures the coverage sentinel by simulation: python -m benchmarks.sentinel, about two minutes.
 
-Writes build/sentinel.json, with the average run length to a false alarm and the delays after a jump of the miss rate,
-and build/sentinel.png.
+Writes build/sentinel.json, with the average run length to a false alarm, the delays after a jump of the miss rate, and
+how soon the evidence falls after a recovery, and build/sentinel.png.
 """
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import typer
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from lambda_app.monitor.sentinel import THRESHOLD, gather_evidence
+from lambda_app.monitor.sentinel import RELEASE, THRESHOLD, gather_evidence
 from training.figure import BLUE, DOTS_PER_INCH, GREY, ORANGE, TITLE_POINTS, start_figure
 from training.options import make_app
 
@@ -22,7 +23,10 @@ BUILD = Path("build")
 PROMISED, ALLOWED = 0.10, 0.14
 GOOD_OUTCOMES = 1000
 BAD_OUTCOMES = 4000
+# Until the recovery: long enough for an alarm in nearly all runs.
+BAD_BEFORE_RECOVERY = 1000
 RATES_AFTER = (0.18, 0.20, 0.25, 0.30, 0.40)
+RATES_BEFORE_RECOVERY = (0.20, 0.30, 0.40)
 RATES_WITHOUT_CAUSE = (0.10, 0.12, 0.13, 0.14)
 DRAWN_RUNS = 40
 # Sequences at once, so that the evidence of all fits into memory.
@@ -48,6 +52,16 @@ def measure_delays(rate: float, runs: int, seed: int) -> NDArray[np.float64]:
     return np.where(evidence.any(axis=0), evidence.argmax(axis=0) + 1.0, np.inf)
 
 
+def measure_recovery(rate: float, share: float, runs: int, seed: int) -> NDArray[np.float64]:
+    """Return the outcomes from a recovery until the evidence is below this share of the threshold, (runs,).
+
+    Before it, outcomes miss at `rate`; after it as promised. Runs without enough evidence at the recovery have zero.
+    """
+    rates = np.repeat([PROMISED, rate, PROMISED], [GOOD_OUTCOMES, BAD_BEFORE_RECOVERY, BAD_OUTCOMES])
+    evidence = simulate(rates, runs, np.random.default_rng(seed))[GOOD_OUTCOMES + BAD_BEFORE_RECOVERY - 1 :]
+    return np.asarray((evidence < share * THRESHOLD).argmax(axis=0), np.float64)
+
+
 def find_first_alarms(rate: float, runs: int, outcomes: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the outcomes until the first alarm at a constant rate, (runs,), at most `outcomes`; and if it came."""
     generator = np.random.default_rng(seed)
@@ -71,7 +85,12 @@ def measure_all() -> dict[str, Any]:
     for rate in RATES_AFTER:
         quantiles = np.quantile(measure_delays(rate, runs=2000, seed=2), (0.1, 0.5, 0.9)).tolist()
         delays.append({"miss_rate": rate, **dict(zip(("p10", "median", "p90"), quantiles, strict=True))})
-    return {"without_cause": lengths, "delays": delays}
+    recoveries = []
+    for rate, share in product(RATES_BEFORE_RECOVERY, (1.0, RELEASE)):
+        quantiles = np.quantile(measure_recovery(rate, share, runs=2000, seed=4), (0.1, 0.5, 0.9)).tolist()
+        figures = dict(zip(("p10", "median", "p90"), quantiles, strict=True))
+        recoveries.append({"miss_rate": rate, "below": share * THRESHOLD, **figures})
+    return {"without_cause": lengths, "delays": delays, "recoveries": recoveries}
 
 
 def draw_runs() -> Figure:
@@ -96,7 +115,7 @@ def draw_runs() -> Figure:
 
 @app.command(epilog="Writes build/sentinel.json and build/sentinel.png.")
 def main() -> None:
-    """Measure run lengths and delays of the coverage sentinel."""
+    """Measure run lengths, delays and recoveries of the coverage sentinel."""
     BUILD.mkdir(exist_ok=True)
     figures = measure_all()
     (BUILD / "sentinel.json").write_text(json.dumps(figures, indent=1))

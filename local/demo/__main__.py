@@ -50,7 +50,7 @@ def main(
 ) -> None:
     """Tell when the monitor notices a mistake in the data, and a change of what the model has learned.
 
-    The time of the story is not the time of the clock: it ends now, and all of it takes a minute or two.
+    The time of the story is not that of the clock: the story ends now. All of it takes a minute or two.
     """
     started = time.perf_counter()
     stack_directory = output / "stack"

@@ -142,6 +142,19 @@ def test_model_card_speaks_of_this_table_alone(model: Path) -> None:
     assert not re.search("patient|diabet|progression|disease", card)
 
 
+def test_story_of_the_monitor_is_told_in_the_words_of_this_table(clone: Clone, model: Path) -> None:
+    told = clone.do(".venv/bin/python -m local.demo --quiet-days 30 --days 12 --per-day 20")
+    quiet, refused, *_ = told.split("\n\n")[1:]
+    assert "drift of sat" not in quiet
+    assert "A school reports the score of the ACT" in refused
+    assert "refuses it with 422" in refused
+    assert "sat must be a whole number from 400 to 1600 (points)" in refused
+    assert "Wrote build/demo/mistake.html" in told
+    # With this few epochs, the prediction may drift before: its reference is of other models than the served one.
+    page = (clone.directory / "build" / "demo" / "mistake.html").read_text(encoding="utf-8")
+    assert re.search(r"Drift of [a-z, ]*\bsat\b", page)
+
+
 def test_written_events_pass_the_copys_own_test(clone: Clone, model: Path, events: Path) -> None:
     # The copy's tests find their model trained.
     trained = find_directory(clone.directory)

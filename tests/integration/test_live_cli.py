@@ -188,7 +188,7 @@ def test_report_and_recalibration(run: Run, stack: Stack, tmp_path: Path) -> Non
     assert seen.exit_code == 3, seen.stderr
     assert "ALARM  Coverage of " in seen.stdout
     assert "on average at least 10,000 outcomes pass until a false" in " ".join(seen.stdout.split())
-    for told in ("442 outcomes, in units of", "By thirds of the prediction", "Drift: 442 "):
+    for told in ("The last 442 outcomes", "By thirds of the prediction", "Drift: 442 "):
         assert told in seen.stdout
     html = page.read_text(encoding="utf-8")
     assert html.count("data:image/svg+xml;base64,") == 5

@@ -139,9 +139,10 @@ def recalibrate(
         window, before = figures["window"], figures["before"]
         print(
             f"{figures['outcomes']:,} outcomes of {figures['from']}, observed from {window['from'][:10]} to "
-            f"{window['to'][:10]}\nThe intervals that were served held the truth for {before['coverage']:.1%} of them, "
-            f"{format_figure(before['mean_width'])} wide on average\nThe new ones hold {figures['coverage']:.1%}, "
-            f"{format_figure(figures['mean_width'])} wide, each judged without the outcomes it is fitted to\n"
+            f"{window['to'][:10]}\nThe intervals that were served held the truth for "
+            f"{100 * before['coverage']:.1f} % of them, {format_figure(before['mean_width'])} wide on average\n"
+            f"The new ones hold {100 * figures['coverage']:.1f} %, {format_figure(figures['mean_width'])} wide, each "
+            "judged without the outcomes it is fitted to\n"
             f"Published {made.version}. To serve it:\n\n"
             f"  {models.command} promote {made.version} --bucket {models.bucket}"
         )

@@ -1,5 +1,6 @@
 """Draws the monitor's report: errors, coverage, its evidence, drift, and the delay of outcomes."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from problem.table import TABLE
 from training.figure import BLUE, GREY, ORANGE, PALE_BLUE, TITLE_POINTS, start_figure
+from training.live.tables import format_days
 from training.rounding import format_figure
 
 # Below this the evidence says nothing, and its line would only squeeze the rest.
@@ -20,6 +22,8 @@ LEAST_EVIDENCE = 0.1
 DRIFT_COLUMNS = 3
 WIDTH_INCHES = 10.0
 MOST_TICKS = 6
+# What has room above a panel.
+TITLE_LETTERS = 38
 
 
 def draw_errors(version: Mapping[str, Any]) -> Figure:
@@ -89,7 +93,7 @@ def draw_delays(delay: Mapping[str, Any]) -> Figure:
     axes.stairs(delay["counts"], delay["edges"], fill=True, color=PALE_BLUE)
     for name, title in (("p50", "Half of them within"), ("p90", "Nine of ten within")):
         style = "-" if name == "p50" else "--"
-        label = f"{title} {format_figure(delay[name], 3)} days"
+        label = f"{title} {format_days(delay[name])}"
         axes.axvline(delay[name], color=BLUE, linestyle=style, label=label)
     axes.set_xlabel("Days from the prediction to the observation")
     axes.set_ylabel("Outcomes")
@@ -142,7 +146,7 @@ def _draw_column(axes: Axes, test: Mapping[str, Any]) -> None:
     edges = np.arange(len(reference) + 1) - 0.5
     color = ORANGE if test["is_drift"] else BLUE
     axes.stairs(reference, edges, fill=True, color="#d1d5db", label="Training")
-    axes.stairs(window, edges, color=color, linewidth=2, baseline=None, label="Window (orange: drift)")
+    axes.stairs(window, edges, color=color, linewidth=2, baseline=None, label=f"New {TABLE.cases} (orange: drift)")
     if "values" in test:
         axes.set_xticks(range(len(reference)), _name_choices(test))
     else:
@@ -168,8 +172,7 @@ def _name_column(test: Mapping[str, Any]) -> str:
     if feature is None:
         return "Prediction"
     meaning = feature.meaning.split(",")[0]
-    shown = meaning if len(meaning) <= 34 else f"{meaning[:33]}…"
-    return f"{feature.name}: {shown}"
+    return textwrap.fill(f"{feature.name}: {meaning}", TITLE_LETTERS)
 
 
 def _find_unit(test: Mapping[str, Any]) -> str:

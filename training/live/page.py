@@ -12,7 +12,15 @@ from matplotlib.figure import Figure
 from problem.table import TABLE
 from training.live.drawings import draw_coverage, draw_delays, draw_drift, draw_errors, draw_evidence
 from training.live.report import Report, describe_coverage_odds, describe_drift_odds, find_alarms
-from training.live.tables import FIGURES, describe_third, format_estimate, format_value
+from training.live.tables import (
+    FIGURES,
+    choose_decimals,
+    describe_outcomes,
+    describe_third,
+    format_estimate,
+    format_value,
+    list_third,
+)
 from training.rounding import format_figure
 
 STYLE = """
@@ -60,8 +68,8 @@ def make_page(report: Report) -> str:
 
 
 def _describe_version(version: Mapping[str, Any], report: Report) -> Iterator[str]:
-    mark = " (current)" if version["is_current"] else ""
-    yield f"<h2>{escape(version['model_version'])}{mark}</h2>"
+    title = "Current version" if version["is_current"] else "Version"
+    yield f"<h2>{title} {escape(version['model_version'])}</h2>"
     made = version["predictions"]
     yield (
         f"<p>{made['count']:,} predictions from {made['from'][:10]} to {made['to'][:10]}, {made['with_outcome']:,} of "
@@ -80,22 +88,33 @@ def _describe_version(version: Mapping[str, Any], report: Report) -> Iterator[st
             f"{format_figure(expected['mae'], 3)}.</p>"
         )
     if not version["live"]:
-        yield "<p>No figures: too few outcomes.</p>"
+        yield "<p>No figures yet: too few outcomes.</p>"
         return
+    decimals = choose_decimals(version)
     yield _make_table(
-        f"{version['live']['outcomes']:,} outcomes, in units of {TABLE.target.unit}",
+        describe_outcomes(version),
         ("", "Live", "95 % interval", "Promised"),
         [
             (
                 title,
-                *format_estimate(name, version["live"][name]),
-                format_value(name, (version["promised"] or {}).get(name)),
+                *format_estimate(name, version["live"][name], decimals),
+                format_value(name, (version["promised"] or {}).get(name), decimals),
             )
             for name, title in FIGURES.items()
         ],
     )
     if version["thirds"]:
-        yield _make_table("By thirds of the prediction; in brackets what was promised", *_list_thirds(version))
+        names = ("mae", "bias", "coverage", "mean_width")
+        yield _make_table(
+            "By thirds of the prediction; in brackets what was promised",
+            ("Prediction", "Made", "Known", "MAE", "Bias", "Coverage", "Mean width"),
+            [(describe_third(third), *list_third(third, names, decimals)) for third in version["thirds"]],
+        )
+        days = report["settings"]["window_days"]
+        yield (
+            f'<p class="note">Made: the predictions of the last {days} days. Known: those of them with an outcome. The '
+            "other columns are of the outcomes above.</p>"
+        )
     if version["over_time"]:
         yield _embed(draw_errors(version), "Mean absolute error of consecutive outcomes, beside the promise")
         yield _embed(draw_coverage(version, report["settings"]), "Coverage of consecutive outcomes, beside the promise")
@@ -104,20 +123,6 @@ def _describe_version(version: Mapping[str, Any], report: Report) -> Iterator[st
         yield f'<p class="note">{escape(describe_coverage_odds(report))}</p>'
     if version["delay_days"]:
         yield _embed(draw_delays(version["delay_days"]), "Histogram of the days until an outcome is observed")
-
-
-def _list_thirds(version: Mapping[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
-    names = ("mae", "bias", "coverage", "mean_width")
-    head = ("Prediction", "Made", "Known", "MAE", "Bias", "Coverage", "Mean width")
-    rows: list[Sequence[str]] = []
-    for place, third in enumerate(version["thirds"]):
-        live, promised = third["live"] or {}, third["promised"] or {}
-        figures = [
-            f"{format_estimate(name, live.get(name))[0]} ({format_value(name, promised.get(name))})" for name in names
-        ]
-        counts = (f"{third['predictions']:,}", f"{third['with_outcome']:,}")
-        rows.append((describe_third(third, place), *counts, *figures))
-    return head, rows
 
 
 def _describe_drift(report: Report) -> Iterator[str]:
@@ -132,7 +137,10 @@ def _describe_drift(report: Report) -> Iterator[str]:
     )
     yield _embed(draw_drift(drift), "Shares of the cases in each bin: training, and the window on top of it")
     odds = describe_drift_odds(report["settings"]["drift_false_alarms_per_year"])
-    yield f'<p class="note">{escape(odds)}</p>'
+    yield (
+        f'<p class="note">A column drifts if its adjusted p is below {drift["alpha"]:.2g} and the difference is large '
+        f"enough to matter (Cramér's V). {escape(odds)}</p>"
+    )
     rows = [
         (
             f"{test['name']}{' (drift)' if test['is_drift'] else ''}",

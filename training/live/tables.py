@@ -9,19 +9,20 @@ from rich.text import Text
 
 from problem.table import TABLE
 from training.live.report import Report, find_alarms
-from training.rounding import format_figure
+from training.rounding import count_decimals, format_figure
 
 # The figures of the report, as people call them.
 FIGURES = {
     "mae": "Mean absolute error",
     "rmse": "RMSE",
-    "bias": "Bias (prediction less truth)",
+    "bias": "Bias (prediction minus outcome)",
     "r2": "R²",
     "coverage": "Coverage of the intervals",
     "mean_width": "Mean width of the intervals",
 }
 NOTHING = "-"
-THIRDS = ("lowest", "middle", "highest")
+# Three of them show whether two errors differ by more than their intervals.
+DIGITS = 3
 
 
 def print_report(console: Console, report: Report) -> None:
@@ -37,28 +38,43 @@ def print_report(console: Console, report: Report) -> None:
     _print_drift(console, report)
 
 
-def format_value(name: str, value: float | None) -> str:
+def choose_decimals(version: Mapping[str, Any]) -> int:
+    """The decimals of all figures of a version that are in the unit of the target: its mean absolute error decides."""
+    return count_decimals(version["live"]["mae"]["value"], DIGITS)
+
+
+def format_value(name: str, value: float | None, decimals: int) -> str:
     """A figure as people read it, without its unit."""
     if value is None:
         return NOTHING
     if name == "coverage":
         return f"{100 * value:.1f} %"
-    return f"{value:.3f}" if name == "r2" else format_figure(value, 3 if abs(value) < 100 else 4)
+    return f"{value:.{3 if name == 'r2' else decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def format_estimate(name: str, estimate: Mapping[str, float | None] | None) -> tuple[str, str]:
+def format_estimate(name: str, estimate: Mapping[str, float | None] | None, decimals: int) -> tuple[str, str]:
     """The value, and its interval."""
     if estimate is None:
         return NOTHING, NOTHING
-    ends = [format_value(name, estimate[end]) for end in ("lower", "upper")]
-    return format_value(name, estimate["value"]), NOTHING if NOTHING in ends else " to ".join(ends)
+    ends = [format_value(name, estimate[end], decimals) for end in ("lower", "upper")]
+    return format_value(name, estimate["value"], decimals), NOTHING if NOTHING in ends else " to ".join(ends)
 
 
-def describe_third(third: Mapping[str, Any], place: int) -> str:
+def format_days(days: float) -> str:
+    """A delay. On a stack that somebody tries, an outcome follows its prediction in minutes."""
+    return f"{format_figure(days, DIGITS)} days" if days >= 0.1 else "less than 0.1 days"
+
+
+def describe_third(third: Mapping[str, Any]) -> str:
     """The range of the predictions of a third."""
-    lower, upper = (None if end is None else format_figure(end, 3) for end in (third["from"], third["to"]))
-    ends = f"below {upper}" if lower is None else f"from {lower}" if upper is None else f"{lower} to {upper}"
-    return f"{THIRDS[place]} third, {ends}"
+    lower, upper = (None if end is None else format_figure(end, DIGITS) for end in (third["from"], third["to"]))
+    return f"below {upper}" if lower is None else f"from {lower}" if upper is None else f"{lower} to {upper}"
+
+
+def describe_outcomes(version: Mapping[str, Any]) -> str:
+    """The title of the figures."""
+    unit = f"; errors and widths in the unit of the target ({TABLE.target.unit})" if TABLE.target.unit else ""
+    return f"The last {version['live']['outcomes']:,} outcomes{unit}"
 
 
 def _print_version(console: Console, version: Mapping[str, Any]) -> None:
@@ -79,8 +95,8 @@ def _print_version(console: Console, version: Mapping[str, Any]) -> None:
         )
     if delay := version["delay_days"]:
         console.print(
-            f"An outcome comes after {format_figure(delay['p50'], 3)} days (median); nine of ten within "
-            f"{format_figure(delay['p90'], 3)} days",
+            f"Half of the outcomes come within {format_days(delay['p50'])}, nine of ten within "
+            f"{format_days(delay['p90'])}",
             highlight=False,
         )
     if expected := version["expected"]:
@@ -90,36 +106,42 @@ def _print_version(console: Console, version: Mapping[str, Any]) -> None:
             highlight=False,
         )
     if not version["live"]:
-        console.print("No figures: too few outcomes")
+        console.print("No figures yet: too few outcomes. `training outcomes import` sends them", highlight=False)
         return
     promised = version["promised"] or {}
-    table = Table(
-        title=f"{version['live']['outcomes']:,} outcomes, in units of {TABLE.target.unit}", title_justify="left"
-    )
+    decimals = choose_decimals(version)
+    table = Table(title=describe_outcomes(version), title_justify="left")
     table.add_column("")
     for title in ("Live", "95 % interval", "Promised"):
         table.add_column(title, justify="right", no_wrap=True)
     for key, title in FIGURES.items():
-        table.add_row(title, *format_estimate(key, version["live"][key]), format_value(key, promised.get(key)))
+        estimate = format_estimate(key, version["live"][key], decimals)
+        table.add_row(title, *estimate, format_value(key, promised.get(key), decimals))
     console.print(table)
     if version["thirds"]:
-        console.print(_list_thirds(version["thirds"]))
+        # The whole title in one line.
+        console.print("By thirds of the prediction; in brackets what was promised", style="italic")
+        console.print(_list_thirds(version["thirds"], decimals))
 
 
-def _list_thirds(thirds: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="By thirds of the prediction", title_justify="left")
-    table.add_column("Prediction")
-    for title in ("Made", "Known", "MAE (promised)", "Bias (promised)", "Coverage (promised)"):
-        table.add_column(title, justify="right")
-    for place, third in enumerate(thirds):
-        live, promised = third["live"] or {}, third["promised"] or {}
-        figures = [
-            f"{format_estimate(key, live.get(key))[0]} ({format_value(key, promised.get(key))})"
-            for key in ("mae", "bias", "coverage")
-        ]
-        counts = (f"{third['predictions']:,}", f"{third['with_outcome']:,}")
-        table.add_row(describe_third(third, place), *counts, *figures)
+def _list_thirds(thirds: Sequence[Mapping[str, Any]], decimals: int) -> Table:
+    table = Table()
+    table.add_column("Prediction", no_wrap=True)
+    for title in ("Made", "Known", "MAE", "Bias", "Coverage"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for third in thirds:
+        table.add_row(describe_third(third), *list_third(third, ("mae", "bias", "coverage"), decimals))
     return table
+
+
+def list_third(third: Mapping[str, Any], names: Sequence[str], decimals: int) -> list[str]:
+    """The cells of a third: the predictions of the window, those with an outcome, and figures beside the promise."""
+    live, promised = third["live"] or {}, third["promised"] or {}
+    figures = [
+        f"{format_estimate(name, live.get(name), decimals)[0]} ({format_value(name, promised.get(name), decimals)})"
+        for name in names
+    ]
+    return [f"{third['predictions']:,}", f"{third['with_outcome']:,}", *figures]
 
 
 def _print_drift(console: Console, report: Report) -> None:

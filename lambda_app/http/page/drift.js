@@ -2,7 +2,6 @@
 
 import { drawBars } from "./charts.js";
 import { formatCount, formatPercent } from "./figures.js";
-import { formatValue } from "./measurements.js";
 
 const countAll = (counts) => counts.reduce((sum, count) => sum + count, 0);
 const toShares = (counts) => counts.map((count) => count / (countAll(counts) || 1));
@@ -20,9 +19,7 @@ function nameBins({ edges, values }, describe) {
   return [`below ${ends[0]}`, ...ends.slice(1).map((end, index) => `${ends[index]} to ${end}`), `${ends.at(-1)} and above`];
 }
 
-function formatProbability(p) {
-  return p < 0.001 ? "below 0.001" : formatValue(p, 3);
-}
+const formatProbability = (p) => (p < 0.001 ? "below 0.001" : p.toFixed(3));
 
 function createTest(test, name) {
   const item = document.getElementById("test").content.cloneNode(true).firstElementChild;
@@ -38,19 +35,20 @@ function createTest(test, name) {
   first.textContent = bins[0];
   last.textContent = bins.at(-1);
   item.querySelector(".hint").textContent =
-    `Effect: Cramér's V ${formatValue(test.cramers_v, 2)}, PSI ${formatValue(test.psi, 2)}. p ${formatProbability(test.adjusted_p)}, adjusted for all tests; ${formatCount(test.cases)} cases.`;
+    `Cramér's V ${test.cramers_v.toFixed(2)}, PSI ${test.psi.toFixed(2)}; p ${formatProbability(test.adjusted_p)}; ${formatCount(test.cases)} cases.`;
   drawBars(svg, reference, window);
   return item;
 }
 
 /** Shows the tests; `find` gives the label of a feature and how its values are written. */
-export function showDrift(section, { drift }, words, find) {
+export function showDrift(section, { drift, settings }, words, find) {
   section.hidden = false;
   const isTested = Boolean(drift?.tests.length);
   section.querySelector("#drift-summary").textContent = isTested
-    ? "A feature counts as moved if both the test says so and the difference is large enough to matter. Repeated requests for one subject count once."
+    ? "A feature counts as moved if both the test says so (p, adjusted for all tests) and the difference is large enough to matter (Cramér's V). Repeated requests for one subject count once."
     : `This could not be tested. ${words}`;
   section.querySelector("#drift-legend").hidden = !isTested;
+  section.querySelector("#drift-window").textContent = `in the last ${settings.window_days} days`;
   const tests = drift?.tests ?? [];
   section.querySelector("#tests").replaceChildren(...tests.map((test) => createTest(test, find(test))));
 }

@@ -57,7 +57,7 @@ function addTrend(charts, version, figure, title, caption, lines, highest) {
 
 function addCharts(charts, version, { coverage, tolerance }) {
   const { promised, sentinel, model_version: name } = version;
-  const dots = "Each dot is a block of outcomes in the order in which they were observed, with its interval of 95 %";
+  const dots = "Each dot is a block of outcomes in the order in which they were observed, with its interval of 95\u00a0%";
   const error = typeof promised?.mae !== "number" ? [] : [{ value: promised.mae, kind: "promise" }];
   const errorCaption = `${dots}${error.length ? "; dashed: as promised" : ""}.`;
   addTrend(charts, version, MAE, "Mean absolute error over time", errorCaption, error);
@@ -72,7 +72,7 @@ function addCharts(charts, version, { coverage, tolerance }) {
     const alarms = count ? `${formatCount(count)} ${count === 1 ? "alarm" : "alarms"}` : "no alarm";
     const level = formatEvidence(sentinel.threshold);
     const description = `${title}, version ${name}: ${formatEvidence(sentinel.evidence)} after ${formatCount(sentinel.outcomes)} outcomes, ${alarms}, the threshold is ${level}`;
-    const caption = `After each outcome, by powers of ten; red: the threshold of an alarm, ${level}. Misses raise it, hits lower it. In these outcomes: ${alarms}.`;
+    const caption = `Across: the number of outcomes; up: powers of ten; red: the threshold of an alarm, ${level}. Misses raise it, hits lower it. In these outcomes: ${alarms}.`;
     drawEvidence(addChart(charts, title, caption, description), sentinel);
   }
 }
