@@ -131,7 +131,7 @@ def make_sentinel(times: list[datetime], missed: list[bool]) -> dict[str, Any]:
 
 def make_drift(drifted: tuple[str, ...], dice: random.Random) -> dict[str, Any]:
     tests = [make_test(feature.name, feature.name in drifted, dice) for feature in TABLE.features]
-    tests.append(make_test("prediction", bool(drifted), dice) | {"kind": "prediction"})
+    tests.append(make_test("prediction", bool(drifted), dice) | {"kind": "prediction", "least_v": 0.15})
     return {
         "model_version": VERSION,
         "from": write_time(GENERATED_AT - timedelta(days=WINDOW_DAYS)),
@@ -154,7 +154,7 @@ def make_test(name: str, is_drift: bool, dice: random.Random) -> dict[str, Any]:
     shares = [(mine / 399, theirs / sum(reference)) for mine, theirs in zip(window, reference, strict=True)]
     return {
         **{"name": name, "kind": "feature", "cases": 399, "p": 2.1e-9 if is_drift else dice.uniform(0.1, 0.9)},
-        **{"adjusted_p": 2.3e-8 if is_drift else 1.0, "cramers_v": 0.24 if is_drift else 0.06},
+        **{"adjusted_p": 2.3e-8 if is_drift else 1.0, "cramers_v": 0.24 if is_drift else 0.06, "least_v": 0.1},
         "psi": sum((mine - theirs) * math.log(mine / theirs) for mine, theirs in shares),
         "is_drift": is_drift,
         **({"values": choices} if choices else {"edges": edges}),

@@ -122,6 +122,7 @@ def _describe_tests(
             "p": found.p,
             "adjusted_p": found.adjusted_p,
             "cramers_v": found.cramers_v,
+            "least_v": found.least_v,
             "psi": found.psi,
             "is_drift": found.is_drift,
             "values" if reference.has_values else "edges": list(reference.marks),

@@ -6,7 +6,7 @@ from scipy import stats
 
 from benchmarks.drift import count_false_alarms, measure_power
 from lambda_app.monitor.drift import (
-    LEAST_EFFECT,
+    LEAST_V,
     adjust_holm,
     compare_columns,
     find_alpha,
@@ -43,7 +43,7 @@ def test_cramers_v_is_that_of_samples_of_one_size() -> None:
 def test_a_shift_of_a_fifth_of_a_standard_deviation_is_about_the_least_effect() -> None:
     edges = stats.norm.ppf(np.arange(1, 10) / 10)
     shifted = np.diff([0, *stats.norm.cdf(edges - 0.2), 1])
-    assert measure_v(np.full(10, 0.1), shifted) == pytest.approx(LEAST_EFFECT, rel=0.06)
+    assert measure_v(np.full(10, 0.1), shifted) == pytest.approx(LEAST_V["feature"], rel=0.06)
 
 
 def test_psi_is_by_its_definition_and_finite_for_empty_bins() -> None:
@@ -79,6 +79,16 @@ def test_alarm_needs_both_chance_and_size() -> None:
     [found] = compare_columns([before], [now], alpha=0.003)
     assert found.adjusted_p < 1e-4
     assert (found.is_drift, found.cases) == (False, 1_000_000)
+
+
+def test_the_prediction_needs_a_larger_effect_than_a_measurement() -> None:
+    counts = [1_000] * 10
+    columns = [Reference("bmi", "feature", range(9), counts), Reference("prediction", "prediction", range(9), counts)]
+    measured, predicted = compare_columns(columns, [[760, 1_240] * 5] * 2, alpha=0.003)
+    assert 0.1 < measured.cramers_v == predicted.cramers_v < 0.15
+    assert (measured.is_drift, predicted.is_drift) == (True, False)
+    _, predicted = compare_columns(columns, [[600, 1_400] * 5] * 2, alpha=0.003)
+    assert predicted.is_drift
 
 
 def test_a_column_without_cases_or_with_one_bin_is_no_drift() -> None:

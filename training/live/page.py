@@ -139,13 +139,13 @@ def _describe_drift(report: Report) -> Iterator[str]:
     odds = describe_drift_odds(report["settings"]["drift_false_alarms_per_year"])
     yield (
         f'<p class="note">A column drifts if its adjusted p is below {drift["alpha"]:.2g} and the difference is large '
-        f"enough to matter (Cramér's V). {escape(odds)}</p>"
+        f"enough to matter (Cramér's V, at least the value in brackets). {escape(odds)}</p>"
     )
     rows = [
         (
             f"{test['name']}{' (drift)' if test['is_drift'] else ''}",
             f"{test['adjusted_p']:.2g}",
-            f"{test['cramers_v']:.2f}",
+            f"{test['cramers_v']:.2f} ({test['least_v']:.2f})",
             f"{test['psi']:.2f}",
         )
         for test in sorted(drift["tests"], key=lambda entry: entry["adjusted_p"])

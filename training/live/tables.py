@@ -160,7 +160,7 @@ def _print_drift(console: Console, report: Report) -> None:
         table.add_row(
             test["name"],
             f"{test['adjusted_p']:.2g}",
-            f"{test['cramers_v']:.2f}",
+            f"{test['cramers_v']:.2f} ({test['least_v']:.2f})",
             f"{test['psi']:.2f}",
             "drift" if test["is_drift"] else "",
             style="bold red" if test["is_drift"] else "",

@@ -35,7 +35,7 @@ function createTest(test, name) {
   first.textContent = bins[0];
   last.textContent = bins.at(-1);
   item.querySelector(".hint").textContent =
-    `Cramér's V ${test.cramers_v.toFixed(2)}, PSI ${test.psi.toFixed(2)}; p ${formatProbability(test.adjusted_p)}; ${formatCount(test.cases)} cases.`;
+    `Cramér's V ${test.cramers_v.toFixed(2)} (drift from ${test.least_v.toFixed(2)}), PSI ${test.psi.toFixed(2)}; p ${formatProbability(test.adjusted_p)}; ${formatCount(test.cases)} cases.`;
   drawBars(svg, reference, window);
   return item;
 }
