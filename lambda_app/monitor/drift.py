@@ -15,8 +15,8 @@ from lambda_app.monitor.reference import Reference
 
 # Fewer cases than this are not tested.
 LEAST_CASES = 100
-# The least Cramér's V of a drift. A mean that moves by a fifth of a standard deviation gives about 0.1. The reference of
-# the prediction comes from models of four fifths of the rows, which alone makes up to 0.12.
+# The least Cramér's V of a drift. A mean that moves by a fifth of a standard deviation gives about 0.1.
+# The reference of the prediction comes from models of four fifths of the rows, and that alone gives up to 0.12.
 LEAST_V = {"feature": 0.1, "prediction": 0.15}
 # The least expected count of a bin in either sample; bins with less are joined with their neighbours.
 LEAST_EXPECTED = 5.0
