@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lambda_app.aws.client import AwsClient
 from lambda_app.aws.signature import Identity
 from lambda_app.model.bucket import ModelBucket
-from lambda_app.model.bundle import POINTER_KEY, bundle_key, fetch_current, sha256_hex
+from lambda_app.model.bundle import POINTER_KEY, bundle_key, fetch_pointer, fetch_served, sha256_hex
 from lambda_app.model.predictor import Predictor, load_model
 from local.aws_services import REGION
 from training.registry import promote_version, publish_bundle
@@ -25,9 +25,10 @@ def open_bucket(endpoint_url: str, bucket: str) -> ModelBucket:
 
 def load_predictor(client: "S3Client", bucket: str, runtime_name: str) -> Predictor:
     """The model that the pointer names, loaded as a new execution environment does."""
-    found = fetch_current(open_bucket(client.meta.endpoint_url, bucket), runtime_name)
+    models = open_bucket(client.meta.endpoint_url, bucket)
+    found = fetch_pointer(models, known_etag=None)
     assert found is not None
-    return load_model(*found, runtime_name).predictor
+    return load_model(fetch_served(models, found[0], runtime_name), runtime_name)
 
 
 def copy_bundle(bundle: Path, directory: Path, version: str, **changed: Any) -> Path:
