@@ -79,5 +79,31 @@ class Registry:
         change(document)
         self.replace_file(name, json.dumps(document).encode())
 
+    def add_version(self, version: str, **changed: Callable[[dict[str, Any]], object]) -> None:
+        """Publish the promoted version under another name, with its scaler or its interval changed."""
+        manifest = json.loads(self.read(self.key("manifest.json")))
+        manifest["version"] = version
+        for name in manifest["files"]:
+            content = self.read(self.key(name))
+            if change := changed.get(name.removesuffix(".json")):
+                document = json.loads(content)
+                change(document)
+                content = json.dumps(document).encode()
+                manifest["files"][name] = {"size": len(content), "sha256": sha256_hex(content)}
+            self.write(bundle_key(version, name), content)
+        self.write(bundle_key(version, "manifest.json"), json.dumps(manifest).encode())
+
+    def point(self, current: str | None = None, candidate: str | None = None, **entry: Any) -> None:
+        """Let the pointer name a version, by default the promoted one, and a candidate with changed fields."""
+        document: dict[str, Any] = {**self._name(current or self.version), "previous": None, "candidate": None}
+        if candidate is not None:
+            defaults = {"mode": "shadow", "share": 1, "salt": "0123456789abcdef"}
+            document["candidate"] = {**self._name(candidate), **defaults, **entry}
+        self.write(POINTER_KEY, json.dumps(document).encode())
+
+    def _name(self, version: str) -> dict[str, Any]:
+        content = self.read(bundle_key(version, "manifest.json"))
+        return {"version": version, "manifest_sha256": sha256_hex(content)}
+
     def load(self) -> Predictor:
         return load_predictor(self.client, self.bucket, "litert")

@@ -10,7 +10,6 @@ from lambda_app.model.bundle import Bundle, Candidate, Fetched, Manifest, Pointe
 from lambda_app.model.current import CurrentModel
 from lambda_app.model.predictor import Predictor
 
-
 CANDIDATE = Candidate("v2", "digest of v2", "canary", 0.5, "0123456789abcdef")
 
 

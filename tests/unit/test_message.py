@@ -127,7 +127,8 @@ def test_the_second_version_has_a_subject() -> None:
 
 # As the third version writes it, which a shadow needs. Never to be changed.
 SHADOW_TEXT = (
-    '"shadow":{"version":"20260801T000000Z-89abcdef","prediction":149.5,"lower":61.0,"upper":240.0,"coverage":0.9,"ms":0.25}'
+    '"shadow":{"version":"20260801T000000Z-89abcdef","prediction":149.5,'
+    '"lower":61.0,"upper":240.0,"coverage":0.9,"ms":0.25}'
 )
 
 
@@ -148,7 +149,14 @@ def test_a_message_without_a_shadow_can_be_read_by_an_older_replay() -> None:
     assert "shadow" not in body
 
 
-SHADOW: dict[str, Any] = {"version": "v2", "prediction": 149.5, "lower": 61.0, "upper": 240.0, "coverage": None, "ms": 0.25}
+SHADOW: dict[str, Any] = {
+    "version": "v2",
+    "prediction": 149.5,
+    "lower": 61.0,
+    "upper": 240.0,
+    "coverage": None,
+    "ms": 0.25,
+}
 
 
 @pytest.mark.parametrize(
