@@ -101,7 +101,12 @@ EXAMPLE_MODEL: dict[str, Any] = {
         **{"minimum": _INTERVAL["lower"], "maximum": _INTERVAL["upper"], "mean": EXAMPLE_ANSWER["prediction"]},
         **{"bin_edges": [_INTERVAL["lower"], EXAMPLE_ANSWER["prediction"], _INTERVAL["upper"]], "counts": [38, 5]},
     },
-    "candidate": {"model_version": "20261201T090000Z-7c1d2e3f", "mode": "canary", "share": 0.05, "fault": None},
+    "candidate": {
+        "model_version": "20261201T090000Z-7c1d2e3f",
+        "mode": "canary",
+        "share": 0.05,
+        "fault": "models/20261201T090000Z-7c1d2e3f/model.tflite cannot be read from S3: NoSuchKey",
+    },
 }
 
 

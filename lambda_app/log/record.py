@@ -14,7 +14,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Shadow:
-    """What a candidate predicted for the case of a record; nobody got it for an answer.
+    """The prediction of a candidate for the case of a record; it was not the answer.
 
     `ms` is the time that it took. Raises ValueError for NaN and infinities.
     """

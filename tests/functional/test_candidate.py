@@ -83,7 +83,7 @@ def count(api: LambdaHandler, metric: str) -> dict[str, float]:
 
 
 def learn_answers(start: Start, trying: Registry) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the current model and the candidate answer where each is promoted alone."""
+    """Return the answers of the current model and of the candidate, each promoted alone."""
     trying.point()
     current = ask(start())
     trying.point(CANDIDATE)
@@ -308,7 +308,7 @@ def test_slow_candidate_changes_no_answer_and_is_not_asked_again_until_the_point
     trying.point()
     before = [one["prediction"] for one in ask_batch(start(), *subjects)["predictions"]]
     trying.point(candidate=CANDIDATE, mode=mode)
-    # No machine predicts for a thousand in a millisecond.
+    # No machine predicts for a thousand in ten milliseconds.
     api = start(CANDIDATE_MAX_MS="1")
     body = ask_batch(api, *subjects)
     assert [one["prediction"] for one in body["predictions"]] == before

@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class State:
-    """What the pointer named from some time on: the versions that may answer, and the one that may be a shadow."""
+    """A pointer and its time, with the versions that may answer, and the one that may be a shadow."""
 
     began_at: float
     ended_at: float

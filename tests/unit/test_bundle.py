@@ -140,14 +140,17 @@ def test_a_pointer_with_a_candidate_is_read() -> None:
     assert parse_pointer(json.dumps(SOUND["current.json"] | {"candidate": None}).encode()) == Pointer("v1", "ab")
 
 
+NO_TEXT: list[Any] = [None, 1, []]
+
+
 @pytest.mark.parametrize(
     "candidate",
     [
         *(1, [], "v2", True, {}),
         *({name: value for name, value in CANDIDATE.items() if name != missing} for missing in CANDIDATE),
-        *({**CANDIDATE, "version": value} for value in (None, 1, "", "../v2", [])),
-        *({**CANDIDATE, "manifest_sha256": value} for value in (None, 1, [])),
-        *({**CANDIDATE, "mode": value} for value in (None, "", "all", 1, [])),
+        *({**CANDIDATE, "version": value} for value in (*NO_TEXT, "", "../v2")),
+        *({**CANDIDATE, "manifest_sha256": value} for value in NO_TEXT),
+        *({**CANDIDATE, "mode": value} for value in (*NO_TEXT, "", "all")),
         *({**CANDIDATE, "share": value} for value in (*NO_NUMBER, 0, -0.1, 1.01)),
         *({**CANDIDATE, "salt": value} for value in (None, 1, "", "0123", "0123456789ABCDEF", "0123456789abcdef0")),
     ],

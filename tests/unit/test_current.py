@@ -157,6 +157,7 @@ def test_candidate_that_cannot_be_loaded_is_reported_and_tried_again_at_each_ref
     for _ in range(2):
         loader.now += 60
         loader.model.get()
+    assert loader.model.trial is not None
     assert loader.model.trial.fault is None
     assert len(loader.candidate_failures) == 3
     assert loader.known_etags[:4] == [None] * 4

@@ -182,7 +182,7 @@ def test_a_shadow_in_another_form_is_refused(shadow: Any) -> None:
 @pytest.mark.parametrize("name", ["prediction", "lower", "upper", "coverage", "ms"])
 def test_a_shadow_refuses_numbers_that_are_not_finite(name: str) -> None:
     with pytest.raises(ValueError, match="finite"):
-        dataclasses.replace(Shadow("v2", 149.5, 61.0, 240.0, 0.9, 0.25), **{name: math.nan})
+        Shadow(**{**SHADOW, name: math.nan})
 
 
 ID = "0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10"

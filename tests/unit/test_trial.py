@@ -156,8 +156,19 @@ def test_slow_candidate_is_not_asked_again(mode: str) -> None:
         assert [answer.value for answer in tried.predictions] == list(range(40))
         assert (tried.answered, tried.shadows) == (frozenset(), {})
     assert len(stage.other.asked) == 1
-    assert stage.failures == [("v2", "it took 101 ms, more than CANDIDATE_MAX_MS")]
-    assert stage.trial.fault == "it took 101 ms, more than CANDIDATE_MAX_MS"
+    fault = f"it took 101 ms (cases: {len(choose(0.5))}), more than CANDIDATE_MAX_MS"
+    assert stage.failures == [("v2", fault)]
+    assert stage.trial.fault == fault
+
+
+@pytest.mark.parametrize(("seconds", "is_slow"), [(0.249, False), (0.251, True)])
+def test_candidate_may_take_longer_for_more_than_a_hundred_cases(seconds: float, is_slow: bool) -> None:
+    stage = Stage("shadow", 1.0)
+    stage.other.takes_seconds = seconds
+    current: Any = stage.current
+    tried = stage.trial.predict(current, [{"value": 1.0}] * 250, [f"subject-{number}" for number in range(250)])
+    assert len(tried.shadows) == (0 if is_slow else 250)
+    assert len(stage.failures) == is_slow
 
 
 @pytest.mark.parametrize("mode", ["shadow", "canary"])
