@@ -15,8 +15,8 @@ import pytest
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.telemetry import LambdaHandler
 from tests.bundles import Registry
+from tests.functional.candidates import CANDIDATE, shift
 from tests.functional.helpers import Query, Wire, post
-from tests.functional.test_candidate import CANDIDATE, shift
 
 ENVIRONMENTS = 3
 SWITCHES = 24
