@@ -25,14 +25,15 @@ with without_garbage_collection():
     from lambda_app.log.token import make_auth_token
     from lambda_app.log.writer import RecordWriter
     from lambda_app.model.bucket import ModelBucket
-    from lambda_app.model.bundle import Bundle, fetch_current
+    from lambda_app.model.bundle import Fetched, Reference, fetch_changed
     from lambda_app.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from fastapi import FastAPI
 
     from lambda_app.log.connection import Connection
-    from lambda_app.model.predictor import LoadedModel
     from lambda_app.telemetry import LambdaHandler, Telemetry
 
 # Building an index may take minutes, and a second migration waits for the first. Lambda's limit is 15 minutes.
@@ -45,7 +46,7 @@ def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
     """Build the ASGI application and its dependencies, and try to load the model."""
     bucket = _build_bucket(settings)
     database = _build_database(settings)
-    fetch = partial(fetch_current, bucket, settings.model_runtime)
+    fetch = partial(fetch_changed, bucket, settings.model_runtime)
     # If this connection fails, the first request connects again and reports the failure.
     with running_ahead(fetch, database.connect) as (first_fetch, _):
         import_fastapi()
@@ -56,20 +57,29 @@ def build_app(settings: Settings, telemetry: "Telemetry") -> "FastAPI":
 
         fetches = [first_fetch]
 
-        def load(known_etag: str | None) -> "LoadedModel | None":
-            found: tuple[Bundle, str] | None = fetches.pop().result() if fetches else fetch(known_etag)
-            return None if found is None else load_model(*found, settings.model_runtime)
+        def fetch_next(known_etag: str | None, kept: "Container[Reference]") -> Fetched | None:
+            found: Fetched | None = fetches.pop().result() if fetches else fetch(known_etag, kept)
+            return found
 
         model = CurrentModel(
-            load,
+            fetch_next,
+            partial(load_model, runtime_name=settings.model_runtime),
             refresh_seconds=settings.model_refresh_seconds,
+            candidate_max_ms=settings.candidate_max_ms,
             on_loaded=telemetry.model_loaded,
             on_failed=telemetry.model_load_failed,
+            on_candidate_failed=telemetry.candidate_failed,
         )
         queue = _build_queue(settings, settings.queue_url)
         writer = RecordWriter(database, queue, telemetry.database_failed)
         service = PredictionService(
-            model, database, queue, writer, telemetry.predictions_recorded, telemetry.outcomes_recorded
+            model,
+            database,
+            queue,
+            writer,
+            on_recorded=telemetry.predictions_recorded,
+            on_outcomes_recorded=telemetry.outcomes_recorded,
+            on_tried=telemetry.candidate_tried,
         )
         app = create_app(service, telemetry, bucket, pages=settings.pages)
         # Telemetry has reported the failure; the next request tries again.

@@ -6,17 +6,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid5
 
 from lambda_app.errors import LookupFailedError, ModelUnavailableError, RecordNotFoundError
 from lambda_app.log.database import DATABASE_ERRORS, Database, describe_error
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue, describe_queue_error
-from lambda_app.log.record import IdempotencyKey, OutcomeRecord, PredictionRecord, require_possible
+from lambda_app.log.record import IdempotencyKey, OutcomeRecord, PredictionRecord, Shadow, require_possible
 from lambda_app.log.store import find_prediction, has_stray_rows
 from lambda_app.log.writer import RecordWriter, WriteResult
 from lambda_app.model.current import CurrentModel
 from lambda_app.model.predictor import Prediction, Predictor
+
+if TYPE_CHECKING:
+    from lambda_app.model.trial import Trial, Tried
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,12 @@ class Health:
         return "degraded" if missing else "ok"
 
 
+class OnTried(Protocol):
+    """Takes what a candidate had to do with durable records, as `Telemetry.candidate_tried` does."""
+
+    def __call__(self, version: str, *, answers: int, shadows: int, disagreements: int, case_ms: float) -> None: ...
+
+
 class PredictionService:
     """Returns predictions, and takes outcomes, only after their records are durable."""
 
@@ -105,8 +114,10 @@ class PredictionService:
         database: Database,
         queue: RecordQueue,
         writer: RecordWriter,
+        *,
         on_recorded: Callable[[str, str, Sequence[float]], None],
         on_outcomes_recorded: Callable[[str, int], None],
+        on_tried: OnTried,
     ) -> None:
         self._model = model
         self._database = database
@@ -114,6 +125,7 @@ class PredictionService:
         self._writer = writer
         self._on_recorded = on_recorded
         self._on_outcomes_recorded = on_outcomes_recorded
+        self._on_tried = on_tried
 
     def predict(self, case: Case, context: RequestContext) -> WriteResult:
         """Predict for one case; the record has the id of the request.
@@ -155,6 +167,10 @@ class PredictionService:
         """Return the current model, for uses without a record; raises ModelUnavailableError."""
         return self._model.get()
 
+    def get_trial(self) -> "Trial | None":
+        """Return the candidate that is tried beside the current model, as of the last `get_model`."""
+        return self._model.trial
+
     def find(self, request_id: UUID, caller: Caller) -> tuple[PredictionRecord, OutcomeRecord | None]:
         """Return the caller's record with this id, and its outcome; raises RecordNotFoundError or LookupFailedError."""
         try:
@@ -183,7 +199,10 @@ class PredictionService:
 
     def _answer(self, cases: Sequence[Case], context: RequestContext, *, is_batch: bool) -> WriteResult:
         predictor = self._model.get()
-        predictions = predictor.predict([case.features for case in cases])
+        trial = self._model.trial
+        features = [case.features for case in cases]
+        tried = trial.predict(predictor, features, [_name_key(case, context) for case in cases]) if trial else None
+        predictions = tried.predictions if tried else predictor.predict(features)
         created_at = datetime.now(UTC)
         spent_seconds = time.perf_counter() - context.arrived_at
 
@@ -197,7 +216,7 @@ class PredictionService:
                 interval_lower=prediction.interval.lower,
                 interval_upper=prediction.interval.upper,
                 interval_coverage=prediction.interval.coverage,
-                model_version=predictor.version,
+                model_version=tried.version if tried and index in tried.answered else predictor.version,
                 latency_ms=spent_seconds * 1000,
                 caller=context.caller.name,
                 caller_session=context.caller.session,
@@ -205,13 +224,50 @@ class PredictionService:
                 batch_id=context.request_id if is_batch else None,
                 batch_index=index if is_batch else None,
                 warnings=[{"field": warning.field, "message": warning.message} for warning in prediction.warnings],
+                shadow=_make_shadow(tried, index) if tried else None,
             )
 
         records = [make_record(index, *pair) for index, pair in enumerate(zip(cases, predictions, strict=True))]
         written = self._writer.write(records, _make_key(cases, context, is_batch=is_batch), spent_seconds)
         if not written.replayed:
-            self._on_recorded(predictor.version, written.destination, [record.prediction for record in records])
+            if tried:
+                self._report_trial(tried, records, written.destination)
+            else:
+                self._on_recorded(predictor.version, written.destination, [record.prediction for record in records])
         return written
+
+    def _report_trial(self, tried: "Tried", records: Sequence[PredictionRecord], destination: str) -> None:
+        for version in dict.fromkeys(record.model_version for record in records):
+            values = [record.prediction for record in records if record.model_version == version]
+            self._on_recorded(version, destination, values)
+        if not (tried.answered or tried.shadows):
+            return
+        shadowed = [(predicted.value, records[place]) for place, predicted in tried.shadows.items()]
+        self._on_tried(
+            tried.version,
+            answers=len(tried.answered),
+            shadows=len(shadowed),
+            disagreements=sum(
+                record.interval_lower is not None
+                and record.interval_upper is not None
+                and not record.interval_lower <= value <= record.interval_upper
+                for value, record in shadowed
+            ),
+            case_ms=tried.case_ms,
+        )
+
+
+def _name_key(case: Case, context: RequestContext) -> str:
+    """Return that by which a case meets the candidate or not: a subject always meets the same model."""
+    return case.subject or context.idempotency_key or f"{context.caller.name or ''} {context.request_id}"
+
+
+def _make_shadow(tried: "Tried", index: int) -> Shadow | None:
+    predicted = tried.shadows.get(index)
+    if predicted is None:
+        return None
+    interval = predicted.interval
+    return Shadow(tried.version, predicted.value, interval.lower, interval.upper, interval.coverage, tried.case_ms)
 
 
 def _make_key(cases: Sequence[Case], context: RequestContext, *, is_batch: bool) -> IdempotencyKey | None:

@@ -23,6 +23,7 @@ class Settings:
     idempotency_days: int
     model_runtime: str
     model_refresh_seconds: int
+    candidate_max_ms: int
     monitor_window_days: int
     coverage_tolerance: float
     drift_false_alarms_per_year: float
@@ -60,6 +61,7 @@ class Settings:
             idempotency_days=reader.number("IDEMPOTENCY_DAYS", 1, 3650, default="30"),
             model_runtime=reader.choice("MODEL_RUNTIME", RUNTIMES, default="litert"),
             model_refresh_seconds=reader.number("MODEL_REFRESH_SECONDS", 1, 86400, default="60"),
+            candidate_max_ms=reader.number("CANDIDATE_MAX_MS", 1, 10_000, default="250"),
             monitor_window_days=reader.number("MONITOR_WINDOW_DAYS", 1, 366, default="30"),
             coverage_tolerance=reader.decimal("COVERAGE_TOLERANCE", 0, 0.25, default="0.04"),
             drift_false_alarms_per_year=reader.decimal("DRIFT_FALSE_ALARMS_PER_YEAR", 0.01, 12, default="1"),

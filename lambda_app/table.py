@@ -11,7 +11,8 @@ RECORD_NAMES = frozenset(
     (
         *("request_id", "created_at", "recorded_at", "prediction", "interval_lower", "interval_upper"),
         *("interval_coverage", "model_version", "latency_ms", "caller", "caller_session", "batch_id"),
-        *("batch_index", "subject", "warnings", "body", "features", "outcomes"),
+        *("batch_index", "subject", "warnings", "body", "features", "outcomes", "shadow", "shadow_version"),
+        *("shadow_prediction", "shadow_lower", "shadow_upper", "shadow_coverage", "shadow_ms"),
     )
 )
 # PostgreSQL accepts these as column names only in quotes.

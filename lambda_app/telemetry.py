@@ -41,6 +41,8 @@ class Telemetry:
         self._outcomes: Counter[str] = Counter()
         self._undescribed: list[float] = []
         self._model_load_failures = 0
+        self._candidate_failures: Counter[str] = Counter()
+        self._shadows: Counter[tuple[str, str]] = Counter()
         self._database_failures = 0
         self._buckets: Counter[float] = Counter()
         self._latency_sum_seconds = 0.0
@@ -126,6 +128,28 @@ class Telemetry:
         self._model_load_failures += 1
         self._add_metric("ModelLoadFailures", MetricUnit.Count, 1)
         self._logger.error("model cannot be loaded", reason=reason)
+
+    def candidate_failed(self, version: str | None, reason: str) -> None:
+        """Report that the candidate could not be loaded, or did not answer. Its version may not be known."""
+        self._candidate_failures[version or ""] += 1
+        self._add_metric("CandidateFailures", MetricUnit.Count, 1)
+        self._logger.error("candidate failed", candidate_version=version, reason=reason)
+
+    def candidate_tried(self, version: str, *, answers: int, shadows: int, disagreements: int, case_ms: float) -> None:
+        """Report durable records with the candidate's answers, or with its predictions beside the current model's.
+
+        It disagrees where its prediction is outside the current model's interval. `case_ms` is its time for a case.
+        """
+        self._add_metric("CandidatePredictions", MetricUnit.Count, answers)
+        self._add_metric("ShadowPredictions", MetricUnit.Count, shadows)
+        self._add_metric("CandidateLatency", MetricUnit.Milliseconds, round(case_ms, 3))
+        if shadows:
+            self._shadows[(version, "disagrees")] += disagreements
+            self._shadows[(version, "agrees")] += shadows - disagreements
+            self._add_metric("ShadowDisagreements", MetricUnit.Count, disagreements)
+        if self._emit_emf:
+            # No dimension: each version would be a metric to pay for. The line names it.
+            self._metrics.add_metadata("candidate_version", version)
 
     def migrated(self, names: list[str]) -> None:
         """Report an updated schema; `names` are the applied migrations."""
@@ -225,6 +249,18 @@ class Telemetry:
             f"{PREFIX}_model_load_failures", "Failed model loads.", labels=[_ENVIRONMENT_LABEL]
         )
         model_failures.add_metric([self._instance], self._model_load_failures)
+        candidate_failures = CounterMetricFamily(
+            f"{PREFIX}_candidate_failures", "Failures of the candidate.", labels=[_ENVIRONMENT_LABEL, "model_version"]
+        )
+        for version, count in self._candidate_failures.items():
+            candidate_failures.add_metric([self._instance, version], count)
+        shadows = CounterMetricFamily(
+            f"{PREFIX}_shadow_predictions",
+            "Predictions of the candidate beside answers, by whether the interval of the answer has them.",
+            labels=[_ENVIRONMENT_LABEL, "model_version", "verdict"],
+        )
+        for labels, count in self._shadows.items():
+            shadows.add_metric([self._instance, *labels], count)
         database_failures = CounterMetricFamily(
             f"{PREFIX}_database_failures", "Records the database did not take.", labels=[_ENVIRONMENT_LABEL]
         )
@@ -237,7 +273,16 @@ class Telemetry:
             cumulative += self._buckets[bound]
             buckets.append(("+Inf" if bound == float("inf") else str(bound), cumulative))
         latency.add_metric([self._instance], buckets, self._latency_sum_seconds)
-        return [requests, predictions, outcomes, model_failures, database_failures, latency]
+        return [
+            requests,
+            predictions,
+            outcomes,
+            model_failures,
+            candidate_failures,
+            shadows,
+            database_failures,
+            latency,
+        ]
 
     def _add_metric(self, name: str, unit: MetricUnit, value: float) -> None:
         if self._emit_emf:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lambda_app.aws.client import AwsClient
 from lambda_app.aws.signature import Identity
 from lambda_app.model.bucket import ModelBucket
-from lambda_app.model.bundle import POINTER_KEY, bundle_key, fetch_current, sha256_hex
+from lambda_app.model.bundle import POINTER_KEY, bundle_key, fetch_pointer, fetch_served, sha256_hex
 from lambda_app.model.predictor import Predictor, load_model
 from local.aws_services import REGION
 from training.registry import promote_version, publish_bundle
@@ -25,9 +25,10 @@ def open_bucket(endpoint_url: str, bucket: str) -> ModelBucket:
 
 def load_predictor(client: "S3Client", bucket: str, runtime_name: str) -> Predictor:
     """The model that the pointer names, loaded as a new execution environment does."""
-    found = fetch_current(open_bucket(client.meta.endpoint_url, bucket), runtime_name)
+    models = open_bucket(client.meta.endpoint_url, bucket)
+    found = fetch_pointer(models, known_etag=None)
     assert found is not None
-    return load_model(*found, runtime_name).predictor
+    return load_model(fetch_served(models, found[0], runtime_name), runtime_name)
 
 
 def copy_bundle(bundle: Path, directory: Path, version: str, **changed: Any) -> Path:
@@ -77,6 +78,32 @@ class Registry:
         document = json.loads(self.read(self.key(name)))
         change(document)
         self.replace_file(name, json.dumps(document).encode())
+
+    def add_version(self, version: str, **changed: Callable[[dict[str, Any]], object]) -> None:
+        """Publish the promoted version under another name, with its scaler or its interval changed."""
+        manifest = json.loads(self.read(self.key("manifest.json")))
+        manifest["version"] = version
+        for name in manifest["files"]:
+            content = self.read(self.key(name))
+            if change := changed.get(name.removesuffix(".json")):
+                document = json.loads(content)
+                change(document)
+                content = json.dumps(document).encode()
+                manifest["files"][name] = {"size": len(content), "sha256": sha256_hex(content)}
+            self.write(bundle_key(version, name), content)
+        self.write(bundle_key(version, "manifest.json"), json.dumps(manifest).encode())
+
+    def point(self, current: str | None = None, candidate: str | None = None, **entry: Any) -> None:
+        """Let the pointer name a version, by default the promoted one, and a candidate with changed fields."""
+        document: dict[str, Any] = {**self._name(current or self.version), "previous": None, "candidate": None}
+        if candidate is not None:
+            defaults = {"mode": "shadow", "share": 1, "salt": "0123456789abcdef"}
+            document["candidate"] = {**self._name(candidate), **defaults, **entry}
+        self.write(POINTER_KEY, json.dumps(document).encode())
+
+    def _name(self, version: str) -> dict[str, Any]:
+        content = self.read(bundle_key(version, "manifest.json"))
+        return {"version": version, "manifest_sha256": sha256_hex(content)}
 
     def load(self) -> Predictor:
         return load_predictor(self.client, self.bucket, "litert")

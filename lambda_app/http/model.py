@@ -1,7 +1,7 @@
-"""/model: the current model, its features and target, and its training outcomes."""
+"""/model: the current model, its features and target, its training outcomes, and the candidate beside it."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +13,9 @@ from lambda_app.model.bundle import SeenFeature
 from lambda_app.service import PredictionService
 from lambda_app.table import Feature, Kind
 from problem.table import TABLE
+
+if TYPE_CHECKING:
+    from lambda_app.model.trial import Trial
 
 
 class ChoiceResponse(BaseModel):
@@ -55,6 +58,19 @@ class OutcomesResponse(BaseModel):
     counts: list[int] = Field(description="The number of rows from each edge to the next")
 
 
+class CandidateResponse(BaseModel):
+    """A version that is tried beside the current one."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_version: str
+    mode: Literal["shadow", "canary"] = Field(
+        description='"shadow" if its predictions are only recorded, "canary" if it answers in its share of the cases'
+    )
+    share: float = Field(description="The share of the cases that it predicts for, above 0 and at most 1")
+    fault: str | None = Field(description="Why it is not asked at present by the process that answers; null if it is")
+
+
 def _show_feature(feature: Feature, seen: SeenFeature) -> dict[str, Any]:
     return {
         "name": feature.name,
@@ -85,6 +101,12 @@ EXAMPLE_MODEL: dict[str, Any] = {
         **{"minimum": _INTERVAL["lower"], "maximum": _INTERVAL["upper"], "mean": EXAMPLE_ANSWER["prediction"]},
         **{"bin_edges": [_INTERVAL["lower"], EXAMPLE_ANSWER["prediction"], _INTERVAL["upper"]], "counts": [38, 5]},
     },
+    "candidate": {
+        "model_version": "20261201T090000Z-7c1d2e3f",
+        "mode": "canary",
+        "share": 0.05,
+        "fault": "models/20261201T090000Z-7c1d2e3f/model.tflite cannot be read from S3: NoSuchKey",
+    },
 }
 
 
@@ -99,6 +121,7 @@ class ModelResponse(BaseModel):
     features: list[ServedFeature] = Field(description="In the order of the training columns")
     target: TargetResponse
     outcomes: OutcomesResponse | None = Field(description="Null if the published model has none")
+    candidate: CandidateResponse | None = Field(description="Null if none is tried")
 
 
 def add_model_routes(app: FastAPI, service: PredictionService) -> None:
@@ -112,7 +135,10 @@ def add_model_routes(app: FastAPI, service: PredictionService) -> None:
         responses=describe_model_responses(),
     )
     async def model() -> dict[str, Any]:
-        """Returns the version, the features with accepted values and training ranges, the target, and its outcomes."""
+        """Returns the version, the features with accepted values and training ranges, the target, and its outcomes.
+
+        While another version is tried beside this one, `candidate` says which, and how.
+        """
         manifest = service.get_model().manifest
         features = [_show_feature(feature, manifest.features[feature.name]) for feature in TABLE.features]
         outcomes = None if manifest.outcomes is None else asdict(manifest.outcomes)
@@ -123,4 +149,13 @@ def add_model_routes(app: FastAPI, service: PredictionService) -> None:
             "features": features,
             "target": _TARGET,
             "outcomes": outcomes,
+            "candidate": _show_candidate(service.get_trial()),
         }
+
+
+def _show_candidate(trial: "Trial | None") -> dict[str, Any] | None:
+    if trial is None:
+        return None
+    candidate = trial.candidate
+    shown = {"model_version": candidate.version, "mode": candidate.mode, "share": candidate.share}
+    return {**shown, "fault": trial.fault}

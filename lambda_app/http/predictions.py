@@ -54,8 +54,12 @@ def add_prediction_routes(app: FastAPI, service: PredictionService) -> None:
         cases = [_read_case(values) for values in body.model_dump()[TABLE.cases]]
         written = service.predict_batch(cases, _read_context(request, keys))
         first = written.records[0]
-        predictions = [_show_prediction(record) for record in written.records]
+        predictions = [
+            {**_show_prediction(record), "model_version": record.model_version} for record in written.records
+        ]
         content = {"predictions": predictions, "batch_id": first.batch_id, **_show_origin(first)}
+        if any(record.model_version != first.model_version for record in written.records):
+            content["model_version"] = None
         return _answer(BatchResponse, content, written)
 
     @app.get(

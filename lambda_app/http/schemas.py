@@ -167,7 +167,7 @@ class PredictionResponse(BaseModel):
 
     prediction: float = Field(description=PREDICTION)
     interval: IntervalResponse = Field(description=INTERVAL)
-    model_version: str = Field(description="The version of the model")
+    model_version: str = Field(description="The version of the model that made it")
     timestamp: datetime = Field(description="When the prediction was made, UTC")
     request_id: UUID = Field(description="The id of the record")
     subject: str | None = Field(description=SUBJECT)
@@ -201,9 +201,13 @@ class BatchPrediction(BaseModel):
 
     prediction: float = Field(description=PREDICTION)
     interval: IntervalResponse = Field(description=INTERVAL)
+    model_version: str = Field(description="The version of the model that made it")
     request_id: UUID = Field(description="The id of the record of this prediction")
     subject: str | None = Field(description=SUBJECT)
     warnings: list[FieldMessage] = Field(description=WARNINGS)
+
+
+_BATCHED = ("prediction", "interval", "model_version", "request_id", "subject", "warnings")
 
 
 class BatchResponse(BaseModel):
@@ -214,12 +218,7 @@ class BatchResponse(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "predictions": [
-                        {
-                            name: EXAMPLE_ANSWER[name]
-                            for name in ("prediction", "interval", "request_id", "subject", "warnings")
-                        }
-                    ],
+                    "predictions": [{name: EXAMPLE_ANSWER[name] for name in _BATCHED}],
                     "model_version": EXAMPLE_ANSWER["model_version"],
                     "timestamp": EXAMPLE_ANSWER["timestamp"],
                     "batch_id": "0d9d5c56-20c5-4f8a-9a55-2f5f5e7f1c3b",
@@ -229,7 +228,9 @@ class BatchResponse(BaseModel):
     )
 
     predictions: list[BatchPrediction]
-    model_version: str = Field(description="The version of the model")
+    model_version: str | None = Field(
+        description="The version of the model; null if two made them: each prediction names its own"
+    )
     timestamp: datetime = Field(description="When the predictions were made, UTC")
     batch_id: UUID = Field(description="The id of this request; all of its records contain it")
 

@@ -9,10 +9,12 @@ from math import isfinite
 from typing import Any, TypeVar
 from uuid import UUID
 
-from lambda_app.log.record import OutcomeRecord, PredictionRecord, Record
+from lambda_app.log.record import OutcomeRecord, PredictionRecord, Record, Shadow
 from problem.table import TABLE
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+# Of messages without a shadow, so that a replay function from before the candidates can read them.
+_SHADOWLESS_VERSION = 2
 
 # The name of the list in a message.
 _PREDICTIONS, _OUTCOMES = "records", "outcomes"
@@ -38,12 +40,13 @@ class MessageError(Exception):
 def encode_messages(records: Sequence[Record]) -> Iterator[str]:
     """Encode records, all predictions or all outcomes, as message bodies, as few as the size limit allows."""
     name = _OUTCOMES if isinstance(records[0], OutcomeRecord) else _PREDICTIONS
-    head, tail = f'{{"version":{FORMAT_VERSION},"{name}":[', "]}"
+    version = FORMAT_VERSION if any(map(_has_shadow, records)) else _SHADOWLESS_VERSION
+    head, tail = f'{{"version":{version},"{name}":[', "]}"
     # Plain ASCII: one character is one byte.
     encoded: list[str] = []
     size = 0
     for record in records:
-        text = json.dumps(_make_document(record), default=str, separators=(",", ":"))
+        text = json.dumps(_make_document(record, version), default=str, separators=(",", ":"))
         if encoded and size + len(text) > MAX_MESSAGE_BYTES:
             yield head + ",".join(encoded) + tail
             encoded, size = [], 0
@@ -78,9 +81,17 @@ _Reader = Callable[[Any, str], Any]
 _Made = TypeVar("_Made", PredictionRecord, OutcomeRecord)
 
 
-def _make_document(record: Record) -> dict[str, Any]:
+def _has_shadow(record: Record) -> bool:
+    return isinstance(record, PredictionRecord) and record.shadow is not None
+
+
+def _make_document(record: Record, version: int) -> dict[str, Any]:
     document = asdict(record)
-    return {"outcome_id": record.outcome_id, **document} if isinstance(record, OutcomeRecord) else document
+    if isinstance(record, OutcomeRecord):
+        return {"outcome_id": record.outcome_id, **document}
+    if version == _SHADOWLESS_VERSION:
+        del document["shadow"]
+    return document
 
 
 def _read_records(
@@ -192,8 +203,24 @@ _FIRST_RECORD: Mapping[str, _Reader] = {
     "batch_index": _or_null(_read_integer),
     "warnings": _read_warnings,
 }
+_SECOND_RECORD: Mapping[str, _Reader] = {**_FIRST_RECORD, "subject": _or_null(_read_text)}
+_SHADOW: Mapping[str, _Reader] = {
+    "version": _read_text,
+    "prediction": _read_number,
+    "lower": _read_number,
+    "upper": _read_number,
+    "coverage": _or_null(_read_number),
+    "ms": _read_number,
+}
 # By version of the format.
-_PREDICTION_READERS = {1: _FIRST_RECORD, FORMAT_VERSION: {**_FIRST_RECORD, "subject": _or_null(_read_text)}}
+_PREDICTION_READERS: Mapping[int, Mapping[str, _Reader]] = {
+    1: _FIRST_RECORD,
+    _SHADOWLESS_VERSION: _SECOND_RECORD,
+    FORMAT_VERSION: {
+        **_SECOND_RECORD,
+        "shadow": _or_null(lambda value, name: Shadow(**_read_object(value, _SHADOW, name))),
+    },
+}
 # Since version 2.
 _OUTCOME_READERS: Mapping[str, _Reader] = {
     "outcome_id": _read_id,

@@ -13,13 +13,34 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
+class Shadow:
+    """The prediction of a candidate for the case of a record; it was not the answer.
+
+    `ms` is the time that it took. Raises ValueError for NaN and infinities.
+    """
+
+    version: str
+    prediction: float
+    lower: float
+    upper: float
+    coverage: float | None
+    ms: float
+
+    def __post_init__(self) -> None:
+        for number in (self.prediction, self.lower, self.upper, self.coverage, self.ms):
+            if number is not None and not isfinite(number):
+                raise ValueError("a shadow holds what is not a finite number")
+
+
+@dataclass(frozen=True)
 class PredictionRecord:
     """One prediction. `latency_ms` is the time from the arrival of the request to the creation of this record.
 
     `subject` is the caller's reference to the person or thing of the case. `caller` comes from the gateway, and
     `caller_session` too if the caller is a role. `batch_id` is the id of a batch request, `batch_index` the place in
-    it. Each warning has `field` and `message`. Old rows have no interval. Raises ValueError for NaN and infinities,
-    because PostgreSQL would store them.
+    it. Each warning has `field` and `message`. Old rows have no interval. `shadow` is what a candidate predicted beside
+    this; records that were read have none. Raises ValueError for NaN and infinities, because PostgreSQL would store
+    them.
     """
 
     request_id: UUID
@@ -37,6 +58,7 @@ class PredictionRecord:
     batch_id: UUID | None = None
     batch_index: int | None = None
     warnings: Sequence[Mapping[str, str]] = ()
+    shadow: Shadow | None = None
 
     def __post_init__(self) -> None:
         interval = (self.interval_lower, self.interval_upper, self.interval_coverage)

@@ -33,6 +33,15 @@ _RECORD_TYPES = {
     "warnings": "jsonb",
 }
 _TYPES = _RECORD_TYPES | {feature.name: FEATURE_TYPES[feature.kind] for feature in TABLE.features}
+# Only records beside which a candidate predicted have these; the others are written without them.
+_SHADOW_TYPES = {
+    "shadow_version": "text",
+    "shadow_prediction": "double precision",
+    "shadow_lower": "double precision",
+    "shadow_upper": "double precision",
+    "shadow_coverage": "double precision",
+    "shadow_ms": "real",
+}
 _WHOLE = {feature.name for feature in TABLE.features if feature.kind is not Kind.REAL}
 _OUTCOME_TYPES = {
     "outcome_id": "uuid",
@@ -44,23 +53,36 @@ _OUTCOME_TYPES = {
     "reporter_session": "text",
 }
 _COLUMNS = ", ".join(_TYPES)
-_DEFINITIONS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
 _OUTCOME_COLUMNS = ", ".join(_OUTCOME_TYPES)
 _OUTCOME_DEFINITIONS = ", ".join(f"{name} {kind}" for name, kind in _OUTCOME_TYPES.items())
 
 # A retry or a replay of the same request id leaves the first row as it is, with a trigger's help where created_at is
 # another one; without a named conflict, because naming one needs the right to read.
 _KEEP_FIRST = "ON CONFLICT DO NOTHING"
+
+
+def _insert_one(types: Mapping[str, str]) -> str:
+    return (
+        f"INSERT INTO predictions ({', '.join(types)}) "  # noqa: S608 (our own names)
+        f"VALUES ({', '.join(f':{name}' for name in types)}) {_KEEP_FIRST}"
+    )
+
+
+def _insert_many(types: Mapping[str, str]) -> str:
+    columns = ", ".join(types)
+    definitions = ", ".join(f"{name} {kind}" for name, kind in types.items())
+    return (
+        f"INSERT INTO predictions ({columns}) SELECT {columns} "  # noqa: S608 (our own names)
+        f"FROM json_to_recordset(CAST(:records AS json)) AS record ({definitions}) {_KEEP_FIRST}"
+    )
+
+
 # One row is read from parameters sooner than from JSON: 5 % of a warm request.
-_INSERT_PREDICTION = (
-    f"INSERT INTO predictions ({_COLUMNS}) "  # noqa: S608 (our own names)
-    f"VALUES ({', '.join(f':{name}' for name in _TYPES)}) {_KEEP_FIRST}"
-)
+_INSERT_PREDICTION = _insert_one(_TYPES)
+_INSERT_SHADOWED = _insert_one(_TYPES | _SHADOW_TYPES)
 # Many come as JSON, because Python writes that in C: pg8000 takes 20 times as long for arrays.
-_INSERT_PREDICTIONS = (
-    f"INSERT INTO predictions ({_COLUMNS}) SELECT {_COLUMNS} "  # noqa: S608 (our own names)
-    f"FROM json_to_recordset(CAST(:records AS json)) AS record ({_DEFINITIONS}) {_KEEP_FIRST}"
-)
+_INSERT_PREDICTIONS = _insert_many(_TYPES)
+_INSERT_MANY_SHADOWED = _insert_many(_TYPES | _SHADOW_TYPES)
 # predicted_at tells a trigger where to look for the prediction.
 _INSERT_OUTCOMES = (
     f"INSERT INTO outcomes ({_OUTCOME_COLUMNS}, predicted_at) "  # noqa: S608 (our own names)
@@ -116,10 +138,12 @@ class KeyUse:
 def insert_predictions(connection: pg8000.native.Connection, records: Sequence[PredictionRecord]) -> int:
     """Insert the records but those whose request id, or place in a batch, is taken; returns how many."""
     rows = [_to_row(record) for record in records]
+    is_shadowed = any(record.shadow for record in records)
     if len(rows) == 1:
-        connection.run(_INSERT_PREDICTION, **rows[0] | {"warnings": json.dumps(rows[0]["warnings"])})
+        statement = _INSERT_SHADOWED if is_shadowed else _INSERT_PREDICTION
+        connection.run(statement, **rows[0] | {"warnings": json.dumps(rows[0]["warnings"])})
     else:
-        connection.run(_INSERT_PREDICTIONS, records=json.dumps(rows))
+        connection.run(_INSERT_MANY_SHADOWED if is_shadowed else _INSERT_PREDICTIONS, records=json.dumps(rows))
     count: int = connection.row_count
     return count
 
@@ -209,7 +233,9 @@ def _to_row(record: Record) -> dict[str, Any]:
         "batch_id": record.batch_id and str(record.batch_id),
         "warnings": list(record.warnings),
     }
-    del row["features"]
+    del row["features"], row["shadow"]
+    if record.shadow is not None:
+        row |= {f"shadow_{name}": value for name, value in vars(record.shadow).items()}
     return row
 
 

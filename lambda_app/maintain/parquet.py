@@ -21,6 +21,7 @@ _TYPES = {
     "text": pa.string(),
     "jsonb": pa.string(),
     "double precision": pa.float64(),
+    "real": pa.float32(),
     "bigint": pa.int64(),
     "integer": pa.int32(),
     "smallint": pa.int16(),

@@ -1,17 +1,18 @@
 """The bundle in S3: pointer, manifest, and files checked against their digests.
 
-`models/current.json` names a version and the digest of its manifest; the manifest names the digest of every file.
-A file with another digest is refused. So only people who can write the pointer decide which model is served.
+`models/current.json` names a version and the digest of its manifest, and perhaps a candidate with its own; the manifest
+names the digest of every file. A file with another digest is refused. So only people who can write the pointer decide
+which model is served.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from lambda_app.errors import BundleError
+from lambda_app.errors import BundleError, ServiceError
 from lambda_app.model.bucket import ModelBucket
 from lambda_app.model.joint import JointLimit, parse_joint
 from lambda_app.model.json_numbers import read_count, read_number, read_numbers
@@ -23,7 +24,14 @@ INTERVAL = "interval.json"
 # The files of scaler and network for each runtime.
 RUNTIME_FILES = {"litert": ("model.tflite", "scaler.json"), "tensorflow": ("tf_model.h5", "scaler.pkl")}
 
+# What a candidate may be tried for: its answers beside those of the current version, or in their place.
+SHADOW, CANARY = "shadow", "canary"
+
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SALT = re.compile(r"[0-9a-f]{16}")
+
+# A version and the digest of its manifest.
+Reference = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -35,11 +43,35 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
-class Pointer:
-    """The served version, and the digest of its manifest."""
+class Candidate:
+    """A version that is tried beside the current one, for a `share` of the cases, chosen by `salt`."""
 
     version: str
     manifest_sha256: str
+    mode: Literal["shadow", "canary"]
+    share: float
+    salt: str
+
+    @property
+    def reference(self) -> Reference:
+        return self.version, self.manifest_sha256
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """The current version, the digest of its manifest, and the candidate, if one is tried.
+
+    `candidate_fault` says why the candidate in the file cannot be tried; the current version is served all the same.
+    """
+
+    version: str
+    manifest_sha256: str
+    candidate: Candidate | None = None
+    candidate_fault: str | None = None
+
+    @property
+    def reference(self) -> Reference:
+        return self.version, self.manifest_sha256
 
 
 @dataclass(frozen=True)
@@ -85,6 +117,19 @@ class Bundle:
     files: Mapping[str, bytes]
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """A pointer with its ETag, and the bundles of the versions that it names, without those that are kept.
+
+    `candidate_fault` says why the candidate's is missing, if it is.
+    """
+
+    pointer: Pointer
+    etag: str
+    bundles: Mapping[Reference, Bundle]
+    candidate_fault: str | None
+
+
 def bundle_key(version: str, name: str) -> str:
     """The S3 key of one file of a version."""
     return f"models/{version}/{name}"
@@ -99,7 +144,7 @@ def parse_pointer(content: bytes) -> Pointer:
     """Parse current.json; raises BundleError with the fault."""
     document = _parse_object(content, POINTER_KEY)
     try:
-        pointer = Pointer(document["version"], document["manifest_sha256"])
+        pointer = Pointer(document["version"], document["manifest_sha256"], *_read_candidate(document))
         if not _VERSION.fullmatch(pointer.version):
             raise ValueError("version is not a version name")
     except (KeyError, TypeError, ValueError) as error:
@@ -137,13 +182,13 @@ def fetch_pointer(bucket: ModelBucket, known_etag: str | None) -> tuple[Pointer,
     return parse_pointer(content), etag
 
 
-def fetch_bundle(bucket: ModelBucket, pointer: Pointer, names: Iterable[str]) -> Bundle:
-    """Fetch the manifest and the named files of the pointer's version, and check each digest."""
-    manifest_key = bundle_key(pointer.version, MANIFEST)
+def fetch_bundle(bucket: ModelBucket, version: Pointer | Candidate, names: Iterable[str]) -> Bundle:
+    """Fetch the manifest and the named files of a version, and check each digest."""
+    manifest_key = bundle_key(version.version, MANIFEST)
     content = bucket.fetch(manifest_key)
-    _require_digest(content, pointer.manifest_sha256, manifest_key)
+    _require_digest(content, version.manifest_sha256, manifest_key)
     manifest = parse_manifest(content)
-    if manifest.version != pointer.version:
+    if manifest.version != version.version:
         raise BundleError(f"{manifest_key} says it is version {manifest.version}")
     files = {}
     for name in names:
@@ -156,16 +201,59 @@ def fetch_bundle(bucket: ModelBucket, pointer: Pointer, names: Iterable[str]) ->
     return Bundle(manifest, files)
 
 
-def fetch_current(bucket: ModelBucket, runtime_name: str, known_etag: str | None = None) -> tuple[Bundle, str] | None:
-    """Return the current bundle with the runtime's files, and the pointer's ETag; None if the ETag is the known one.
+def fetch_served(bucket: ModelBucket, version: Pointer | Candidate, runtime_name: str) -> Bundle:
+    """Fetch what the runtime needs of a version. Raises BundleError."""
+    return fetch_bundle(bucket, version, (*RUNTIME_FILES[runtime_name], INTERVAL))
 
-    Raises BundleError.
+
+def fetch_changed(
+    bucket: ModelBucket, runtime_name: str, known_etag: str | None = None, kept: Container[Reference] = ()
+) -> Fetched | None:
+    """Fetch the versions that the pointer names, without the `kept` ones; None if its ETag is the known one.
+
+    Raises BundleError; never because of the candidate.
     """
     found = fetch_pointer(bucket, known_etag)
     if found is None:
         return None
     pointer, etag = found
-    return fetch_bundle(bucket, pointer, (*RUNTIME_FILES[runtime_name], INTERVAL)), etag
+    bundles, fault = {}, pointer.candidate_fault
+    if pointer.reference not in kept:
+        bundles[pointer.reference] = fetch_served(bucket, pointer, runtime_name)
+    candidate = pointer.candidate
+    if candidate is not None and candidate.reference not in kept and candidate.reference not in bundles:
+        try:
+            bundles[candidate.reference] = fetch_served(bucket, candidate, runtime_name)
+        except Exception as error:
+            fault = describe_fault(error)
+    return Fetched(pointer, etag, bundles, fault)
+
+
+def describe_fault(error: Exception) -> str:
+    """Return the text of an error of the service, and only the type of another, which may quote a value."""
+    return str(error) if isinstance(error, ServiceError) else type(error).__name__
+
+
+def _read_candidate(document: Mapping[str, Any]) -> tuple[Candidate | None, str | None]:
+    """Return the candidate in a pointer, or what is wrong with it; old pointers have none."""
+    entry = document.get("candidate")
+    if entry is None:
+        return None, None
+    try:
+        candidate = Candidate(
+            entry["version"], entry["manifest_sha256"], entry["mode"], read_number(entry["share"]), entry["salt"]
+        )
+        if not (_VERSION.fullmatch(candidate.version) and isinstance(candidate.manifest_sha256, str)):
+            raise ValueError("version is not a version name, or manifest_sha256 not a digest")
+        if candidate.mode not in (SHADOW, CANARY):
+            raise ValueError(f"mode is neither {SHADOW} nor {CANARY}")
+        if not 0 < candidate.share <= 1:
+            raise ValueError("share is not above 0 and at most 1")
+        if not _SALT.fullmatch(candidate.salt):
+            raise ValueError("salt is not 16 hexadecimal digits")
+    except (KeyError, TypeError, ValueError) as error:
+        return None, f"the candidate of {POINTER_KEY} is not one: {error!r}"
+    return candidate, None
 
 
 def _read_feature(entry: Mapping[str, Any]) -> SeenFeature:

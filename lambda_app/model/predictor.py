@@ -146,15 +146,7 @@ def _require_finite(*numbers: float) -> None:
         raise PredictionError("the model answered with a value that is not a finite number")
 
 
-@dataclass(frozen=True)
-class LoadedModel:
-    """A predictor, and the ETag of the pointer that named it."""
-
-    predictor: Predictor
-    pointer_etag: str
-
-
-def load_model(bundle: Bundle, pointer_etag: str, runtime_name: str) -> LoadedModel:
+def load_model(bundle: Bundle, runtime_name: str) -> Predictor:
     """Load a bundle with the runtime, "litert" or "tensorflow". Raises BundleError."""
     with silence_native_log():
         # Imported here: importing TensorFlow takes seconds, and an image has only one of the two.
@@ -165,7 +157,7 @@ def load_model(bundle: Bundle, pointer_etag: str, runtime_name: str) -> LoadedMo
             require_libraries(bundle.manifest.libraries)
         else:
             from lambda_app.model.litert import LiteRtRuntime as Selected  # type: ignore[assignment] # noqa: PLC0415
-        return LoadedModel(_load_predictor(Selected, bundle), pointer_etag)
+        return _load_predictor(Selected, bundle)
 
 
 def _load_predictor(selected: type, bundle: Bundle) -> Predictor:

@@ -18,7 +18,7 @@ from lambda_app.handler import build_app, build_replay
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import OutcomeRecord, PredictionRecord
 from lambda_app.model.bucket import ModelBucket
-from lambda_app.model.bundle import fetch_current
+from lambda_app.model.bundle import fetch_pointer, fetch_served
 from lambda_app.model.predictor import load_model
 from lambda_app.settings import Settings
 from lambda_app.telemetry import Telemetry
@@ -40,10 +40,11 @@ class DemoService:
         self._replay = build_replay(settings, Telemetry(settings, emit_emf=False))
         self._queue_url = stack.aws.queue_url
         bucket = ModelBucket(AwsClient(_read_identity(settings), "s3", f"{stack.aws.endpoint_url}/{stack.aws.bucket}"))
-        found = fetch_current(bucket, settings.model_runtime)
+        found = fetch_pointer(bucket, known_etag=None)
         if found is None:
             raise StackError("no model is current")
-        self._model = load_model(*found, settings.model_runtime).predictor
+        runtime = settings.model_runtime
+        self._model = load_model(fetch_served(bucket, found[0], runtime), runtime)
 
     def predict(self, cases: Sequence[Mapping[str, float]], at: datetime) -> list[PredictionRecord]:
         """Predict for cases at a time, and record the answers."""

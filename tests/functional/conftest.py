@@ -11,6 +11,7 @@ from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from tests.bundles import Registry
 from tests.events import Context
+from tests.functional.candidates import CANDIDATE, Start, shift
 from tests.functional.damaging import Ask
 from tests.functional.erasing import WHY, Erase, Hold
 from tests.functional.exports import Exports
@@ -105,3 +106,18 @@ def hold(maintain: LambdaHandler) -> Iterator[Hold]:
     yield add
     for number in placed:
         maintain({"task": "hold_remove", "hold": number, **WHY}, Context())
+
+
+@pytest.fixture
+def trying(registry: Registry) -> Registry:
+    """The promoted version, and another one that answers otherwise."""
+    registry.add_version(CANDIDATE, scaler=shift)
+    return registry
+
+
+@pytest.fixture
+def start(wire: Wire, trying: Registry) -> Start:
+    def run(**changed: str) -> LambdaHandler:
+        return wire(MODEL_BUCKET=trying.bucket, MODEL_REFRESH_SECONDS="1", **changed)
+
+    return run

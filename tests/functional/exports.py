@@ -32,7 +32,10 @@ SCHEMA = pa.schema(
             ("caller_session", pa.string()),
             ("warnings", pa.string()),
             ("subject", pa.string()),
+            ("shadow_version", pa.string()),
         ),
+        *((f"shadow_{name}", pa.float64()) for name in ("prediction", "lower", "upper", "coverage")),
+        ("shadow_ms", pa.float32()),
         *((feature.name, FEATURES[feature.kind]) for feature in TABLE.features),
     ]
 )

@@ -85,6 +85,8 @@ def test_answered_prediction_is_the_stored_row(
         "batch_index": None,
         "subject": None,
         "warnings": [],
+        **dict.fromkeys(("shadow_version", "shadow_prediction", "shadow_lower", "shadow_upper", "shadow_coverage")),
+        "shadow_ms": None,
     }
     assert row["interval_lower"] < row["prediction"] < row["interval_upper"]
     assert row["interval_coverage"] == manifest["interval"]["coverage"]

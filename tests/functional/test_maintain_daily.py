@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from lambda_app.log.record import Shadow
 from lambda_app.maintain import expiry, export
 from lambda_app.maintain.files import RecordsBucket
 from lambda_app.maintain.parquet import FileWriter
@@ -91,6 +92,7 @@ def test_file_has_the_columns_and_values_of_the_table(stage: Stage) -> None:
         interval_coverage=None,
         batch_id=uuid4(),
         batch_index=7,
+        shadow=Shadow("v2", 0.1 + 0.2, -0.1, 1e300, None, 0.25),
     )
     stage.insert([first, second, odd])
     stage.run()
@@ -102,6 +104,7 @@ def test_file_has_the_columns_and_values_of_the_table(stage: Stage) -> None:
         "text": "string",
         "jsonb": "string",
         "double precision": "double",
+        "real": "float",
         "bigint": "int64",
         "integer": "int32",
         "smallint": "int16",
@@ -123,6 +126,10 @@ def test_file_has_the_columns_and_values_of_the_table(stage: Stage) -> None:
             "request_id": str(record.request_id),
             "batch_id": record.batch_id and str(record.batch_id),
             "recorded_at": record.created_at,
+            **{
+                f"shadow_{name}": getattr(record.shadow, name, None)
+                for name in ("version", "prediction", "lower", "upper", "coverage", "ms")
+            },
         }
 
 

@@ -125,7 +125,7 @@ from lambda_app.model.predictor import load_model
 directory, runtime = Path(sys.argv[1]), sys.argv[2]
 files = {name: (directory / name).read_bytes() for name in (*RUNTIME_FILES[runtime], INTERVAL)}
 manifest = parse_manifest((directory / "manifest.json").read_bytes())
-predictor = load_model(Bundle(manifest, files), "etag", runtime).predictor
+predictor = load_model(Bundle(manifest, files), runtime)
 [prediction] = predictor.predict([{feature.name: feature.example for feature in TABLE.features}])
 print(prediction.value)
 """

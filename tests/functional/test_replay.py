@@ -85,7 +85,7 @@ REFUSED = "the database refuses the record: DatabaseError"
         ("{", "the message cannot be read: JSONDecodeError"),
         ("[1]", "the message is no object with a version"),
         ('{"records": []}', "the message is no object with a version"),
-        ('{"version": 3, "records": []}', "the message is of a version that this code does not know"),
+        ('{"version": 4, "records": []}', "the message is of a version that this code does not know"),
         ("[" * 100_000, "the message cannot be read: RecursionError"),
         (encode(make_record()).replace("+00:00", ""), "records[0].created_at must be a time such as 2026"),
         (encode(make_record()).replace('"bmi"', '"bni"'), "records[0].features must be an object with age, sex, bmi"),

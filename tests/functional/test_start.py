@@ -84,6 +84,11 @@ def started(environment: dict[str, str]) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+def test_start_without_a_candidate_imports_nothing_for_one(started: dict[str, Any]) -> None:
+    assert "lambda_app.model.current" in started["modules"]
+    assert "lambda_app.model.trial" not in started["modules"]
+
+
 def test_nothing_heavy_is_imported(started: dict[str, Any]) -> None:
     assert "lambda_app.handler" in started["modules"]
     assert HEAVY & set(started["modules"]) == set()

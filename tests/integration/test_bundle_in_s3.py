@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambda_app.errors import BundleError
-from lambda_app.model.bundle import fetch_bundle, fetch_current, fetch_pointer
+from lambda_app.model.bundle import fetch_bundle, fetch_changed, fetch_pointer
 from lambda_app.model.litert import LiteRtRuntime
 from tests.bundles import Registry, load_predictor, open_bucket
 
@@ -95,6 +95,6 @@ def test_model_without_an_answer_for_the_example_patient_is_refused(registry: Re
 
 def test_unreachable_and_missing_buckets_are_named(registry: Registry) -> None:
     with pytest.raises(BundleError, match="NoSuchBucket"):
-        fetch_current(open_bucket(registry.client.meta.endpoint_url, "no-such-bucket"), "litert")
+        fetch_changed(open_bucket(registry.client.meta.endpoint_url, "no-such-bucket"), "litert")
     with pytest.raises(BundleError, match=r"current\.json cannot be read from S3: ConnectionRefusedError"):
-        fetch_current(open_bucket("http://127.0.0.1:1", registry.bucket), "litert")
+        fetch_changed(open_bucket("http://127.0.0.1:1", registry.bucket), "litert")

@@ -61,7 +61,7 @@ def read(database: Database, statement: str) -> list[list[Any]]:
 
 
 def test_further_feature_becomes_a_column_that_may_be_null(database: Database, migrate: Migrate) -> None:
-    assert migrate(TABLE) == ["0001_baseline.sql", "0002_life_of_a_record.sql", "0003_outcomes.sql"]
+    assert migrate(TABLE) == ["0001_baseline.sql", "0002_life_of_a_record.sql", "0003_outcomes.sql", "0004_shadow.sql"]
     assert migrate(TABLE) == []
     insert(database, TABLE)
     table = change(DOSE, VISITS, WARD)

@@ -14,6 +14,8 @@ import pytest
 
 from lambda_app.log.database import Database
 from lambda_app.log.migrations import MigrationError, _read_scripts, apply_migrations
+from lambda_app.log.record import Shadow
+from lambda_app.log.store import find_unstored
 from lambda_app.settings import Settings
 from lambda_app.table import RECORD_NAMES, SQL_WORDS
 from local.records import make_record
@@ -64,6 +66,51 @@ def test_requests_that_were_erased_before_are_told_from_those_of_open_erasures(
         assert run("INSERT INTO holds (caller, reason, placed_by) VALUES ('a', 'why', 'who') RETURNING id") == [[1]]
         insert(database, erased, opened)
         assert run("SELECT request_id FROM predictions") == [[opened.request_id]]
+
+
+SHADOW = Shadow("v2", 0.1 + 0.2, -0.1, 1e300, None, 0.1)
+
+
+def test_rows_from_before_the_shadows_stay_and_move_to_their_month(
+    empty_database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = datetime(NEXT_YEAR.year + 4, 5, 6, tzinfo=UTC)
+    old, stray = make_record(), make_record(created_at=later)
+    scripts = _read_scripts()
+    with contextlib.closing(Database(empty_database, wait_seconds=30)) as database:
+        with monkeypatch.context() as context:
+            older = {name: text for name, text in scripts.items() if name < "0004"}
+            context.setattr("lambda_app.log.migrations._read_scripts", lambda: older)
+            database.run_transaction(apply_migrations)
+        insert(database, old)
+        insert(database, stray)
+        assert database.run_transaction(apply_migrations) == ["0004_shadow.sql"]
+        [[made]] = database.run_statement(lambda c: c.run("SELECT add_partitions(1)")) or []
+        assert made == f"predictions_{later.year}_05"
+        new, late = make_record(shadow=SHADOW), make_record(created_at=later, shadow=SHADOW)
+        insert(database, new, old)
+        insert(database, late)
+        names = ", ".join(f"shadow_{name}" for name in vars(SHADOW))
+        rows = database.run_statement(
+            lambda c: c.run(f"SELECT CAST(request_id AS text), tableoid::regclass::text, {names} FROM predictions")
+        )
+        stored = {record_id: (table, values) for record_id, table, *values in rows or []}
+        nothing, everything = [None] * 6, pytest.approx([*vars(SHADOW).values()])
+        assert {record_id: values for record_id, (_, values) in stored.items()} == {
+            **{str(record.request_id): nothing for record in (old, stray)},
+            **{str(record.request_id): everything for record in (new, late)},
+        }
+        assert {stored[str(record.request_id)][0] for record in (stray, late)} == {made}
+        # What replay asks of a message that comes twice.
+        other = dataclasses.replace(new, shadow=dataclasses.replace(SHADOW, prediction=0.5))
+        assert database.run_statement(lambda c: find_unstored(c, [old, new, late, other])) == [other]
+
+
+@pytest.mark.parametrize("missing", ["version", "prediction", "lower", "upper", "ms"])
+def test_part_of_a_shadow_is_not_stored(missing: str, database: Database) -> None:
+    values: dict[str, Any] = {**vars(SHADOW), missing: None}
+    with pytest.raises(pg8000.native.DatabaseError, match="23514"):
+        insert(database, make_record(shadow=Shadow(**values)))
 
 
 @pytest.mark.parametrize(

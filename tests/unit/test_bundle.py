@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from lambda_app.errors import BundleError
-from lambda_app.model.bundle import FileEntry, Manifest, Outcomes, Pointer, SeenFeature, parse_manifest, parse_pointer
+from lambda_app.model.bundle import (
+    Candidate,
+    FileEntry,
+    Manifest,
+    Outcomes,
+    Pointer,
+    SeenFeature,
+    parse_manifest,
+    parse_pointer,
+)
 from lambda_app.model.interval import parse_calibration
 from lambda_app.model.joint import JointLimit
 from lambda_app.model.litert import LiteRtRuntime
@@ -118,6 +127,40 @@ def test_other_features_are_refused(features: list[dict[str, object]]) -> None:
 
 def test_a_pointer_is_read() -> None:
     assert parse_pointer(json.dumps(SOUND["current.json"]).encode()) == Pointer("v1", "ab")
+
+
+CANDIDATE = {"version": "v2", "manifest_sha256": "cd", "mode": "canary", "share": 0.05, "salt": "0123456789abcdef"}
+
+
+def test_a_pointer_with_a_candidate_is_read() -> None:
+    content = json.dumps(SOUND["current.json"] | {"candidate": CANDIDATE, "sequence": 7, "history_sha256": "ef"})
+    assert parse_pointer(content.encode()) == Pointer(
+        "v1", "ab", Candidate("v2", "cd", "canary", 0.05, "0123456789abcdef")
+    )
+    assert parse_pointer(json.dumps(SOUND["current.json"] | {"candidate": None}).encode()) == Pointer("v1", "ab")
+
+
+NO_TEXT: list[Any] = [None, 1, []]
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        *(1, [], "v2", True, {}),
+        *({name: value for name, value in CANDIDATE.items() if name != missing} for missing in CANDIDATE),
+        *({**CANDIDATE, "version": value} for value in (*NO_TEXT, "", "../v2")),
+        *({**CANDIDATE, "manifest_sha256": value} for value in NO_TEXT),
+        *({**CANDIDATE, "mode": value} for value in (*NO_TEXT, "", "all")),
+        *({**CANDIDATE, "share": value} for value in (*NO_NUMBER, 0, -0.1, 1.01)),
+        *({**CANDIDATE, "salt": value} for value in (None, 1, "", "0123", "0123456789ABCDEF", "0123456789abcdef0")),
+    ],
+    ids=str,
+)
+def test_a_broken_candidate_leaves_the_current_version(candidate: object) -> None:
+    pointer = parse_pointer(json.dumps(SOUND["current.json"] | {"candidate": candidate}).encode())
+    assert (pointer.version, pointer.manifest_sha256, pointer.candidate) == ("v1", "ab", None)
+    assert pointer.candidate_fault is not None
+    assert pointer.candidate_fault.startswith("the candidate of models/current.json is not one: ")
 
 
 def test_a_manifest_is_read() -> None:

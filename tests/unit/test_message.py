@@ -13,11 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_app.log.message import MAX_MESSAGE_BYTES, MessageError, decode_message, encode_messages
-from lambda_app.log.record import OutcomeRecord, PredictionRecord
+from lambda_app.log.record import OutcomeRecord, PredictionRecord, Shadow
 from local.records import make_record
 from problem.table import TABLE
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
+shadows = st.builds(
+    Shadow,
+    version=st.text(),
+    prediction=numbers,
+    lower=numbers,
+    upper=numbers,
+    coverage=st.none() | numbers,
+    ms=numbers,
+)
 records = st.builds(
     PredictionRecord,
     request_id=st.uuids(),
@@ -34,6 +43,7 @@ records = st.builds(
     batch_id=st.none() | st.uuids(),
     batch_index=st.none() | st.integers(0, 999),
     warnings=st.lists(st.fixed_dictionaries({"field": st.text(), "message": st.text()}), max_size=2),
+    shadow=st.none() | shadows,
 )
 
 
@@ -115,6 +125,66 @@ def test_the_second_version_has_a_subject() -> None:
     ]
 
 
+# As the third version writes it, which a shadow needs. Never to be changed.
+SHADOW_TEXT = (
+    '"shadow":{"version":"20260801T000000Z-89abcdef","prediction":149.5,'
+    '"lower":61.0,"upper":240.0,"coverage":0.9,"ms":0.25}'
+)
+
+
+def test_the_third_version_has_a_shadow() -> None:
+    record = dataclasses.replace(*decode_message(FIRST_VERSION), subject="case-17")
+    body = json.dumps(json.loads(FIRST_VERSION)["records"][0])[:-1] + ', "subject": "case-17", ' + SHADOW_TEXT + "}"
+    shadow = Shadow("20260801T000000Z-89abcdef", 149.5, 61.0, 240.0, 0.9, 0.25)
+    shadowed = dataclasses.replace(record, shadow=shadow)
+    assert decode_message(f'{{"version":3,"records":[{body}]}}') == [shadowed]
+    [written] = encode_messages([shadowed, record])
+    assert SHADOW_TEXT in written
+    assert decode_message(written) == [shadowed, record]
+
+
+def test_a_message_without_a_shadow_can_be_read_by_an_older_replay() -> None:
+    [body] = encode_messages([make_record(), make_record()])
+    assert body.startswith('{"version":2,')
+    assert "shadow" not in body
+
+
+SHADOW: dict[str, Any] = {
+    "version": "v2",
+    "prediction": 149.5,
+    "lower": 61.0,
+    "upper": 240.0,
+    "coverage": None,
+    "ms": 0.25,
+}
+
+
+@pytest.mark.parametrize(
+    "shadow",
+    [
+        *([], "v2", {}, {"version": "v2"}, {**SHADOW, "more": 1}),
+        *({**SHADOW, "prediction": value} for value in ("1", None, True, math.nan, math.inf)),
+        *({**SHADOW, "version": value} for value in (None, 1)),
+        *({**SHADOW, "ms": value} for value in (None, math.nan)),
+    ],
+    ids=str,
+)
+def test_a_shadow_in_another_form_is_refused(shadow: Any) -> None:
+    [body] = encode_messages([make_record(shadow=Shadow(**SHADOW)), make_record()])
+    document = json.loads(body)
+    assert document["records"][0]["shadow"] == SHADOW
+    document["records"][0]["shadow"] = shadow
+    with pytest.raises(MessageError, match=r"^records\[0\]\.shadow") as caught:
+        decode_message(json.dumps(document))
+    assert len(caught.value.records) == 1
+
+
+@pytest.mark.parametrize("name", ["prediction", "lower", "upper", "coverage", "ms"])
+def test_a_shadow_refuses_numbers_that_are_not_finite(name: str) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        Shadow(**{**SHADOW, name: math.nan})
+
+
 ID = "0b6f4a6e-6d0c-4b7a-9d55-2f6b1a3c9e10"
 
 
@@ -177,7 +247,7 @@ def test_a_missing_or_repeated_field_is_refused(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "version", ["3", "0", "-1", "true", "1.0", '"1"', "null", "[]", "1e0", '1,"version":1', '1,"more":1']
+    "version", ["4", "0", "-1", "true", "1.0", '"1"', "null", "[]", "1e0", '1,"version":1', '1,"more":1']
 )
 def test_another_version_is_refused(version: str) -> None:
     [body] = encode_messages([make_record()])
@@ -251,7 +321,7 @@ def test_a_value_of_an_outcome_in_another_form_is_refused(field: str, value: obj
     ("before", "after"),
     [
         ('"version":2', '"version":1'),
-        ('"version":2', '"version":3'),
+        ('"version":2', '"version":4'),
         ('"outcomes":', '"records":'),
         ('"outcomes":', '"outcome":'),
         ('"outcomes":[', '"records":[],"outcomes":['),

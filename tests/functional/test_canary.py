@@ -1,0 +1,92 @@
+"""A candidate in a canary: it answers for its share, and for the same subjects each time."""
+
+import hashlib
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from lambda_app.http.schemas import EXAMPLE_REQUEST
+from tests.bundles import Registry
+from tests.events import Context
+from tests.functional.candidates import (
+    CANDIDATE,
+    NO_SHADOW,
+    Start,
+    ask,
+    ask_batch,
+    count,
+    learn_answers,
+    pick,
+)
+from tests.functional.helpers import Query, post, read_row
+
+
+def test_canary_answers_for_its_share_and_a_subject_always_meets_the_same_model(
+    start: Start, trying: Registry, query: Query
+) -> None:
+    current, other = learn_answers(start, trying)
+    trying.point(candidate=CANDIDATE, mode="canary", share=0.5)
+    first, second = start(), start()
+    subjects = [f"patient-{number}" for number in range(12)]
+    bodies = [post(first, "/predict", {**EXAMPLE_REQUEST, "subject": subject})["body"] for subject in subjects]
+    assert {body["model_version"] for body in bodies} == {trying.version, CANDIDATE}
+    for body in bodies:
+        assert pick(body) == (other if body["model_version"] == CANDIDATE else current)
+        row = read_row(query, body["request_id"])
+        assert (row["model_version"], row["prediction"]) == (body["model_version"], body["prediction"])
+        assert {name: row[name] for name in NO_SHADOW} == NO_SHADOW
+    # Also in another environment, and in a batch.
+    again = ask_batch(second, *subjects)
+    assert again["model_version"] is None
+    assert [one["model_version"] for one in again["predictions"]] == [body["model_version"] for body in bodies]
+    for one in again["predictions"]:
+        assert read_row(query, one["request_id"])["model_version"] == one["model_version"]
+    answered = sum(body["model_version"] == CANDIDATE for body in bodies)
+    counted = count(second, "predictions")
+    assert counted[f"database {CANDIDATE}"] == answered
+    assert counted[f"database {trying.version}"] == len(subjects) - answered
+
+
+def test_batch_without_subjects_meets_one_model(start: Start, trying: Registry) -> None:
+    trying.point(candidate=CANDIDATE, mode="canary", share=0.5)
+    api = start()
+    met = set()
+    for _ in range(12):
+        body = ask_batch(api, None, None, None)
+        assert {one["model_version"] for one in body["predictions"]} == {body["model_version"]}
+        met.add(body["model_version"])
+    assert met == {trying.version, CANDIDATE}
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_repeated_request_gets_its_stored_answer_whatever_the_share_is_now(
+    has_key: bool, start: Start, trying: Registry
+) -> None:
+    given: dict[str, Any] = {"idempotency_key": f'"{uuid4()}"'} if has_key else {"context": Context()}
+    subjects = [f"patient-{number}" for number in range(12)]
+    trying.point(candidate=CANDIDATE, mode="canary", share=0.5)
+    first = ask_batch(start(), *subjects, **given)
+    assert first["model_version"] is None
+    for share, mode in ((1.0, "canary"), (0.01, "canary"), (1.0, "shadow")):
+        trying.point(candidate=CANDIDATE, mode=mode, share=share)
+        api = start()
+        assert ask_batch(api, *subjects, **given) == first
+        if has_key:
+            # An answer that was stored is nobody's prediction.
+            assert count(api, "predictions") == count(api, "shadow_predictions") == {}
+
+
+def find_key(*, is_chosen: bool) -> str:
+    """A new Idempotency-Key whose digest with the salt is in the lower half, or in the upper one."""
+    while True:
+        key = f"visit-{uuid4()}"
+        if (hashlib.sha256(f"0123456789abcdef{key}".encode()).hexdigest() < "8") == is_chosen:
+            return key
+
+
+def test_key_without_a_subject_chooses_the_model(start: Start, trying: Registry) -> None:
+    trying.point(candidate=CANDIDATE, mode="canary", share=0.5)
+    api = start()
+    for is_chosen, version in ((True, CANDIDATE), (False, trying.version)):
+        assert ask(api, idempotency_key=find_key(is_chosen=is_chosen))["model_version"] == version
