@@ -20,10 +20,12 @@ from local.aws_services import REGION, REPOSITORY
 from local.emulator import Emulator
 from local.poller import Polled, poll_once
 from local.ports import find_free_ports
+from tests.bundles import DECISION
 from tests.events import load_event
 from tests.queues import count_messages
 from tests.terraform.applied import Applied, list_resources
-from training.registry import promote_version, publish_bundle
+from training.promotion import promote_version
+from training.registry import publish_bundle
 
 DATABASE_USERS = {
     "api": API_ROLE,
@@ -91,7 +93,7 @@ def published(applied: Applied, bundle: Path) -> str:
     """Publish the model to the bucket that Terraform made, and return its version."""
     client, bucket = applied.client("s3"), applied.outputs["model_bucket_name"]
     version, _ = publish_bundle(client, bucket, bundle)
-    promote_version(client, bucket, version)
+    promote_version(client, bucket, version, DECISION)
     return version
 
 
