@@ -17,7 +17,7 @@ from training import DEFAULT_EPOCHS, DEFAULT_SEED, LEAST_EPOCHS, MODELS
 from training.decision import Decision, find_caller, read_reason
 from training.errors import RegistryError, TrainingError
 from training.history_check import read_history
-from training.history_table import describe_beginning, print_history
+from training.history_table import describe_proof, print_history
 from training.live.commands import register
 from training.options import make_app, one_of, report_errors, whole_number
 from training.progress import show_progress
@@ -224,18 +224,11 @@ def history(
         found = read_history(client, bucket)
         if not verify:
             print_history(Console(), bucket, found)
+            if found.faults:
+                typer.echo("The history has faults: --verify names them", err=True)
             return
-        for fault in found.faults:
-            _print(fault)
-        if not found.faults:
-            _print(describe_beginning(found))
-            undone = len(found.entries) - len(found.carried_out)
-            _print(
-                f"{len(found.entries)} entries, none missing, altered or out of order; {len(found.carried_out)} carried "
-                f"out, {undone} not; the pointer names number {found.sequence}"
-                if found.entries
-                else "No entries"
-            )
+        for line in found.faults or describe_proof(found):
+            _print(line)
     if found.faults:
         raise typer.Exit(1)
 

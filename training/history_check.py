@@ -38,9 +38,12 @@ def read_history(client: "S3Client", bucket: str) -> History:
             raise RegistryError("others are changing the pointer at this moment: try again")
     sequence = pointer.sequence if pointer else 0
     carried_out = trace_carried_out(entries, sequence)
-    faults += _find_missing(entries, damaged, sequence)
+    missing = _find_missing(entries, damaged, sequence)
+    faults += missing
+    # Without each of its links, the way to the entry in effect is not known.
+    led = carried_out if sequence and not missing and not damaged else None
     for entry in entries.values():
-        faults += _check_entry(entry, entries, carried_out)
+        faults += _check_entry(entry, entries, led)
     faults += _check_pointer(pointer, entries)
     return History(entries, carried_out, sequence, faults)
 
@@ -68,7 +71,7 @@ def _find_missing(entries: dict[int, Entry], damaged: set[int], sequence: int) -
     return [f"{entry_key(number)} is missing" for number in range(1, last + 1) if number not in {*entries, *damaged}]
 
 
-def _check_entry(entry: Entry, entries: dict[int, Entry], carried_out: set[int]) -> list[str]:
+def _check_entry(entry: Entry, entries: dict[int, Entry], led: set[int] | None) -> list[str]:
     """The faults between an entry and those that it names."""
     faults = []
     before, origin = entries.get(entry.sequence - 1), entries.get(entry.from_sequence)
@@ -89,7 +92,7 @@ def _check_entry(entry: Entry, entries: dict[int, Entry], carried_out: set[int])
         faults.append(
             f"{POINTER_KEY} was changed without an entry between number {entry.from_sequence} and {entry.sequence}"
         )
-    elif origin and entry.from_sequence not in carried_out:
+    elif origin and led is not None and entry.from_sequence not in led:
         faults.append(
             f"{POINTER_KEY} was replaced: number {entry.sequence} leads from number {entry.from_sequence}, which is "
             "not among those that led to the one in effect"

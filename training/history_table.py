@@ -32,13 +32,20 @@ def print_history(console: Console, bucket: str, history: History) -> None:
         console.print(Text(f"  {entry.at[:19]} {entry.who}\n  {entry.reason}"))
 
 
-def describe_beginning(history: History) -> str:
-    """Say since when every change has an entry."""
+def describe_proof(history: History) -> list[str]:
+    """Say since when every change has an entry, and what was found of a history without a fault."""
     if not history.entries:
-        return "The history has not begun: the next change of the served version is number 1"
+        return ["The history has not begun: the next change of the served version is number 1"]
     first = history.entries[min(history.entries)]
-    text = f"The history begins with number {first.sequence}, at {first.at}"
-    return f"{text}: how {first.before.version} came to be served before is not written down" if first.before else text
+    begin = f"The history begins with number {first.sequence}, at {first.at}"
+    if first.before:
+        begin += f": how {first.before.version} came to be served before is not written down"
+    total, done = len(history.entries), len(history.carried_out)
+    return [
+        begin,
+        f"None of {total} is missing, altered or out of order; {done} carried out, {total - done} not; "
+        f"number {history.sequence} is in effect",
+    ]
 
 
 def _list_values(entry: Entry, history: History) -> list[str]:

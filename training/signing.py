@@ -69,9 +69,7 @@ def verify_signature(key: SigningKey, version: str, manifest: bytes, signature: 
         value = base64.b64decode(json.loads(signature)["signature"], validate=True)
     except (binascii.Error, KeyError, TypeError, ValueError) as error:
         raise RegistryError(f"version {version} is not signed: its {SIGNATURE} is not a signature") from error
-    wrong = RegistryError(
-        f"version {version} is wrongly signed: the signature is not that of {key.arn} on its manifest"
-    )
+    wrong = RegistryError(f"version {version} is wrongly signed: its manifest does not have the signature of {key.arn}")
     # KMS takes a signature of 1 to 6144 bytes, and one for P-256 has at most 72.
     if not 1 <= len(value) <= 72:
         raise wrong
