@@ -227,7 +227,7 @@ def test_a_mistake_is_told_in_a_line(run: Run, tmp_path: Path) -> None:
 
 
 def _show(stack: Stack, version: str | None = None) -> dict[str, Any]:
-    return show_version(connect_aws("s3", stack.aws.endpoint_url), stack.aws.bucket, version, DECISION)
+    return show_version(connect_aws("s3", stack.aws.endpoint_url), stack.aws.bucket, version)
 
 
 def _current(stack: Stack) -> str | None:
