@@ -12,10 +12,14 @@ from lambda_app.model.bucket import ModelBucket
 from lambda_app.model.bundle import POINTER_KEY, bundle_key, fetch_pointer, fetch_served, sha256_hex
 from lambda_app.model.predictor import Predictor, load_model
 from local.aws_services import REGION
-from training.registry import promote_version, publish_bundle
+from training.decision import Decision
+from training.promotion import promote_version
+from training.registry import publish_bundle
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+DECISION = Decision("arn:aws:iam::123456789012:user/tests", "a test")
 
 
 def open_bucket(endpoint_url: str, bucket: str) -> ModelBucket:
@@ -47,7 +51,7 @@ class Registry:
         self.client = client
         self.bucket = bucket
         self.version, _ = publish_bundle(client, bucket, bundle)
-        promote_version(client, bucket, self.version)
+        promote_version(client, bucket, self.version, DECISION)
 
     def key(self, name: str) -> str:
         return bundle_key(self.version, name)

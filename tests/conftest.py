@@ -53,7 +53,7 @@ GROUPS = {
 
 @pytest.fixture(autouse=True)
 def _no_aws_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = re.compile(r"AWS_.*|MODEL_BUCKET|.*_proxy", re.IGNORECASE)
+    theirs = re.compile(r"AWS_.*|MODEL_(BUCKET|SIGNING_KEY)|.*_proxy", re.IGNORECASE)
     for name in [name for name in os.environ if theirs.fullmatch(name)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)

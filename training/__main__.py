@@ -1,6 +1,7 @@
 """The command line `python -m training`: a model from its training to its successor."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,19 +14,17 @@ from rich.console import Console
 from lambda_app.model.bundle import MANIFEST
 from problem.table import TABLE
 from training import DEFAULT_EPOCHS, DEFAULT_SEED, LEAST_EPOCHS, MODELS
+from training.decision import Decision, find_caller, read_reason
 from training.errors import RegistryError, TrainingError
+from training.history_check import read_history
+from training.history_table import describe_proof, print_history
 from training.live.commands import register
 from training.options import make_app, one_of, report_errors, whole_number
 from training.progress import show_progress
-from training.registry import (
-    find_newest_bundle,
-    list_versions,
-    promote_version,
-    publish_bundle,
-    rollback_version,
-    show_version,
-)
+from training.promotion import promote_version, rollback_version
+from training.registry import find_newest_bundle, list_versions, publish_bundle, show_version, verify_version
 from training.rounding import format_figure
+from training.signing import SigningKey, connect_key
 from training.storage import connect_storage
 from training.versions import print_versions
 
@@ -67,6 +66,24 @@ Epochs = Annotated[
 Bucket = Annotated[
     str,
     typer.Option(envvar="MODEL_BUCKET", metavar="NAME", help="The S3 bucket of the registry.", show_default=False),
+]
+Reason = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Why the served version changes, for the history. Asked for on a terminal.",
+        show_default=False,
+    ),
+]
+Key = Annotated[
+    str,
+    typer.Option(
+        "--signing-key",
+        envvar="MODEL_SIGNING_KEY",
+        metavar="ARN",
+        help="The key of KMS (ECC_NIST_P256, to sign and verify) that signs versions.",
+        show_default="none: versions are not signed",
+    ),
 ]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A version, as `list` shows it.")]
 
@@ -154,6 +171,7 @@ def publish(
             show_default=False,
         ),
     ] = None,
+    signing_key: Key = "",
 ) -> None:
     """Upload a trained model as a version that never changes.
 
@@ -161,30 +179,69 @@ def publish(
     intervals hold as often as promised, and in the form that is served it answers as it was trained.
     """
     with _open_registry(bucket) as client:
-        version, is_new = publish_bundle(client, bucket, directory or find_newest_bundle(MODELS), force)
+        version, is_new = publish_bundle(
+            client, bucket, directory or find_newest_bundle(MODELS), force, _find_key(signing_key)
+        )
         _print(f"Published {version}" if is_new else f"{version} is published already: nothing was uploaded")
 
 
 @app.command()
-def promote(
-    version: Version,
-    bucket: Bucket = "",
-) -> None:
-    """Serve a published version from now on."""
+def promote(version: Version, bucket: Bucket = "", reason: Reason = None, signing_key: Key = "") -> None:
+    """Serve a published version from now on.
+
+    With a signing key it must be signed by it.
+    """
     with _open_registry(bucket) as client:
-        changed = promote_version(client, bucket, version)
+        changed = promote_version(client, bucket, version, _decide(reason), _find_key(signing_key))
         _print(f"{version} is current now" if changed else f"{version} is current already: nothing was changed")
 
 
 @app.command()
-def rollback(bucket: Bucket = "") -> None:
+def rollback(bucket: Bucket = "", reason: Reason = None, signing_key: Key = "") -> None:
     """Serve the version before the current one again.
 
-    Only one step is remembered: another rollback brings back the version that this one replaced.
+    Only one step is remembered: another rollback brings back the version that this one replaced. With a signing key the
+    version must be signed by it.
     """
     with _open_registry(bucket) as client:
-        version, replaced = rollback_version(client, bucket)
+        version, replaced = rollback_version(client, bucket, _decide(reason), _find_key(signing_key))
         _print(f"{version} is current again, in place of {replaced}. Another rollback would bring {replaced} back")
+
+
+@app.command()
+def history(
+    bucket: Bucket = "",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Prove that no entry is missing, altered or out of order.")
+    ] = False,
+) -> None:
+    """Show who changed the served version, when, and why, newest first.
+
+    On a terminal it is a table. A file or a pipe gets a line of names and a line for each change, with tabs between.
+    --verify prints a line for each fault, and exits with 1 if there is one.
+    """
+    with _open_registry(bucket) as client:
+        found = read_history(client, bucket)
+        if not verify:
+            print_history(Console(), bucket, found)
+            if found.faults:
+                typer.echo("The history has faults: --verify names them", err=True)
+            return
+        for line in found.faults or describe_proof(found):
+            _print(line)
+    if found.faults:
+        raise typer.Exit(1)
+
+
+@app.command("verify")
+def verify_command(version: Version, bucket: Bucket = "", signing_key: Key = "") -> None:
+    """Prove that a published version is whole and signed by the signing key."""
+    with _open_registry(bucket) as client:
+        key = _find_key(signing_key)
+        if key is None:
+            raise RegistryError("no signing key: pass --signing-key or set MODEL_SIGNING_KEY")
+        verify_version(client, bucket, version, key)
+        _print(f"{version} is whole, and signed by {key.arn}")
 
 
 @app.command()
@@ -216,6 +273,17 @@ register(app)
 def _print(text: str) -> None:
     """As it is: a path is not wrapped, and its brackets are not markup."""
     print(text, flush=True)
+
+
+def _decide(reason: str | None) -> Decision:
+    """Who changes the served version, and why: asked for on a terminal."""
+    if reason is None and sys.stdin.isatty():
+        reason = typer.prompt("Reason", err=True)
+    return Decision(reason=read_reason(reason or ""), who=find_caller())
+
+
+def _find_key(arn: str) -> SigningKey | None:
+    return connect_key(arn) if arn else None
 
 
 @contextmanager

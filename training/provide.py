@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training import MODELS
+from training.decision import Decision
 from training.errors import RegistryError
-from training.registry import list_bundles, promote_version, publish_bundle, require_publishable
+from training.promotion import promote_version
+from training.registry import list_bundles, publish_bundle, require_publishable
+from training.signing import SigningKey
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+# Why the first version of a registry is promoted, where nobody is asked.
+FIRST_REASON = "first model of a new environment"
 
 
 def ensure_model(models: Path = MODELS) -> Path:
@@ -35,11 +41,13 @@ def ensure_model(models: Path = MODELS) -> Path:
     return bundle
 
 
-def serve_bundle(client: "S3Client", bucket: str, directory: Path) -> tuple[str, bool]:
+def serve_bundle(
+    client: "S3Client", bucket: str, directory: Path, decision: Decision, key: SigningKey | None = None
+) -> tuple[str, bool]:
     """Publish the bundle and make it current; return its version, and False if it was published already.
 
     Raises RegistryError as `publish_bundle` and `promote_version` do.
     """
-    version, is_new = publish_bundle(client, bucket, directory)
-    promote_version(client, bucket, version)
+    version, is_new = publish_bundle(client, bucket, directory, key=key)
+    promote_version(client, bucket, version, decision, key)
     return version, is_new

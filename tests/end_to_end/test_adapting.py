@@ -84,7 +84,7 @@ def registry(clone: Clone, model: Path, stack: str) -> Registry:
         return clone.do(re.sub("training list .*", f"training {command} --bucket {BUCKET}", given))
 
     assert run("publish") == f"Published {model.name}\n"
-    run(f"promote {model.name}")
+    run(f"promote {model.name} --reason a-test")
     return run
 
 

@@ -9,10 +9,11 @@ from playwright.sync_api import expect
 
 from local.ports import LOOPBACK, find_free_ports
 from local.postgres import Postgres
-from tests.bundles import Registry, copy_bundle
+from tests.bundles import DECISION, Registry, copy_bundle
 from tests.end_to_end.browsing import FIRST_PATIENT, OTHER_NAME, TYPED_FIRST_PATIENT, Visiting, serve
 from tests.queues import QueuePair, drain_queue
-from training.registry import promote_version, publish_bundle
+from training.promotion import promote_version
+from training.registry import publish_bundle
 
 Query = Callable[..., list[Any]]
 
@@ -123,7 +124,7 @@ def test_version_that_is_promoted_meanwhile_takes_over_and_makes_another_record(
         expect(page.record).to_have_text("Already recorded")
         version = "20990101T000000Z-00000000"
         publish_bundle(registry.client, registry.bucket, copy_bundle(bundle, tmp_path, version))
-        promote_version(registry.client, registry.bucket, version)
+        promote_version(registry.client, registry.bucket, version, DECISION)
         # Not before the service looks for another.
         page.page.wait_for_timeout(1100)
         page.page.get_by_role("button", name="Back to typical values").click()

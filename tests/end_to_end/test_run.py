@@ -109,13 +109,13 @@ def test_the_registry_is_used_as_printed_and_documented_and_outlives_the_run(
     text = (ROOT / "docs" / "model.md").read_text(encoding="utf-8").partition("## Trying that on this machine")[2]
     script = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0].replace("8002", str(port + 2))
     assert new in clone.do(script)
-    clone.do(command.replace("training list", f"training promote {new}"))
+    clone.do(command.replace("training list", f"training promote {new} --reason a-test"))
     run.interrupt()
     run = start(port)
     output = run.wait_until_ready()
     assert f"Model {new}, which is current" in output
     assert run_printed_curl(output)["model_version"] == new
-    assert f"{old} is current again" in clone.do(command.replace("training list", "training rollback"))
+    assert f"{old} is current again" in clone.do(command.replace("training list", "training rollback --reason a-test"))
 
 
 def test_taken_port_is_one_line(start: Callable[[int], Run]) -> None:

@@ -23,6 +23,7 @@ from local.environment import DATABASE_USERS, Function, build_service_environmen
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
+from tests.bundles import DECISION
 from tests.faults.environment import Environment, Plan
 from tests.faults.front import Front
 from tests.faults.sabotage import DROP_A_MESSAGE
@@ -181,4 +182,4 @@ def _seed(stack: Stack, bundle: Path) -> None:
     stack.postgres.set_role_passwords()
     client = boto3.client("s3", config=Config(proxies={}))
     with contextlib.closing(client):
-        serve_bundle(client, stack.aws.bucket, bundle)
+        serve_bundle(client, stack.aws.bucket, bundle, DECISION)

@@ -26,10 +26,11 @@ from lambda_app.model.tensorflow import LIBRARIES
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import REPOSITORY
 from problem.table import TABLE
-from tests.bundles import Registry, copy_bundle, load_predictor
+from tests.bundles import DECISION, Registry, copy_bundle, load_predictor
 from tests.functional.helpers import Query, Wire, count_rows, get, post
+from training.promotion import promote_version
 from training.provide import serve_bundle
-from training.registry import promote_version, publish_bundle
+from training.registry import publish_bundle
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -49,7 +50,7 @@ def test_function_without_bundle_says_so_and_serves_once_there_is_one(
     assert health["body"]["model_loaded"] is health["body"]["scaler_loaded"] is False
     assert health["body"]["model_error"] == reason
     assert count_rows(query) == before
-    serve_bundle(client, bucket, bundle)
+    serve_bundle(client, bucket, bundle, DECISION)
     time.sleep(1.1)  # the service tries again at most once a second
     assert post(api, "/predict", EXAMPLE_REQUEST)["statusCode"] == 200
     assert get(api, "/health")["statusCode"] == 200
@@ -186,7 +187,7 @@ def test_promotion_and_rollback_reach_a_function_that_answers_all_the_while(
         registry.client, registry.bucket, copy_bundle(bundle, tmp_path, "20990101T000000Z-00000002")
     )
     for wanted in (second, first):
-        promote_version(registry.client, registry.bucket, wanted)
+        promote_version(registry.client, registry.bucket, wanted, DECISION)
         promoted_at = time.monotonic()
         versions: list[str] = []
         while not versions or versions[-1] != wanted:

@@ -28,10 +28,12 @@ from local.functions import write_ports
 from local.records import make_record
 from local.seed import prepare_service
 from local.stack import Stack, running_stack
+from tests.bundles import DECISION
 from tests.records import insert
 from training.__main__ import app
 from training.data import load_rows
-from training.registry import find_current, promote_version, show_version
+from training.promotion import promote_version
+from training.registry import find_current, show_version
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 Run = Callable[..., Result]
@@ -210,7 +212,7 @@ def test_report_and_recalibration(run: Run, stack: Stack, tmp_path: Path) -> Non
     assert manifest["metrics"]["held_out"]["coverage"] == figures["coverage"]
 
     client = connect_aws("s3", stack.aws.endpoint_url)
-    promote_version(client, stack.aws.bucket, version)
+    promote_version(client, stack.aws.bucket, version, DECISION)
     assert find_current(client, stack.aws.bucket) == version
     again = DemoService(stack).predict(cases, datetime.now(UTC))
     # The same network, and intervals that hold the outcomes as promised.

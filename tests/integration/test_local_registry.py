@@ -11,9 +11,10 @@ from local.aws_client import connect_aws
 from local.aws_services import AwsServices
 from local.ports import find_free_ports
 from local.seed import provide_model
-from tests.bundles import copy_bundle
+from tests.bundles import DECISION, copy_bundle
+from training.promotion import rollback_version
 from training.provide import serve_bundle
-from training.registry import find_current, rollback_version
+from training.registry import find_current
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -89,9 +90,9 @@ def test_the_next_run_serves_what_is_current(machine: Machine, capsys: pytest.Ca
     new = machine.train(NEW)
     machine.train(NEWEST, **BAD)
     assert machine.run() == OLD
-    serve_bundle(machine.start(), machine.bucket, new)
+    serve_bundle(machine.start(), machine.bucket, new, DECISION)
     assert machine.run() == NEW
-    assert rollback_version(machine.start(), machine.bucket) == (OLD, NEW)
+    assert rollback_version(machine.start(), machine.bucket, DECISION) == (OLD, NEW)
     assert machine.run() == OLD
     assert capsys.readouterr().out == f"Published the model {OLD}, and made it current.\n"
 

@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import Any
 
+import flask
 from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
@@ -137,12 +138,15 @@ def remember_queue_policies() -> None:
     replace(Queue, _set_attributes=set_attributes, attributes=property(read_attributes))
 
 
-def take_connections_for_tls() -> None:
-    """Take each connection for TLS. moto knows no aws:SecureTransport, and would deny each request."""
+def know_conditions() -> None:
+    """Take each connection for TLS, and look for If-None-Match. moto knows neither condition, and would deny."""
     decide = IAMPolicyStatement.is_action_permitted
 
     def decide_over_tls(self: Any, *args: Any, **kwargs: Any) -> PermissionResult:
         if self._statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}:
+            return PermissionResult.NEUTRAL
+        is_conditional = flask.has_request_context() and "If-None-Match" in flask.request.headers
+        if is_conditional and self._statement.get("Condition") == {"Null": {"s3:if-none-match": "true"}}:
             return PermissionResult.NEUTRAL
         return decide(self, *args, **kwargs)
 
@@ -173,7 +177,7 @@ CHANGES = (
     remember_logging_config,
     keep_aliases_of_event_sources,
     remember_queue_policies,
-    take_connections_for_tls,
+    know_conditions,
     serve_ec2_in_turn,
     leave_messages_in_queues,
 )

@@ -11,7 +11,7 @@ from moto.iam.access_control import IAMRequest
 from moto.secretsmanager.responses import SecretsManagerResponse
 
 from local.moto_server import serve
-from tests.terraform.emulated_aws import replace, take_connections_for_tls
+from tests.terraform.emulated_aws import know_conditions, replace
 
 
 def name_secrets() -> None:
@@ -41,5 +41,5 @@ def refuse_in_json() -> None:
 if __name__ == "__main__":
     name_secrets()
     refuse_in_json()
-    take_connections_for_tls()
+    know_conditions()
     serve(sys.argv[1], sys.argv[2])

@@ -5,11 +5,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambda_app.maintain import day_export
 from lambda_app.maintain.parquet import make_schema
@@ -20,10 +22,14 @@ from local.aws_services import REGION, REPOSITORY
 from local.emulator import Emulator
 from local.poller import Polled, poll_once
 from local.ports import find_free_ports
+from tests.bundles import DECISION
 from tests.events import load_event
 from tests.queues import count_messages
 from tests.terraform.applied import Applied, list_resources
-from training.registry import promote_version, publish_bundle
+from training.history import entry_key
+from training.history_check import read_history
+from training.promotion import promote_version
+from training.registry import publish_bundle
 
 DATABASE_USERS = {
     "api": API_ROLE,
@@ -91,7 +97,12 @@ def published(applied: Applied, bundle: Path) -> str:
     """Publish the model to the bucket that Terraform made, and return its version."""
     client, bucket = applied.client("s3"), applied.outputs["model_bucket_name"]
     version, _ = publish_bundle(client, bucket, bundle)
-    promote_version(client, bucket, version)
+    promote_version(client, bucket, version, DECISION)
+    assert read_history(client, bucket).faults == []
+    # Nobody replaces or deletes what was written down, the administrator included.
+    for change in (partial(client.put_object, Body=b"{}"), client.delete_object):
+        with pytest.raises(ClientError, match=r"\((AccessDenied|403)\)"):
+            change(Bucket=bucket, Key=entry_key(1))
     return version
 
 

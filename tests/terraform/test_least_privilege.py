@@ -15,6 +15,7 @@ from local.certificates import Certificates, make_certificates
 from local.cluster import PASSWORD
 from local.ports import find_free_ports
 from local.postgres import Postgres
+from tests.bundles import DECISION
 from tests.standins.rds_proxy import RdsProxy
 from tests.terraform.account import ADMIN, ELSEWHERE, ROLES, Account
 from tests.terraform.allowed_calls import ALLOWED_CALLS, DATABASE_USERS, OWNER
@@ -37,7 +38,7 @@ def account(
         account = Account(endpoint_url, list_resources(applied.state["values"]))
         bucket = account.variables("api")["MODEL_BUCKET"]
         client = account.client(ADMIN, "s3")
-        serve_bundle(client, bucket, bundle)
+        serve_bundle(client, bucket, bundle, DECISION)
         yield account
 
 

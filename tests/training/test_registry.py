@@ -10,10 +10,11 @@ from botocore.exceptions import EndpointConnectionError
 
 from lambda_app.model.bundle import sha256_hex
 from problem.table import TABLE
-from tests.bundles import copy_bundle, load_predictor
+from tests.bundles import DECISION, copy_bundle, load_predictor
 from training.data import Rows
 from training.errors import RegistryError
-from training.registry import find_newest_bundle, list_versions, promote_version, publish_bundle
+from training.promotion import promote_version
+from training.registry import find_newest_bundle, list_versions, publish_bundle
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -98,7 +99,7 @@ def test_interrupted_publish_makes_no_version_and_resumes(
     assert len(read_objects(client, bucket)) == sent
     assert list_versions(client, bucket) == []
     with pytest.raises(RegistryError, match=f"no version '{bundle.name}' in bucket {bucket}"):
-        promote_version(client, bucket, bundle.name)
+        promote_version(client, bucket, bundle.name, DECISION)
 
     publish_bundle(client, bucket, bundle)
     assert len(read_objects(client, bucket)) == 12
@@ -109,11 +110,14 @@ def test_promoted_model_is_the_one_that_the_service_loads(
     client: "S3Client", bucket: str, bundle: Path, rows: Rows
 ) -> None:
     publish_bundle(client, bucket, bundle)
-    assert promote_version(client, bucket, bundle.name) is True
+    assert promote_version(client, bucket, bundle.name, DECISION) is True
     assert read_pointer(client, bucket) == {
         "version": bundle.name,
         "manifest_sha256": sha256_hex((bundle / "manifest.json").read_bytes()),
         "previous": None,
+        "candidate": None,
+        "sequence": 1,
+        "history_sha256": sha256_hex(read_objects(client, bucket)["models/history/00000001.json"]),
     }
     served = load_predictor(client, bucket, "litert")
     assert served.version == bundle.name
@@ -129,10 +133,13 @@ def test_second_of_two_promoters_is_told_who_won(
     for version in ("v0", "v1", "v2"):
         publish_bundle(quick, bucket, copy_bundle(bundle, tmp_path, version=version))
     if start:
-        promote_version(quick, bucket, start)
-    run_before_put(slow, lambda key: promote_version(quick, bucket, "v2"))
-    with pytest.raises(RegistryError, match=r"v1 was not promoted: .* v2 is current now"):
-        promote_version(slow, bucket, "v1")
+        promote_version(quick, bucket, start, DECISION)
+    run_before_put(slow, lambda key: promote_version(quick, bucket, "v2", DECISION))
+    with pytest.raises(
+        RegistryError,
+        match=rf"v1 was not promoted: {DECISION.who} moved the pointer meanwhile, at .*, v2 is current now",
+    ):
+        promote_version(slow, bucket, "v1", DECISION)
     pointer = read_pointer(quick, bucket)
     assert (pointer["version"], pointer["previous"]) == ("v2", start)
 
@@ -142,8 +149,8 @@ def test_two_promoters_of_one_version_are_both_content(
 ) -> None:
     slow, quick = connect(), connect()
     publish_bundle(quick, bucket, bundle)
-    run_before_put(slow, lambda key: promote_version(quick, bucket, bundle.name))
-    assert promote_version(slow, bucket, bundle.name) is True
+    run_before_put(slow, lambda key: promote_version(quick, bucket, bundle.name, DECISION))
+    assert promote_version(slow, bucket, bundle.name, DECISION) is True
     assert read_pointer(quick, bucket)["version"] == bundle.name
 
 
@@ -152,10 +159,10 @@ def test_promote_refuses_a_version_that_is_not_whole(client: "S3Client", bucket:
     key = f"models/{bundle.name}/scaler.json"
     client.put_object(Bucket=bucket, Key=key, Body=b"{}")
     with pytest.raises(RegistryError, match=r"is not whole: scaler\.json has 2 bytes instead of \d+"):
-        promote_version(client, bucket, bundle.name)
+        promote_version(client, bucket, bundle.name, DECISION)
     client.delete_object(Bucket=bucket, Key=key)
     with pytest.raises(RegistryError, match=r"is not whole: scaler\.json is missing"):
-        promote_version(client, bucket, bundle.name)
+        promote_version(client, bucket, bundle.name, DECISION)
     assert "models/current.json" not in read_objects(client, bucket)
 
 
@@ -166,17 +173,17 @@ def test_promote_refuses_a_version_that_the_service_cannot_serve(
     del files["interval.json"]
     publish_bundle(client, bucket, copy_bundle(bundle, tmp_path, version="old", files=files))
     with pytest.raises(RegistryError, match=r"version old has no interval\.json, which the service needs"):
-        promote_version(client, bucket, "old")
+        promote_version(client, bucket, "old", DECISION)
     client.upload_file(str(bundle / "manifest.json"), bucket, "models/v9/manifest.json")
     with pytest.raises(RegistryError, match=f"says it is version {bundle.name}"):
-        promote_version(client, bucket, "v9")
+        promote_version(client, bucket, "v9", DECISION)
 
 
 def test_damaged_pointer_is_reported_and_kept(client: "S3Client", bucket: str, bundle: Path) -> None:
     publish_bundle(client, bucket, bundle)
     client.put_object(Bucket=bucket, Key="models/current.json", Body=b"nonsense")
     with pytest.raises(RegistryError, match=r"the registry is damaged: .* is not JSON"):
-        promote_version(client, bucket, bundle.name)
+        promote_version(client, bucket, bundle.name, DECISION)
     assert read_objects(client, bucket)["models/current.json"] == b"nonsense"
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[2]
 HEADER = "version\tcreated_at\trmse\tr2\tcoverage\tmean_width\tforced\tstatus"
 
+WHY = ("--reason", "a test")
 Run = Callable[..., Result]
 
 
@@ -114,8 +115,8 @@ def test_publish_promote_and_list(run: Run, bundle: Path, manifest: dict[str, An
     assert (again.exit_code, again.stdout) == (0, f"{bundle.name} is published already: nothing was uploaded\n")
     assert run("list").stdout.endswith("\t\t\n")
     assert_refused(run("show"), "no version is current yet")
-    assert run("promote", bundle.name).stdout == f"{bundle.name} is current now\n"
-    assert run("promote", bundle.name).stdout == f"{bundle.name} is current already: nothing was changed\n"
+    assert run("promote", bundle.name, *WHY).stdout == f"{bundle.name} is current now\n"
+    assert run("promote", bundle.name, *WHY).stdout == f"{bundle.name} is current already: nothing was changed\n"
     assert json.loads(run("show").stdout) == json.loads(run("show", bundle.name).stdout) == manifest
 
     listed = run("list")
@@ -134,7 +135,7 @@ def test_list_on_a_terminal_keeps_version_and_mark_however_narrow_it_is(
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert f"No version is published in {bucket}" in run("list").stdout
     run("publish", str(bundle))
-    run("promote", bundle.name)
+    run("promote", bundle.name, *WHY)
     for columns in ("120", "80", "60", "40"):
         monkeypatch.setenv("COLUMNS", columns)
         shown = re.sub(r"\x1b\[[0-9;]*m", "", run("list").stdout)
@@ -156,17 +157,17 @@ def test_rollback_leads_to_the_version_before_and_back(
         rows = [line.split("\t") for line in run("list").stdout.splitlines()[1:]]
         return [(row[0], row[-1]) for row in rows]
 
-    assert_refused(run("rollback"), "no version is current yet")
+    assert_refused(run("rollback", *WHY), "no version is current yet")
     for version, created_at in (("v1", "2026-01-02"), ("v2", "2026-01-03"), ("v3", "2026-01-01")):
         run("publish", str(copy_bundle(bundle, tmp_path, version=version, created_at=created_at)))
-    run("promote", "v1")
-    assert_refused(run("rollback"), "there is none before it")
-    run("promote", "v2")
-    assert run("rollback").stdout == "v1 is current again, in place of v2. Another rollback would bring v2 back\n"
+    run("promote", "v1", *WHY)
+    assert_refused(run("rollback", *WHY), "there is none before it")
+    run("promote", "v2", *WHY)
+    assert run("rollback", *WHY).stdout == "v1 is current again, in place of v2. Another rollback would bring v2 back\n"
     assert list_versions() == [("v2", ""), ("v1", "current"), ("v3", "")]
-    assert run("rollback").stdout == "v2 is current again, in place of v1. Another rollback would bring v1 back\n"
+    assert run("rollback", *WHY).stdout == "v2 is current again, in place of v1. Another rollback would bring v1 back\n"
     client.delete_object(Bucket=bucket, Key="models/v1/model.tflite")
-    assert_refused(run("rollback"), "v1 is not whole: model.tflite is missing")
+    assert_refused(run("rollback", *WHY), "v1 is not whole: model.tflite is missing")
     assert list_versions() == [("v2", "current"), ("v1", ""), ("v3", "")]
 
 
@@ -197,7 +198,7 @@ def test_publish_of_a_model_that_fails_a_gate_needs_a_reason(
     shown = json.loads(run("show", "worse").stdout)
     assert shown["forced"]["reason"] == "the old one is broken"
     assert len(shown["forced"]["failures"]) == 1
-    assert run("promote", "worse").exit_code == 0
+    assert run("promote", "worse", *WHY).exit_code == 0
     assert load_predictor(client, bucket, "litert").version == "worse"
 
 
@@ -220,8 +221,12 @@ def test_wrong_value_of_an_option_is_told_in_one_line(run: Run, arguments: list[
     [
         (["list", "--bucket", ""], "pass --bucket or set MODEL_BUCKET"),
         (["list", "--bucket", "not a name"], "'not a name' is not the name of a bucket\n"),
-        (["promote", "v1", "--bucket", "nowhere"], "there is no bucket nowhere"),
-        (["promote", "v9"], "there is no version 'v9' in bucket test-"),
+        (["promote", "v1", "--bucket", "nowhere", *WHY], "there is no bucket nowhere"),
+        (["promote", "v9", *WHY], "there is no version 'v9' in bucket test-"),
+        (["promote", "v9"], "no reason: say with --reason why"),
+        (["rollback", "--reason", " \n"], "no reason: say with --reason why"),
+        (["rollback", "--reason", "x" * 501], "the reason must have at most 500 characters"),
+        (["rollback", "--reason", "\x1b[2J"], "and none that can't be printed"),
         (["show", "v9"], "there is no version 'v9' in bucket test-"),
         (["publish"], "no trained model under build/models"),
         (["publish", "elsewhere"], "elsewhere is not a trained model"),

@@ -44,6 +44,8 @@ module "model_store" {
   name                    = "${local.name}-models-${var.account_id}"
   noncurrent_version_days = var.settings.noncurrent_version_days
   force_destroy           = var.settings.force_destroy
+  publisher_role_arns     = var.settings.publisher_role_arns
+  object_lock             = var.settings.model_object_lock
 }
 
 module "records" {

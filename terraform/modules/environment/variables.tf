@@ -105,6 +105,14 @@ variable "settings" {
     noncurrent_version_days = optional(number, 365)
     # Delete the buckets even if they hold models and records.
     force_destroy = optional(bool, false)
+    # ARNs of the roles that alone may change which model is served. Empty: whoever IAM allows to.
+    publisher_role_arns = optional(list(string), [])
+    # Mode (GOVERNANCE, COMPLIANCE) and days for which nothing in the model bucket can be deleted. Only a new bucket can
+    # have it: setting it replaces the bucket.
+    model_object_lock = optional(object({
+      mode = string
+      days = number
+    }))
 
     # Memory of each function but maintain and monitor. Lambda gives a full CPU from 1769 MB.
     memory_mb = optional(number, 1769)

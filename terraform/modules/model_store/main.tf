@@ -1,6 +1,11 @@
 # The model registry: models/<version>/…, written once, and the pointer models/current.json. Conditional writes protect
 # it from concurrent publishers and need no resources here.
 
+locals {
+  pointer_arn = "${aws_s3_bucket.this.arn}/models/current.json"
+  history_arn = "${aws_s3_bucket.this.arn}/models/history/*"
+}
+
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:The only reader is a function with its own log, and models contain no rows of the data.
   #checkov:skip=CKV_AWS_144:Training can repeat a model from its seed.
@@ -8,6 +13,9 @@ resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV2_AWS_62:The functions check for a new version themselves.
   bucket        = var.name
   force_destroy = var.force_destroy
+
+  # Only a new bucket can have it.
+  object_lock_enabled = var.object_lock != null
 }
 
 # So that an overwritten pointer and a deleted version can be restored.
@@ -17,6 +25,22 @@ resource "aws_s3_bucket_versioning" "this" {
   versioning_configuration {
     status = "Enabled"
   }
+}
+
+# For every object of the bucket: S3 has no default for a part of it.
+resource "aws_s3_bucket_object_lock_configuration" "this" {
+  count = var.object_lock == null ? 0 : 1
+
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    default_retention {
+      mode = var.object_lock.mode
+      days = var.object_lock.days
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.this]
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
@@ -51,14 +75,41 @@ resource "aws_s3_bucket_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "TlsOnly"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    Statement = concat([
+      {
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = [aws_s3_bucket.this.arn, "${aws_s3_bucket.this.arn}/*"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        Sid       = "NobodyDeletesHistory"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+        Resource  = local.history_arn
+      },
+      {
+        # A write without If-None-Match could replace an entry.
+        Sid       = "NobodyReplacesHistory"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = local.history_arn
+        Condition = { Null = { "s3:if-none-match" = "true" } }
+      },
+      ], length(var.publisher_role_arns) == 0 ? [] : [
+      {
+        Sid       = "PublishersOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+        Resource  = [local.pointer_arn, local.history_arn]
+        Condition = { ArnNotEquals = { "aws:PrincipalArn" = var.publisher_role_arns } }
+      },
+    ])
   })
 
   # S3 rejects concurrent changes of a bucket's access.

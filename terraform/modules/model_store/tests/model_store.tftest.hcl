@@ -41,15 +41,37 @@ run "bucket" {
   }
 
   assert {
-    condition = jsondecode(aws_s3_bucket_policy.this.policy).Statement == [{
-      Sid       = "TlsOnly"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = ["arn:aws:s3:::sample-dev-models", "arn:aws:s3:::sample-dev-models/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
-    error_message = "The bucket policy must refuse requests without TLS, and allow nothing."
+    condition = jsondecode(aws_s3_bucket_policy.this.policy).Statement == [
+      {
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = ["arn:aws:s3:::sample-dev-models", "arn:aws:s3:::sample-dev-models/*"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        Sid       = "NobodyDeletesHistory"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+        Resource  = "arn:aws:s3:::sample-dev-models/models/history/*"
+      },
+      {
+        Sid       = "NobodyReplacesHistory"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = "arn:aws:s3:::sample-dev-models/models/history/*"
+        Condition = { Null = { "s3:if-none-match" = "true" } }
+      },
+    ]
+    error_message = "The bucket policy must refuse requests without TLS and changes of the history, and allow nothing."
+  }
+
+  assert {
+    condition     = !aws_s3_bucket.this.object_lock_enabled && length(aws_s3_bucket_object_lock_configuration.this) == 0
+    error_message = "By default there must be no Object Lock."
   }
 
   assert {
@@ -98,12 +120,42 @@ run "can_be_thrown_away" {
   }
 }
 
+run "publishers_and_lock" {
+  variables {
+    publisher_role_arns = ["arn:aws:iam::123456789012:role/Publisher"]
+    object_lock         = { mode = "GOVERNANCE", days = 365 }
+  }
+
+  assert {
+    condition = jsondecode(aws_s3_bucket_policy.this.policy).Statement[3] == {
+      Sid       = "PublishersOnly"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+      Resource  = ["arn:aws:s3:::sample-dev-models/models/current.json", "arn:aws:s3:::sample-dev-models/models/history/*"]
+      Condition = { ArnNotEquals = { "aws:PrincipalArn" = ["arn:aws:iam::123456789012:role/Publisher"] } }
+    }
+    error_message = "Only the publishers may write the pointer and the history."
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket.this.object_lock_enabled
+      && one(one(one(aws_s3_bucket_object_lock_configuration.this).rule).default_retention).mode == "GOVERNANCE"
+      && one(one(one(aws_s3_bucket_object_lock_configuration.this).rule).default_retention).days == 365
+    )
+    error_message = "With object_lock, the bucket must keep every version for the given days."
+  }
+}
+
 run "rejects_invalid_values" {
   command         = plan
-  expect_failures = [var.name, var.noncurrent_version_days]
+  expect_failures = [var.name, var.noncurrent_version_days, var.publisher_role_arns, var.object_lock]
 
   variables {
     name                    = "sample.models"
     noncurrent_version_days = 0
+    publisher_role_arns     = ["arn:aws:sts::123456789012:assumed-role/Publisher/anna"]
+    object_lock             = { mode = "FOREVER", days = 1 }
   }
 }

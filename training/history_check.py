@@ -1,0 +1,122 @@
+"""Reads the whole history, and proves that none of it is missing, altered or out of order."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lambda_app.model.bundle import POINTER_KEY
+from training.documents import StoredPointer, fetch_pointer
+from training.errors import RegistryError
+from training.history import HISTORY, Entry, entry_key, fetch_entry, list_keys, parse_key, trace_carried_out
+from training.storage import explain_failures
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class History:
+    """The entries by number, the numbers of those that were carried out, and the one in effect (0: none)."""
+
+    entries: dict[int, Entry]
+    carried_out: set[int]
+    sequence: int
+    faults: list[str]
+
+
+def read_history(client: "S3Client", bucket: str) -> History:
+    """Every entry that can be read, and a line for each fault that was found."""
+    with explain_failures(bucket):
+        for _ in range(_TRIES):
+            pointer = fetch_pointer(client, bucket)
+            entries, damaged, faults = _fetch_entries(client, bucket)
+            # One that was moved meanwhile belongs to entries that were not there yet.
+            if fetch_pointer(client, bucket) == pointer:
+                break
+        else:
+            raise RegistryError("others are changing the pointer at this moment: try again")
+    sequence = pointer.sequence if pointer else 0
+    carried_out = trace_carried_out(entries, sequence)
+    missing = _find_missing(entries, damaged, sequence)
+    faults += missing
+    # Without each of its links, the way to the entry in effect is not known.
+    led = carried_out if sequence and not missing and not damaged else None
+    for entry in entries.values():
+        faults += _check_entry(entry, entries, led)
+    faults += _check_pointer(pointer, entries)
+    return History(entries, carried_out, sequence, faults)
+
+
+def _fetch_entries(client: "S3Client", bucket: str) -> tuple[dict[int, Entry], set[int], list[str]]:
+    """The entries, the numbers of those that can't be read, and the faults so far."""
+    entries: dict[int, Entry] = {}
+    damaged: set[int] = set()
+    faults: list[str] = []
+    for key in list_keys(client, bucket):
+        number = parse_key(key)
+        if number is None:
+            faults.append(f"{key} does not belong there: it is not an entry")
+            continue
+        try:
+            entries[number] = fetch_entry(client, bucket, key)
+        except RegistryError as error:
+            damaged.add(number)
+            faults.append(str(error))
+    return entries, damaged, faults
+
+
+def _find_missing(entries: dict[int, Entry], damaged: set[int], sequence: int) -> list[str]:
+    last = max([sequence, *entries, *damaged])
+    return [f"{entry_key(number)} is missing" for number in range(1, last + 1) if number not in {*entries, *damaged}]
+
+
+def _check_entry(entry: Entry, entries: dict[int, Entry], led: set[int] | None) -> list[str]:
+    """The faults between an entry and those that it names."""
+    faults = []
+    before, origin = entries.get(entry.sequence - 1), entries.get(entry.from_sequence)
+    altered = {
+        named.sequence
+        for named, digest in ((before, entry.previous_sha256), (origin, entry.from_sha256))
+        if named and named.sha256 != digest
+    }
+    faults += [
+        f"{entry_key(number)} was altered: number {entry.sequence} has another digest of it"
+        for number in sorted(altered)
+    ]
+    if entry.sequence == 1 and entry.previous_sha256 is not None:
+        faults.append(f"{entry_key(1)} is out of order: it says that another entry was before it")
+    if entry.from_sequence >= entry.sequence:
+        faults.append(f"{entry_key(entry.sequence)} is out of order: it leads from number {entry.from_sequence}")
+    elif origin and origin.after != entry.before:
+        faults.append(
+            f"{POINTER_KEY} was changed without an entry between number {entry.from_sequence} and {entry.sequence}"
+        )
+    elif origin and led is not None and entry.from_sequence not in led:
+        faults.append(
+            f"{POINTER_KEY} was replaced: number {entry.sequence} leads from number {entry.from_sequence}, which is "
+            "not among those that led to the one in effect"
+        )
+    return faults
+
+
+def _check_pointer(pointer: StoredPointer | None, entries: dict[int, Entry]) -> list[str]:
+    """The faults between the pointer and the entry that it names."""
+    if pointer is None:
+        # A first change that was begun and not carried out leads from nothing.
+        return [f"{POINTER_KEY} is missing"] if any(entry.from_sequence for entry in entries.values()) else []
+    if pointer.sequence == 0 and any(
+        entry.from_sequence or entry.before != pointer.state for entry in entries.values()
+    ):
+        return [f"{POINTER_KEY} names no entry, although there are entries under {HISTORY}: it was replaced"]
+    entry = entries.get(pointer.sequence)
+    if entry is None:
+        # From before the history, or told as missing or damaged.
+        return []
+    if entry.sha256 != pointer.history_sha256:
+        return [f"{entry_key(pointer.sequence)} was altered: {POINTER_KEY} has another digest of it"]
+    replaced = entry.before.version if entry.before else None
+    # A change of the candidate alone replaces no version.
+    if entry.after != pointer.state or replaced not in {pointer.previous, entry.after.version}:
+        return [f"{POINTER_KEY} was changed without an entry after number {pointer.sequence}"]
+    return []
