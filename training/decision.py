@@ -1,4 +1,4 @@
-"""Who decides about the served model, and why: each change of the pointer asks for both."""
+"""The author and the reason of a decision about the served model: each change of the pointer asks for both."""
 
 from dataclasses import dataclass
 
