@@ -58,7 +58,9 @@ def find_key(arn: str) -> SigningKey | None:
 def decide(reason: str | None) -> Decision:
     """Return the reason, which is asked for on a terminal, with the caller as its author."""
     if reason is None and sys.stdin.isatty():
-        reason = typer.prompt("Reason", err=True)
+        # Not by typer.prompt, which writes a blank into the output.
+        typer.echo("Reason: ", nl=False, err=True)
+        reason = sys.stdin.readline()
     return Decision(reason=read_reason(reason or ""), who=find_caller())
 
 
