@@ -1,4 +1,4 @@
-"""The author and the reason of a decision about the served model: each change of the pointer asks for both."""
+"""The author of a change of the served model, and their reason: each change of the pointer asks for both."""
 
 from dataclasses import dataclass
 
