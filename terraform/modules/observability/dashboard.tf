@@ -128,7 +128,7 @@ locals {
       | stats count(*) as failures, max(@timestamp) as last by candidate_version, reason
     EOT
     # A batch may have answers of two versions, so the line of a request has a list.
-    "Predictions by version"                  = <<-EOT
+    "Predictions by version" = <<-EOT
       SOURCE '${var.log_group_names.api}'
       | filter ispresent(answers.0.version)
       | fields jsonParse(@message) as line

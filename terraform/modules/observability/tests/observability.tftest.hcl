@@ -103,7 +103,7 @@ run "alarms" {
     condition = { for query in aws_cloudwatch_metric_alarm.this["candidate-disagreement"].metric_query : query.id => join(" ", [query.metric[0].namespace, query.metric[0].metric_name, query.metric[0].stat, query.metric[0].period]) if length(query.metric) > 0 } == {
       disagreements = "SampleService ShadowDisagreements Sum 21600"
       shadows       = "SampleService ShadowPredictions Sum 21600"
-      } && [for query in aws_cloudwatch_metric_alarm.this["candidate-disagreement"].metric_query : query.expression if query.return_data == true] == ["IF(shadows >= 20, disagreements / shadows, 0)"] && aws_cloudwatch_metric_alarm.this["candidate-disagreement"].threshold == 0.1 && aws_cloudwatch_metric_alarm.this["candidate-disagreement"].comparison_operator == "GreaterThanThreshold" && aws_cloudwatch_metric_alarm.this["candidate-disagreement"].evaluation_periods == 1
+    } && [for query in aws_cloudwatch_metric_alarm.this["candidate-disagreement"].metric_query : query.expression if query.return_data == true] == ["IF(shadows >= 20, disagreements / shadows, 0)"] && aws_cloudwatch_metric_alarm.this["candidate-disagreement"].threshold == 0.1 && aws_cloudwatch_metric_alarm.this["candidate-disagreement"].comparison_operator == "GreaterThanThreshold" && aws_cloudwatch_metric_alarm.this["candidate-disagreement"].evaluation_periods == 1
     error_message = "The share of shadows outside the interval must be of six hours, and of twenty at least."
   }
 
