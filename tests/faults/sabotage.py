@@ -2,13 +2,13 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import lambda_app.log.writer
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue
 from lambda_app.log.replay import RecordReplayer, ReplayError
-from lambda_app.model.trial import Trial, Tried
+from lambda_app.model.predictor import Predictor
+from lambda_app.model.trial import Cases, Trial, Tried
 
 
 def swallow_queue_errors() -> None:
@@ -42,8 +42,8 @@ def forget_the_candidate() -> None:
     """Tell that the current version made what the candidate did."""
     predict = Trial.predict
 
-    def predict_silently(self: Trial, *given: Any) -> Tried:
-        return dataclasses.replace(predict(self, *given), answered=frozenset())
+    def predict_silently(self: Trial, current: Predictor, cases: Cases, keys: Sequence[str]) -> Tried:
+        return dataclasses.replace(predict(self, current, cases, keys), answered=frozenset())
 
     Trial.predict = predict_silently  # type: ignore[method-assign]
 
