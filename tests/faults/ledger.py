@@ -131,8 +131,10 @@ def read_rows(connection: pg8000.native.Connection) -> list[Row]:
         Row(
             Answer(row[0], row[1], (row[2], row[3], row[4]), row[5], row[6].astimezone(UTC), _read_warnings(row[7])),
             dict(zip(TABLE.names, row[16:], strict=True)),
-            *row[8:11],
-            shadow=None if row[11] is None else Told(row[11], row[12], (row[13], row[14], row[15])),
+            row[8],
+            row[9],
+            row[10],
+            None if row[11] is None else Told(row[11], row[12], (row[13], row[14], row[15])),
         )
         for row in found
     ]
