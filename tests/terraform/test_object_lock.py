@@ -36,9 +36,7 @@ LOCKS = {
 
 
 @pytest.fixture(scope="module")
-def root(
-    terraform_environment: dict[str, str], emulated_aws: str, tmp_path_factory: pytest.TempPathFactory
-) -> Root:
+def root(terraform_environment: dict[str, str], emulated_aws: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     sources = copy_sources(tmp_path_factory.mktemp("locks"))
     directory: Path = sources / "locks"
     directory.mkdir()
