@@ -76,7 +76,7 @@ def _make(
         "predictions": {"from": write_time(SINCE), "to": write_time(GENERATED_AT), **made},
         **{"outcomes": known, "least_outcomes": least, "most_outcomes": 50_000, "confidence": 0.95},
         "tolerance": {"error": 0.02, "coverage": 0.02},
-        **{"error": error, "coverage": coverage, "verdict": error["verdict"] if error else "unclear"},
+        **{"absolute_error": error, "coverage": coverage, "verdict": error["verdict"] if error else "unclear"},
     }
 
 

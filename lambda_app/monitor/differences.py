@@ -30,6 +30,8 @@ LEAST_STEP = 10
 _MOST_FORESEEN = 10**9
 
 Figure = dict[str, Any]
+# The track of a version with the times of its outcomes.
+Group = tuple[Track, Sequence[datetime]]
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,12 @@ def compare_errors(pairs: Pairs) -> Figure | None:
     """
     if len(pairs.current) < LEAST_OUTCOMES:
         return None
-    errors = [np.abs(one.predictions - one.values) for one in (pairs.current, pairs.candidate)]
+    current, candidate = _find_errors(pairs.current), _find_errors(pairs.candidate)
     bounds = np.abs(pairs.candidate.predictions - pairs.current.predictions)
     # The width is known before the first outcome.
     scale = _APART * float(pairs.candidate.upper[0] - pairs.candidate.lower[0]) / 2 or 1.0
-    track = follow_bounded((errors[1] - errors[0]).clip(-bounds, bounds), bounds, scale, ERROR)
-    return _describe_error(_pair(track, *errors, pairs.current.observed_at))
+    track = follow_bounded((candidate - current).clip(-bounds, bounds), bounds, scale, ERROR)
+    return _describe_error(_pair(track, current, candidate, pairs.current.observed_at))
 
 
 def compare_coverages(pairs: Pairs) -> Figure | None:
@@ -83,11 +85,11 @@ def compare_coverages(pairs: Pairs) -> Figure | None:
     places = np.flatnonzero(pairs.has_intervals)
     if len(places) < LEAST_OUTCOMES:
         return None
-    current, candidate = pairs.current.take(places), pairs.candidate.take(places)
-    hits = [one.covered.astype(float) for one in (current, candidate)]
+    current, candidate = (one.take(places).covered.astype(float) for one in (pairs.current, pairs.candidate))
+    times = [pairs.current.observed_at[place] for place in places]
     # Most often both hold it, or neither.
-    track = follow_rare(hits[1] - hits[0], np.zeros(len(places)), ERROR)
-    return _describe_coverage(_pair(track, *hits, current.observed_at))
+    track = follow_rare(candidate - current, np.zeros(len(places)), ERROR)
+    return _describe_coverage(_pair(track, current, candidate, times))
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -96,8 +98,8 @@ def compare_unpaired_errors(current: Evaluated, candidate: Evaluated) -> Figure 
     if min(len(current), len(candidate)) < LEAST_UNPAIRED:
         return None
     # Two sequences of half the error.
-    tracks = [follow_unbounded(np.abs(one.predictions - one.values), ERROR / 2) for one in (current, candidate)]
-    return _describe_error(_meet(*tracks, current.observed_at, candidate.observed_at, LEAST_UNPAIRED))
+    groups = [(follow_unbounded(_find_errors(one), ERROR / 2), one.observed_at) for one in (current, candidate)]
+    return _describe_error(_meet(groups[0], groups[1], LEAST_UNPAIRED))
 
 
 def compare_unpaired_coverages(current: Evaluated, candidate: Evaluated) -> Figure | None:
@@ -107,7 +109,8 @@ def compare_unpaired_coverages(current: Evaluated, candidate: Evaluated) -> Figu
         return None
     hits = [one.covered.astype(float) for one in groups]
     tracks = [follow_rare(one, guess_shares(one), ERROR / 2) for one in hits]
-    return _describe_coverage(_meet(*tracks, *(one.observed_at for one in groups), LEAST_OUTCOMES))
+    first, second = zip(tracks, [one.observed_at for one in groups], strict=True)
+    return _describe_coverage(_meet(first, second, LEAST_OUTCOMES))
 
 
 def _pair(track: Track, current: Vector, candidate: Vector, times: Sequence[datetime]) -> Difference:
@@ -116,10 +119,14 @@ def _pair(track: Track, current: Vector, candidate: Vector, times: Sequence[date
     return Difference(*means, track.means, track.reaches, counts, times, track.foresee)
 
 
-def _meet(
-    current: Track, candidate: Track, times: Sequence[datetime], candidate_times: Sequence[datetime], least: int
-) -> Difference:
+def _find_errors(evaluated: Evaluated) -> Vector:
+    errors: Vector = np.abs(evaluated.predictions - evaluated.values)
+    return errors
+
+
+def _meet(current_group: Group, candidate_group: Group, least: int) -> Difference:
     """Look at both groups at once, at each outcome of either, as soon as each has `least`."""
+    (current, times), (candidate, candidate_times) = current_group, candidate_group
     looks = sorted([*times, *candidate_times])
     seconds = [np.array([time.timestamp() for time in own]) for own in (times, candidate_times, looks)]
     counts = [np.searchsorted(own, seconds[2], side="right") for own in seconds[:2]]

@@ -66,7 +66,7 @@ def describe_trial(tools: Tools, bucket: ReportBucket, pointer: Pointer, now: da
         "most_outcomes": MOST_OUTCOMES,
         "confidence": 1 - ERROR,
         "tolerance": {"error": ERROR_TOLERANCE, "coverage": COVERAGE_TOLERANCE},
-        "error": error,
+        "absolute_error": error,
         "coverage": coverage,
         "verdict": error["verdict"] if error else "unclear",
     }

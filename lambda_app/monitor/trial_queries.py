@@ -151,5 +151,5 @@ def _gather(rows: Sequence[Row], place: int) -> Evaluated:
     )
 
 
-def _name(names: Mapping[str, float], values: Sequence[float] | None) -> dict[str, float] | None:
-    return None if values is None else dict(zip(names, values, strict=True))
+def _name(names: Mapping[str, float], values: Sequence[float]) -> dict[str, float]:
+    return dict(zip(names, values, strict=True))

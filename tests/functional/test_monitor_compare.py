@@ -98,7 +98,7 @@ def test_candidate_without_a_record_has_no_figures(trying: Watched) -> None:
         "most_outcomes": 50_000,
         "confidence": 0.95,
         "tolerance": {"error": 0.02, "coverage": 0.02},
-        "error": None,
+        "absolute_error": None,
         "coverage": None,
         "verdict": "unclear",
     }
@@ -135,7 +135,7 @@ def test_outcomes_say_which_is_better(trying: Watched) -> None:
     trying.observe_all(predict_pairs(trying, pairs), values)
     found = compare(trying)
     errors = np.abs(np.array(pairs) - np.array(values)[:, np.newaxis])
-    error, coverage = found["error"], found["coverage"]
+    error, coverage = found["absolute_error"], found["coverage"]
     assert found["outcomes"] == {"pairs": 200}
     assert (error["outcomes"], error["verdict"], found["verdict"]) == (200, "better", "better")
     assert (error["current"], error["candidate"]) == pytest.approx(tuple(errors.mean(axis=0)))
@@ -160,11 +160,11 @@ def test_few_outcomes_cannot_tell_yet(trying: Watched) -> None:
     records = predict_pairs(trying, pairs)
     trying.observe_all(records[:9], values[:9])
     found = compare(trying)
-    assert (found["outcomes"], found["error"], found["coverage"]) == ({"pairs": 9}, None, None)
+    assert (found["outcomes"], found["absolute_error"], found["coverage"]) == ({"pairs": 9}, None, None)
     trying.observe_all(records[9:], values[9:])
     found = compare(trying)
-    assert (found["verdict"], found["error"]["verdict"]) == ("unclear", "unclear")
-    assert found["error"]["needed"]["outcomes"] > 15
+    assert (found["verdict"], found["absolute_error"]["verdict"]) == ("unclear", "unclear")
+    assert found["absolute_error"]["needed"]["outcomes"] > 15
     assert found["coverage"]["needed"]["outcomes"] > 15
 
 
@@ -180,10 +180,10 @@ def test_a_correction_counts_once_and_the_result_is_the_same_again(trying: Watch
     after = compare(trying)
     assert after["outcomes"] == before["outcomes"]
     current, candidate = pairs[0]
-    assert after["error"]["current"] - before["error"]["current"] == pytest.approx(
+    assert after["absolute_error"]["current"] - before["absolute_error"]["current"] == pytest.approx(
         (abs(5_000 - current) - abs(values[0] - current)) / 60
     )
-    assert after["error"]["difference"] - before["error"]["difference"] == pytest.approx(
+    assert after["absolute_error"]["difference"] - before["absolute_error"]["difference"] == pytest.approx(
         (current - candidate - abs(values[0] - candidate) + abs(values[0] - current)) / 60
     )
 
@@ -194,7 +194,7 @@ def test_outcomes_are_followed_in_the_order_of_observation(trying: Watched) -> N
     records = predict_pairs(trying, pairs)
     for place, record in enumerate(records):
         trying.observe(record, 90.0, observed_at=NOW - DAY - timedelta(seconds=place))
-    line = compare(trying)["error"]["line"]
+    line = compare(trying)["absolute_error"]["line"]
     assert line[0][2] == 10
     assert line[-1][2] == pytest.approx(0)
 
@@ -210,7 +210,7 @@ def test_pairs_that_do_not_count_have_no_outcome(trying: Watched) -> None:
     trying.observe(predict_pairs(trying, [(100.0, 100.0)], created_at=NOW - DAY)[0], 500.0, after=-DAY)
     found = compare(trying)
     assert found["outcomes"] == {"pairs": 20}
-    assert found["error"]["current"] == pytest.approx(np.abs(np.array(pairs)[:, 0] - values).mean())
+    assert found["absolute_error"]["current"] == pytest.approx(np.abs(np.array(pairs)[:, 0] - values).mean())
 
 
 def test_the_first_outcomes_are_evaluated(trying: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +219,7 @@ def test_the_first_outcomes_are_evaluated(trying: Watched, monkeypatch: pytest.M
     monkeypatch.setattr(trial_queries, "MOST_OUTCOMES", 25)
     found = compare(trying)
     assert found["outcomes"] == {"pairs": 25}
-    assert found["error"]["current"] == pytest.approx(np.abs(np.array(pairs)[:25, 0] - values[:25]).mean())
+    assert found["absolute_error"]["current"] == pytest.approx(np.abs(np.array(pairs)[:25, 0] - values[:25]).mean())
 
 
 @pytest.fixture
@@ -271,8 +271,8 @@ def test_canary_is_compared_without_pairs(canary: Watched) -> None:
         )
         for version in (canary.version, CANDIDATE)
     }
-    assert found["error"]["current"] == pytest.approx(errors[canary.version])
-    assert found["error"]["candidate"] == pytest.approx(errors[CANDIDATE])
+    assert found["absolute_error"]["current"] == pytest.approx(errors[canary.version])
+    assert found["absolute_error"]["candidate"] == pytest.approx(errors[CANDIDATE])
     assert (found["verdict"], found["coverage"]["verdict"]) == ("better", "higher")
 
 
@@ -282,7 +282,7 @@ def test_few_answers_of_a_canary_show_no_figure(canary: Watched) -> None:
     found = compare(canary)
     assert found["predictions"]["candidate"] == {"count": 6}
     assert found["predictions"]["current"]["count"] == 24
-    assert (found["error"], found["coverage"], found["verdict"]) == (None, None, "unclear")
+    assert (found["absolute_error"], found["coverage"], found["verdict"]) == (None, None, "unclear")
 
 
 def name_trial(watched: Watched, sequence: int, **changed: Any) -> Iterator[dict[str, Any]]:

@@ -274,7 +274,7 @@ def _compare_candidate(run: Run, stack: Stack, tmp_path: Path, current: str) -> 
     printed = run("compare", "--local", "--json")
     assert printed.exit_code == 0
     again = json.loads(printed.stdout)
-    assert (again["error"], again["coverage"]) == (written["error"], written["coverage"])
+    assert (again["absolute_error"], again["coverage"]) == (written["absolute_error"], written["coverage"])
 
     page = tmp_path / "performance.html"
     seen = run("monitor", "--local", "--output", str(page))

@@ -36,7 +36,7 @@ def test_better_and_worse_say_by_how_much() -> None:
 
 def test_unclear_says_how_many_outcomes_it_takes() -> None:
     seen = make_shadow(300, current=20)
-    assert seen["error"]["needed"]["kind"] == "seen"
+    assert seen["absolute_error"]["needed"]["kind"] == "seen"
     told = describe_verdict(seen)
     assert told.startswith("CANNOT TELL YET: its mean absolute error is smaller by ")
     assert "so far. If the difference stays, it takes about " in told
@@ -45,9 +45,9 @@ def test_unclear_says_how_many_outcomes_it_takes() -> None:
     assert few == "CANNOT TELL YET: 7 outcomes are known, and 10 are needed."
     canary = describe_verdict(make_canary(200, 12))
     assert canary == "CANNOT TELL YET: 12 outcomes of each version are known, and 50 are needed."
-    endless = {**seen, "error": {**seen["error"], "needed": None}}
+    endless = {**seen, "absolute_error": {**seen["absolute_error"], "needed": None}}
     assert describe_verdict(endless).endswith("No number of outcomes that can be expected will tell.")
-    large = {**seen, "error": None}
+    large = {**seen, "absolute_error": None}
     assert describe_verdict(large) == "CANNOT TELL YET: an outcome is so large that the errors have no mean."
 
 

@@ -69,7 +69,7 @@ def list_figures(trial: Trial) -> list[Row]:
     """The rows below HEAD: error, coverage and widths of both."""
     rows, made = [], trial["predictions"]
     decimals = _find_decimals(trial)
-    if error := trial["error"]:
+    if error := trial["absolute_error"]:
         cells = [f"{error[name]:.{decimals}f}" for name in ("current", "candidate")]
         ends = [format_change(error[name], decimals) for name in ("difference", "lower", "upper")]
         rows.append(("Mean absolute error", *cells, ends[0], f"{ends[1]} to {ends[2]}"))
@@ -125,7 +125,7 @@ def format_change(value: float, decimals: int) -> str:
 
 
 def _judge_error(trial: Trial) -> str:
-    error = trial["error"]
+    error = trial["absolute_error"]
     if error is None:
         counts: Sequence[int] = tuple(trial["outcomes"].values())
         if min(counts) < trial["least_outcomes"]:
@@ -163,8 +163,8 @@ def _round(count: int) -> int:
 
 
 def _find_decimals(trial: Trial) -> int:
-    if trial["error"]:
-        return count_decimals(trial["error"]["current"], DIGITS)
+    if trial["absolute_error"]:
+        return count_decimals(trial["absolute_error"]["current"], DIGITS)
     made = trial["predictions"]
     width = (made.get("mean_width") or made.get("current", {})).get("current" if "mean_width" in made else "mean_width")
     return count_decimals(width, DIGITS) if width else 1

@@ -19,7 +19,7 @@ def draw_trial(trial: Trial) -> Figure | None:
     """Draw candidate minus current for error and coverage, with the confidence sequence; None without outcomes."""
     unit = f" ({TABLE.target.unit})" if TABLE.target.unit else ""
     panels = [
-        ("error", "Mean absolute error", f"Difference{unit}; below 0 is better", 1.0),
+        ("absolute_error", "Mean absolute error", f"Difference{unit}; below 0 is better", 1.0),
         ("coverage", "Coverage of the intervals", "Difference in points; above 0 holds more often", 100.0),
     ]
     drawn = [panel for panel in panels if trial[panel[0]]]
