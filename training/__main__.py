@@ -215,7 +215,7 @@ def history(
         bool, typer.Option("--verify", help="Prove that no entry is missing, altered or out of order.")
     ] = False,
 ) -> None:
-    """Show who changed the served version, when, and why, newest first.
+    """Show each change of the served version: its author, time and reason, newest first.
 
     On a terminal it is a table. A file or a pipe gets a line of names and a line for each change, with tabs between.
     --verify prints a line for each fault, and exits with 1 if there is one.
@@ -276,7 +276,7 @@ def _print(text: str) -> None:
 
 
 def _decide(reason: str | None) -> Decision:
-    """Who changes the served version, and why: asked for on a terminal."""
+    """The author and the reason of a change, which is asked for on a terminal."""
     if reason is None and sys.stdin.isatty():
         reason = typer.prompt("Reason", err=True)
     return Decision(reason=read_reason(reason or ""), who=find_caller())

@@ -1,4 +1,4 @@
-"""Who decides about the served model, and why: each change of the pointer asks for both."""
+"""The author of a change of the served model, and their reason: each change of the pointer asks for both."""
 
 from dataclasses import dataclass
 

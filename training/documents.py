@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class State:
-    """What is served: a version with the digest of its manifest, and the candidate beside it, if any."""
+    """The served version with the digest of its manifest, and the candidate beside it, if any."""
 
     version: str
     manifest_sha256: str
