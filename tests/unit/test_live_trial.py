@@ -24,9 +24,8 @@ def test_better_and_worse_say_by_how_much() -> None:
     better = make_shadow(1_500, current=40)
     told = describe_verdict(better)
     assert told.startswith("BETTER: its mean absolute error is smaller by ")
-    decimals = 1
-    size = f"{-better['error']['difference']:.{decimals}f}"
-    ends = f"({-better['error']['upper']:.{decimals}f} to {-better['error']['lower']:.{decimals}f})"
+    size = f"{-better['absolute_error']['difference']:.1f}"
+    ends = f"({-better['absolute_error']['upper']:.1f} to {-better['absolute_error']['lower']:.1f})"
     assert told.endswith(f" by {size} {ends}.")
     worse = describe_verdict(make_shadow(1_500, current=1, candidate=40))
     assert worse.startswith("WORSE: its mean absolute error is larger by ")

@@ -20,7 +20,7 @@ def draw_trial(trial: Trial) -> Figure | None:
     unit = f" ({TABLE.target.unit})" if TABLE.target.unit else ""
     panels = [
         ("absolute_error", "Mean absolute error", f"Difference{unit}; below 0 is better", 1.0),
-        ("coverage", "Coverage of the intervals", "Difference in points; above 0 holds more often", 100.0),
+        ("coverage", "Coverage of the intervals", "Difference (points); above 0 is more", 100.0),
     ]
     drawn = [panel for panel in panels if trial[panel[0]]]
     if not drawn:
