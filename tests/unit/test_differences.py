@@ -126,7 +126,7 @@ def test_without_a_difference_so_far_a_difference_of_some_size_is_sought() -> No
     assert found["difference"] == pytest.approx(0)
     assert found["needed"]["kind"] == "sought"
     assert found["needed"]["difference"] == pytest.approx(0.05 * found["current"])
-    places = np.resize(np.arange(200), 200 * 150)
+    places = np.resize(np.arange(200), 200 * 300)
     later = compare_errors(Pairs(mirrored.current.take(places), mirrored.candidate.take(places)))
     assert later is not None
     assert (later["verdict"], later["needed"]["kind"]) == ("unclear", "alike")
