@@ -29,6 +29,7 @@ def make_report(*, drifted: tuple[str, ...] = (), misses: float = 0.1, seed: int
             **{"most_outcomes": 10000, "drift_false_alarms_per_year": 1, "least_cases": 100},
         },
         "current_version": VERSION,
+        "candidate": None,
         "versions": [{**make_version(EARLIER_VERSION, 240, 0.1, dice), "is_current": False}, current],
         "drift": make_drift(drifted, dice),
         "note": None,

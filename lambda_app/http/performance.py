@@ -65,6 +65,9 @@ class PerformanceResponse(BaseModel):
         description="For each version: what was promised, predictions, outcomes and their delay, live figures with "
         "intervals of 95 %, and the evidence against the promised coverage"
     )
+    candidate: dict[str, Any] | None = Field(
+        default=None, description="The candidate beside the current version; null without one"
+    )
     drift: dict[str, Any] | None = Field(description="The tests of features and prediction; null where none was made")
     note: str | None = Field(description="Why nothing was tested, if so")
 

@@ -1,12 +1,19 @@
-"""The tasks of the function monitor: the daily report, and the outcomes with their predictions for a recalibration."""
+"""The tasks of the function monitor.
+
+They make the daily report, find the outcomes with their predictions for a recalibration, and compare a candidate with
+the current version.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from lambda_app.errors import BundleError
 from lambda_app.monitor.bucket import ReportBucket
+from lambda_app.monitor.promises import read_pointer
 from lambda_app.monitor.queries import find_outcomes
 from lambda_app.monitor.report import make_report
+from lambda_app.monitor.trial import describe_trial
 from lambda_app.tasks import Task, TaskError, Tools, make_task_handler
 from lambda_app.telemetry import LambdaHandler
 
@@ -68,7 +75,26 @@ def find_pairs(tools: Tools, event: Mapping[str, Any]) -> dict[str, Any]:
     return {"pairs": [pair for is_inside, *pair in rows if is_inside]}
 
 
-TASKS: dict[str, Task[Tools]] = {"report": write_report, "pairs": find_pairs}
+def compare_candidate(tools: Tools, _: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the comparison of the candidate with the current version, as in the report. It writes nothing."""
+    bucket = ReportBucket(tools.s3, tools.settings.model_bucket)
+    try:
+        pointer = read_pointer(bucket)
+    except BundleError as error:
+        raise TaskError(str(error)) from error
+    if pointer is None:
+        raise TaskError("no model is current")
+    if pointer.candidate_fault is not None:
+        raise TaskError(pointer.candidate_fault)
+    found = describe_trial(tools, bucket, pointer, datetime.now(UTC))
+    if found is None:
+        raise TaskError(
+            f"there is no candidate to compare with {pointer.version}: promote one with --shadow or --canary"
+        )
+    return found
+
+
+TASKS: dict[str, Task[Tools]] = {"report": write_report, "pairs": find_pairs, "compare": compare_candidate}
 
 
 def make_handler(tools: Tools) -> LambdaHandler:

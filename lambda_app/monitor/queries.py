@@ -1,4 +1,4 @@
-"""All SQL of the monitor. It reads the predictions of a window, and the newest outcomes, never a whole table."""
+"""The SQL of the report. It reads the predictions of a window, and the newest outcomes, never a whole table."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -19,6 +19,7 @@ from lambda_app.monitor.queries import (
 )
 from lambda_app.monitor.reference import Reference
 from lambda_app.monitor.sentinel import THRESHOLD
+from lambda_app.monitor.trial import describe_trial
 from lambda_app.monitor.versions import (
     choose_grid,
     count_cells,
@@ -66,6 +67,7 @@ def make_report(tools: Tools, bucket: ReportBucket, now: datetime) -> dict[str, 
         },
         "current_version": current,
         "versions": described,
+        "candidate": describe_trial(tools, bucket, pointer, now) if pointer else None,
         "drift": drift[0],
         "note": drift[1],
     }

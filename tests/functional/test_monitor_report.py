@@ -323,7 +323,7 @@ def test_database_or_bucket_that_is_away_fails_the_run(
 
 
 def test_unknown_task_is_an_error_that_names_the_tasks(watched: Watched) -> None:
-    assert watched.run({"task": "guess"}) == {"error": "there is no task 'guess': use report, pairs"}
+    assert watched.run({"task": "guess"}) == {"error": "there is no task 'guess': use report, pairs, compare"}
     assert watched.run({"task": "pairs"}) == {"error": "model_version must name a version"}
 
 

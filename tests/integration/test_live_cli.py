@@ -1,4 +1,4 @@
-"""`python -m training outcomes import|monitor|recalibrate`, on a local stack with its API."""
+"""`python -m training outcomes import|monitor|compare|recalibrate`, on a local stack with its API."""
 
 import csv
 import json
@@ -19,6 +19,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lambda_app.log.database import Database
+from lambda_app.log.record import Shadow
+from lambda_app.model.bundle import POINTER_KEY
 from lambda_app.settings import Settings
 from local.aws_client import connect_aws
 from local.aws_services import REPOSITORY
@@ -226,6 +228,61 @@ def test_report_and_recalibration(run: Run, stack: Stack, tmp_path: Path) -> Non
         if one.interval_coverage is not None and one.interval_lower is not None and one.interval_upper is not None
     ]
     assert abs(np.mean(inside) - 0.9) <= 0.04
+
+
+def test_candidate_is_compared(run: Run, stack: Stack, tmp_path: Path) -> None:
+    alone = run("compare", "--local")
+    assert (alone.exit_code, alone.stdout) == (1, "")
+    current = _current(stack)
+    assert alone.stderr == (
+        f"Error: there is no candidate to compare with {current}: promote one with --shadow or --canary\n"
+    )
+    client = connect_aws("s3", stack.aws.endpoint_url)
+    pointer = client.get_object(Bucket=stack.aws.bucket, Key=POINTER_KEY)["Body"].read()
+    candidate = {"version": "candidate", "manifest_sha256": "0" * 64, "mode": "shadow", "share": 1, "salt": "0" * 16}
+    tried = json.dumps({**json.loads(pointer), "sequence": 0, "candidate": candidate}).encode()
+    client.put_object(Bucket=stack.aws.bucket, Key=POINTER_KEY, Body=tried)
+    try:
+        _compare_candidate(run, stack, tmp_path, str(current))
+    finally:
+        client.put_object(Bucket=stack.aws.bucket, Key=POINTER_KEY, Body=pointer)
+
+
+def _compare_candidate(run: Run, stack: Stack, tmp_path: Path, current: str) -> None:
+    values = np.random.default_rng(1).normal(150, 30, 400).clip(1).tolist()
+    records = [
+        make_record(
+            created_at=NOW - timedelta(days=2, seconds=place),
+            model_version=current,
+            prediction=value + 40 * (-1) ** place,
+            shadow=Shadow("candidate", value + 5, value - 85, value + 95, 0.9, 0.4),
+        )
+        for place, value in enumerate(values)
+    ]
+    with closing(Database(Settings.from_env(build_service_environment(stack, "api")))) as database:
+        insert(database, *records)
+    yesterday = (NOW - timedelta(days=1)).isoformat()
+    rows = [(one.request_id, value, yesterday) for one, value in zip(records, values, strict=True)]
+    assert run("outcomes", "import", str(write(tmp_path / "known.csv", *rows)), "--local").exit_code == 0
+
+    output = tmp_path / "compared"
+    done = run("compare", "--local", "--output", str(output))
+    assert done.exit_code == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert f"candidate is a shadow of {current} for 100 % of the " in told
+    assert "BETTER: its mean absolute error is smaller by 35.0" in told
+    assert (output / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    written = json.loads((output / "comparison.json").read_bytes())
+    assert (written["verdict"], written["predictions"]["pairs"], written["outcomes"]) == ("better", 400, {"pairs": 400})
+    printed = run("compare", "--local", "--json")
+    assert printed.exit_code == 0
+    again = json.loads(printed.stdout)
+    assert (again["absolute_error"], again["coverage"]) == (written["absolute_error"], written["coverage"])
+
+    page = tmp_path / "performance.html"
+    seen = run("monitor", "--local", "--output", str(page))
+    assert "BETTER: its mean absolute error is smaller by 35.0" in " ".join(seen.stdout.split())
+    assert "<h2>Candidate candidate</h2>" in page.read_text(encoding="utf-8")
 
 
 def test_a_mistake_is_told_in_a_line(run: Run, tmp_path: Path) -> None:

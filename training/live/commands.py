@@ -1,5 +1,6 @@
-"""The commands `outcomes import`, `monitor` and `recalibrate`, which ask an environment or the local stack."""
+"""The commands that ask an environment or the local stack: `outcomes import`, `monitor`, `compare`, `recalibrate`."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from stacks.models import connect_models, connect_signing_key
 from training import MODELS
 from training.access import Key
 from training.errors import TrainingError
+from training.live.compare import fetch_comparison, print_comparison, write_comparison
 from training.live.errors import LiveError
 from training.live.fetch import fetch_report
 from training.live.outcomes import count_rows, import_outcomes
@@ -103,9 +105,37 @@ def monitor(
 
             write_page(output, report)
         print_report(console, report)
+        if report["candidate"]:
+            console.print()
+            print_comparison(console, report["candidate"])
         print(f"Wrote {output}")
     if find_alarms(report):
         raise typer.Exit(3)
+
+
+def compare(
+    output: Annotated[
+        Path, typer.Option(metavar="DIRECTORY", help="Where the JSON and the plot go.", file_okay=False)
+    ] = MODELS.parent,
+    env: Env = None,
+    local: Local = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON, and write no file.")] = False,
+) -> None:
+    """Compare the candidate with the current version, and say whether it is better.
+
+    The verdict may be looked at as often as you like. The exit code is 1 if there is no candidate, and 0 whatever the
+    verdict is.
+    """
+    console = Console()
+    with report_errors(TrainingError, *STACK_ERRORS):
+        environment = open_choice(env, local)
+        with console.status("Comparing"):
+            trial = fetch_comparison(connect_function("monitor", environment))
+        if as_json:
+            console.print_json(json.dumps(trial))
+            return
+        print_comparison(console, trial)
+        print(f"Wrote {' and '.join(map(str, write_comparison(output, trial)))}")
 
 
 def recalibrate(
@@ -164,4 +194,5 @@ def register(app: typer.Typer) -> None:
     """Add the commands to those of training."""
     app.add_typer(outcomes_app, name="outcomes")
     app.command()(monitor)
+    app.command()(compare)
     app.command()(recalibrate)

@@ -21,6 +21,18 @@ from training.live.tables import (
     format_value,
     list_third,
 )
+from training.live.trial import (
+    HEAD,
+    Trial,
+    describe_coverage,
+    describe_guarantee,
+    describe_predictions,
+    describe_trial,
+    describe_verdict,
+    list_differences,
+    list_figures,
+)
+from training.live.trial_drawing import draw_trial
 from training.rounding import format_figure
 
 STYLE = """
@@ -57,6 +69,7 @@ def make_page(report: Report) -> str:
         f"<h1>{escape(title)}</h1>",
         f'<p class="note">Report of {time}. {escape(TABLE.notice)}</p>',
         *(alarms or ['<div class="calm">No alarm.</div>']),
+        *(_describe_candidate(report["candidate"]) if report.get("candidate") else ()),
         *(part for version in versions for part in _describe_version(version, report)),
         *_describe_drift(report),
     ]
@@ -123,6 +136,21 @@ def _describe_version(version: Mapping[str, Any], report: Report) -> Iterator[st
         yield f'<p class="note">{escape(describe_coverage_odds(report))}</p>'
     if version["delay_days"]:
         yield _embed(draw_delays(version["delay_days"]), "Histogram of the days until an outcome is observed")
+
+
+def _describe_candidate(trial: Trial) -> Iterator[str]:
+    yield f"<h2>Candidate {escape(trial['model_version'])}</h2>"
+    yield f"<p>{escape(describe_trial(trial))}</p>"
+    yield f"<p><strong>{escape(describe_verdict(trial))}</strong> {escape(describe_coverage(trial))}</p>"
+    if figures := list_figures(trial):
+        yield _make_table("Candidate beside the current version", HEAD, figures)
+    if differences := list_differences(trial):
+        yield _make_table("Candidate minus current prediction", differences[0], differences[1:])
+    yield f"<p>{escape(' '.join(describe_predictions(trial)))}</p>"
+    figure = draw_trial(trial)
+    if figure is not None:
+        yield _embed(figure, "Candidate minus current after each outcome, with intervals that hold at all looks")
+    yield f'<p class="note">{escape(describe_guarantee(trial))}</p>'
 
 
 def _describe_drift(report: Report) -> Iterator[str]:
