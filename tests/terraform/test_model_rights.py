@@ -90,8 +90,10 @@ def run_as(become: Callable[..., dict[str, str]]) -> Callable[..., Result]:
 def versions(run_as: Run, bundle: Path, tmp_path: Path) -> tuple[str, str]:
     """Publish two versions of this test, of which the first is current."""
     names = (f"{tmp_path.name}-a", f"{tmp_path.name}-b")
+    manifest = json.loads((bundle / "manifest.json").read_bytes())
+    served = {name: manifest["files"][name] for name in ("model.tflite", "scaler.json", "interval.json")}
     for name in names:
-        done = run_as(PUBLISHER, "publish", str(copy_bundle(bundle, tmp_path, name)))
+        done = run_as(PUBLISHER, "publish", str(copy_bundle(bundle, tmp_path, name, files=served)))
         assert done.exit_code == 0, done.stderr
     done = run_as(PUBLISHER, "promote", names[0], *WHY)
     assert done.exit_code == 0, done.stderr
