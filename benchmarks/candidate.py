@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lambda_app.model.bundle import MANIFEST, POINTER_KEY, SHADOW, bundle_key, sha256_hex
+from lambda_app.model.bundle import MANIFEST, sha256_hex
 from training.decision import Decision
+from training.promotion import try_version
 from training.provide import serve_bundle
 from training.registry import publish_bundle
 
@@ -24,16 +25,7 @@ def serve_with_candidate(client: "S3Client", bucket: str, bundle: Path, director
     client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     serve_bundle(client, bucket, bundle, DECISION)
     version, _ = publish_bundle(client, bucket, copy_otherwise(bundle, directory))
-    manifest = client.get_object(Bucket=bucket, Key=bundle_key(version, MANIFEST))["Body"].read()
-    pointer = json.loads(client.get_object(Bucket=bucket, Key=POINTER_KEY)["Body"].read())
-    pointer["candidate"] = {
-        "version": version,
-        "manifest_sha256": sha256_hex(manifest),
-        "mode": SHADOW,
-        "share": 1,
-        "salt": "0123456789abcdef",
-    }
-    client.put_object(Bucket=bucket, Key=POINTER_KEY, Body=json.dumps(pointer).encode())
+    try_version(client, bucket, version, "shadow", 1.0, DECISION)
 
 
 def copy_otherwise(bundle: Path, directory: Path) -> Path:
