@@ -1,4 +1,4 @@
-"""What is known at the end of a drill."""
+"""The evidence: all that is known at the end of a drill."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

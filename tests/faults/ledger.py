@@ -64,7 +64,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Told:
-    """What a version predicted: the prediction, and lower end, upper end and coverage of its interval."""
+    """A prediction of a version; the interval has lower end, upper end and coverage."""
 
     version: str
     prediction: float

@@ -68,7 +68,7 @@ def test_a_promise_kept_is_told_with_its_figures() -> None:
     keyed = make_attempt(KEYED)
     again = make_attempt(KEYED, answers=keyed.answers, replayed=True)
     committed = make_attempt(**REFUSAL)
-    cut_off = make_attempt(status=None, record=None, answers=())
+    cut_off = make_attempt(status=None, record=None, answers=(), seconds=12.0)
     planted = make_attempt()
     attempts = [first, batch, keyed, again, committed, cut_off]
     rows = [row for attempt in (first, batch, keyed, committed, planted) for row in make_rows(attempt)]

@@ -21,7 +21,7 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Named:
-    """What the pointer names from a time on: the versions that may answer, and the one that may be a shadow."""
+    """The names in the pointer from a time on: the versions that may answer, and the one that may be a shadow."""
 
     since: datetime
     answering: frozenset[str]
