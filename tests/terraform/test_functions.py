@@ -59,6 +59,7 @@ NOT_SET = {
 ATHENA_TYPES = {
     "string": "string",
     "double": "double",
+    "float": "float",
     "int16": "smallint",
     "int32": "int",
     "int64": "bigint",

@@ -131,7 +131,7 @@ def test_api_reads_a_candidate_beside_the_current_model(stage: Stage, bundle: Pa
     candidate = {**named, "mode": "shadow", "share": 1, "salt": "0123456789abcdef"}
     client.put_object(Bucket=bucket, Key=POINTER_KEY, Body=json.dumps({**json.loads(before), "candidate": candidate}))
     try:
-        body = json.loads(invoke(stage.start("api"), make_event("GET", "/model"))["body"])
+        body = invoke(stage.start("api"), make_event("GET", "/model"))["body"]
     finally:
         client.put_object(Bucket=bucket, Key=POINTER_KEY, Body=before)
     assert body["candidate"] == {"model_version": CANDIDATE, "mode": "shadow", "share": 1, "fault": None}

@@ -20,6 +20,12 @@ locals {
     { name = "batch_index", type = "int" },
     { name = "subject", type = "string" },
     { name = "warnings", type = "string" },
+    { name = "shadow_version", type = "string" },
+    { name = "shadow_prediction", type = "double" },
+    { name = "shadow_lower", type = "double" },
+    { name = "shadow_upper", type = "double" },
+    { name = "shadow_coverage", type = "double" },
+    { name = "shadow_ms", type = "float" },
   ]
 
   outcome_columns = [

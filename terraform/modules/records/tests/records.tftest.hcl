@@ -150,8 +150,8 @@ run "catalog" {
   }
 
   assert {
-    condition = slice([for column in aws_glue_catalog_table.predictions.storage_descriptor[0].columns : "${column.name} ${column.type}"], 12, 16) == [
-      "subject string", "warnings string", "size double", "kind smallint",
+    condition = slice([for column in aws_glue_catalog_table.predictions.storage_descriptor[0].columns : "${column.name} ${column.type}"], 18, 22) == [
+      "shadow_coverage double", "shadow_ms float", "size double", "kind smallint",
     ]
     error_message = "The features must follow the other columns."
   }
