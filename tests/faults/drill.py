@@ -17,6 +17,7 @@ from tests.faults.replayers import running_replayers
 from tests.faults.stage import VISIBILITY_SECONDS, Stage
 from tests.faults.traffic import Traffic
 from tests.faults.witness import find_records
+from tests.functional.candidates import CANDIDATE
 from tests.queues import count_messages, drain_queue
 
 # A fault with the rest after it takes so long on average.
@@ -63,7 +64,12 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
         rows = read_rows(connection)
     letters = empty_queues(stage, waiting)
     witness_report = stage.witness.report()
-    counts = {"messages accepted by SQS": len(witness_report.accepted), "messages deleted": len(witness_report.deleted)}
+    counts = {
+        "messages accepted by SQS": len(witness_report.accepted),
+        "messages deleted": len(witness_report.deleted),
+        "records of the candidate's answers": sum(row.answer.model_version == CANDIDATE for row in rows),
+        "records with a shadow": sum(row.shadow_version is not None for row in rows),
+    }
     return Evidence(
         attempts=traffic.attempts,
         rows=rows,

@@ -71,6 +71,7 @@ class Row:
     caller: str | None = None
     batch_id: UUID | None = None
     batch_index: int | None = None
+    shadow_version: str | None = None
 
 
 def read_answers(body: Mapping[str, Any]) -> tuple[Answer, ...]:
@@ -81,7 +82,7 @@ def read_answers(body: Mapping[str, Any]) -> tuple[Answer, ...]:
             UUID(item["request_id"]),
             item["prediction"],
             (item["interval"]["lower"], item["interval"]["upper"], item["interval"]["coverage"]),
-            body["model_version"],
+            item["model_version"],
             datetime.fromisoformat(body["timestamp"]),
             _read_warnings(item["warnings"]),
         )
@@ -112,13 +113,13 @@ def make_attempt(
 def read_rows(connection: pg8000.native.Connection) -> list[Row]:
     """Read the whole table."""
     columns = ["request_id", "prediction", "interval_lower", "interval_upper", "interval_coverage", "model_version"]
-    columns += ["created_at", "warnings", "caller", "batch_id", "batch_index", *TABLE.names]
+    columns += ["created_at", "warnings", "caller", "batch_id", "batch_index", "shadow_version", *TABLE.names]
     found = connection.run(f"SELECT {', '.join(columns)} FROM predictions") or []
     return [
         Row(
             Answer(row[0], row[1], (row[2], row[3], row[4]), row[5], row[6].astimezone(UTC), _read_warnings(row[7])),
-            dict(zip(TABLE.names, row[11:], strict=True)),
-            *row[8:11],
+            dict(zip(TABLE.names, row[12:], strict=True)),
+            *row[8:12],
         )
         for row in found
     ]
