@@ -30,7 +30,7 @@ from lambda_app.http.schemas import (
 )
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
-from lambda_app.model.bundle import CANARY, MANIFEST, POINTER_KEY, sha256_hex
+from lambda_app.model.bundle import CANARY, MANIFEST
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, PREFIX, REPLAY_ROLE
 from lambda_app.table import Kind
 from lambda_app.telemetry import LambdaHandler
@@ -44,8 +44,10 @@ from local.postgres import DATABASE, USER
 from local.seed import prepare_service
 from local.stack import running_stack
 from problem.table import TABLE
+from training.decision import Decision
 from training.errors import TrainingError
 from training.options import make_app, report_errors
+from training.promotion import try_version
 from training.provide import ensure_model
 from training.registry import publish_bundle
 
@@ -219,10 +221,7 @@ def start_canary(client: "S3Client", bucket: str, bundle: Path, directory: Path)
     manifest = json.loads((candidate / MANIFEST).read_bytes())
     _write(candidate / MANIFEST, {**manifest, "version": CANDIDATE})
     publish_bundle(client, bucket, candidate)
-    pointer = json.loads(client.get_object(Bucket=bucket, Key=POINTER_KEY)["Body"].read())
-    canary = {"version": CANDIDATE, "mode": CANARY, "share": 1, "salt": "0" * 16}
-    canary["manifest_sha256"] = sha256_hex((candidate / MANIFEST).read_bytes())
-    client.put_object(Bucket=bucket, Key=POINTER_KEY, Body=json.dumps({**pointer, "candidate": canary}).encode())
+    try_version(client, bucket, CANDIDATE, CANARY, 1.0, Decision("nobody", "sample events"))
 
 
 @app.command()

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import boto3
+
 from deploy.environment import Environment
 from lambda_app.project import PREFIX
 from local.aws_client import connect_aws
 from local.aws_services import IDENTITY
 from local.functions import find_servers
+from training.signing import SigningKey, connect_key
 from training.storage import connect_storage
 
 if TYPE_CHECKING:
@@ -34,3 +37,11 @@ def connect_models(environment: Environment | None) -> Models:
         return Models(connect_aws("s3", aws.endpoint_url), aws.bucket, command)
     # As terraform/modules/environment calls it.
     return Models(connect_storage(environment.session), f"{PREFIX}-{environment.name}-models-{environment.account_id}")
+
+
+def connect_signing_key(environment: Environment | None, arn: str) -> SigningKey:
+    """The key of that name as the environment's KMS knows it; without one, that of the local stack."""
+    if environment is not None:
+        return connect_key(arn, environment.session)
+    session = boto3.Session(IDENTITY["AWS_ACCESS_KEY_ID"], IDENTITY["AWS_SECRET_ACCESS_KEY"])
+    return connect_key(arn, session, find_servers().aws.endpoint_url)

@@ -13,6 +13,7 @@ from lambda_app.model.bundle import POINTER_KEY, bundle_key, fetch_pointer, fetc
 from lambda_app.model.predictor import Predictor, load_model
 from local.aws_services import REGION
 from training.decision import Decision
+from training.pointer import Change
 from training.promotion import promote_version
 from training.registry import publish_bundle
 
@@ -33,6 +34,13 @@ def load_predictor(client: "S3Client", bucket: str, runtime_name: str) -> Predic
     found = fetch_pointer(models, known_etag=None)
     assert found is not None
     return load_model(fetch_served(models, found[0], runtime_name), runtime_name)
+
+
+def name_versions(change: Change | None) -> tuple[str, str]:
+    """The current version before a change, and after it."""
+    assert change is not None
+    assert change.before is not None
+    return change.before.version, change.after.version
 
 
 def copy_bundle(bundle: Path, directory: Path, version: str, **changed: Any) -> Path:

@@ -1,12 +1,14 @@
 """The pointer and the manifests of the registry, with their faults in plain words."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lambda_app.errors import BundleError
-from lambda_app.model.bundle import MANIFEST, POINTER_KEY, Manifest, parse_manifest, parse_pointer
+from lambda_app.model.bundle import MANIFEST, POINTER_KEY, Candidate, Manifest, parse_manifest, parse_pointer
 from training.errors import RegistryError
+from training.rounding import format_share
 from training.storage import StoredObject, fetch_object
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class State:
-    """The served version with the digest of its manifest, and the candidate beside it, if any."""
+    """The served version with the digest of its manifest, and the candidate as the pointer has it, if any."""
 
     version: str
     manifest_sha256: str
@@ -26,10 +28,12 @@ class State:
 class StoredPointer:
     """The pointer as it was found. Before the history there were no numbers: `sequence` is 0 then.
 
-    `history_sha256` is the digest of the entry of this number.
+    `history_sha256` is the digest of the entry of this number. `candidate` is the one of `state` as the functions read
+    it, None for one that they can't try.
     """
 
     state: State
+    candidate: Candidate | None
     previous: str | None
     sequence: int
     history_sha256: str | None
@@ -53,7 +57,7 @@ def fetch_pointer(client: "S3Client", bucket: str) -> StoredPointer | None:
     if not isinstance(candidate, dict | None) or not isinstance(previous, str | None):
         raise RegistryError(f"the registry is damaged: {POINTER_KEY} has a value of the wrong kind")
     state = State(pointer.version, pointer.manifest_sha256, candidate)
-    return StoredPointer(state, previous, sequence, digest, found)
+    return StoredPointer(state, pointer.candidate, previous, sequence, digest, found)
 
 
 def write_pointer_document(state: State, previous: str | None, sequence: int, history_sha256: str) -> bytes:
@@ -63,6 +67,16 @@ def write_pointer_document(state: State, previous: str | None, sequence: int, hi
     document = {**served, "previous": previous, "candidate": candidate}
     document |= {"sequence": sequence, "history_sha256": history_sha256}
     return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def describe_candidate(candidate: Mapping[str, Any]) -> str:
+    """The version, mode and share of a candidate; one that was written by hand may lack them."""
+    return f"{candidate.get('version')} as a {describe_trial(candidate)}"
+
+
+def describe_trial(candidate: Mapping[str, Any]) -> str:
+    """The mode and share of a candidate."""
+    return f"{candidate.get('mode')} for {format_share(candidate.get('share'))}"
 
 
 def read_manifest(content: bytes, source: str) -> Manifest:

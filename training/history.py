@@ -117,10 +117,10 @@ def fetch_entry(client: "S3Client", bucket: str, key: str) -> Entry:
             at=str(document["at"]),
             who=str(document["who"]),
             action=str(document["action"]),
-            before=State(**document["from"]) if document["from"] else None,
+            before=None if document["from"] is None else _read_state(document["from"]),
             from_sequence=int(document["from_sequence"]),
             from_sha256=document["from_sha256"],
-            after=State(**document["to"]),
+            after=_read_state(document["to"]),
             reason=str(document["reason"]),
             gates=dict(document["gates"]),
             previous_sha256=document["previous_sha256"],
@@ -143,6 +143,13 @@ def trace_carried_out(entries: Mapping[int, Entry], sequence: int) -> set[int]:
         carried_out.add(sequence)
         sequence = entries[sequence].from_sequence
     return carried_out
+
+
+def _read_state(document: Mapping[str, Any]) -> State:
+    state = State(**document)
+    if not isinstance(state.candidate, dict | None):
+        raise TypeError("candidate is no object")
+    return state
 
 
 def _list_numbers(client: "S3Client", bucket: str, after: int) -> list[int]:

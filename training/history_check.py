@@ -48,6 +48,21 @@ def read_history(client: "S3Client", bucket: str) -> History:
     return History(entries, carried_out, sequence, faults)
 
 
+def find_deletions(client: "S3Client", bucket: str) -> list[str]:
+    """A line for each time that the pointer was deleted, as far back as S3 keeps versions of it.
+
+    The entries alone don't show it where the next change was the first again: it may also be that the first was killed.
+    """
+    with explain_failures(bucket):
+        pages = client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=POINTER_KEY)
+        return [
+            f"{POINTER_KEY} was deleted at {marker['LastModified'].isoformat()}"
+            for page in pages
+            for marker in page.get("DeleteMarkers", [])
+            if marker["Key"] == POINTER_KEY
+        ]
+
+
 def _fetch_entries(client: "S3Client", bucket: str) -> tuple[dict[int, Entry], set[int], list[str]]:
     """The entries, the numbers of those that can't be read, and the faults so far."""
     entries: dict[int, Entry] = {}
@@ -115,8 +130,19 @@ def _check_pointer(pointer: StoredPointer | None, entries: dict[int, Entry]) -> 
         return []
     if entry.sha256 != pointer.history_sha256:
         return [f"{entry_key(pointer.sequence)} was altered: {POINTER_KEY} has another digest of it"]
-    replaced = entry.before.version if entry.before else None
-    # A change of the candidate alone replaces no version.
-    if entry.after != pointer.state or replaced not in {pointer.previous, entry.after.version}:
+    known = _find_previous(entry, entries)
+    if entry.after != pointer.state or (known is not None and pointer.previous not in known):
         return [f"{POINTER_KEY} was changed without an entry after number {pointer.sequence}"]
     return []
+
+
+def _find_previous(entry: Entry, entries: dict[int, Entry]) -> set[str | None] | None:
+    """The version before the current one, by the last change of the version; None if the entries don't tell it."""
+    while entry.before and entry.before.version == entry.after.version:
+        # A change of the candidate alone replaces no version.
+        origin = entries.get(entry.from_sequence)
+        if origin is None or origin.sequence >= entry.sequence:
+            # From before the history, or told as missing, damaged or out of order.
+            return None
+        entry = origin
+    return {entry.before.version if entry.before else None}

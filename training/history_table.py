@@ -4,11 +4,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from training.documents import State, describe_candidate
 from training.history import Entry
 from training.history_check import History
 from training.rounding import format_figure
 
-COLUMNS = ("sequence", "at", "who", "action", "from", "to", "reason", "rmse", "coverage", "forced", "status")
+COLUMNS = (
+    *("sequence", "at", "who", "action", "from", "to"),
+    *("candidate_from", "mode_from", "share_from", "candidate_to", "mode_to", "share_to"),
+    *("reason", "rmse", "coverage", "forced", "status"),
+)
 
 
 def print_history(console: Console, bucket: str, history: History) -> None:
@@ -27,9 +32,11 @@ def print_history(console: Console, bucket: str, history: History) -> None:
         console.print(table)
         return
     for entry in entries:
-        title = f"{entry.sequence} {entry.action} {entry.after.version} {_describe_state(entry, history)}".rstrip()
+        title = f"{entry.sequence} {entry.action} {entry.after.version} {_describe_status(entry, history)}".rstrip()
         console.print(Text(title, style=_choose_style(entry, history)), soft_wrap=True)
-        console.print(Text(f"  {entry.at[:19]} {entry.who}\n  {entry.reason}"))
+        tried = _describe_trials(entry)
+        lines = [f"{entry.at[:19]} {entry.who}", *([f"Tried: {tried}"] if tried else []), entry.reason]
+        console.print(Text("\n".join(f"  {line}" for line in lines)))
 
 
 def describe_proof(history: History) -> list[str]:
@@ -58,10 +65,12 @@ def _list_values(entry: Entry, history: History) -> list[str]:
         entry.action,
         entry.before.version if entry.before else "",
         entry.after.version,
+        *_list_candidate(entry.before),
+        *_list_candidate(entry.after),
         " ".join(entry.reason.split()),
         *("" if not isinstance(figure, int | float) else f"{figure:.3f}" for figure in figures),
         forced,
-        _describe_state(entry, history),
+        _describe_status(entry, history),
     ]
 
 
@@ -73,19 +82,21 @@ def _build_table(bucket: str, entries: list[Entry], history: History) -> Table:
     table.add_column("What", no_wrap=True)
     # Never truncated, because people copy it.
     table.add_column("Version", no_wrap=True)
+    table.add_column("Tried", no_wrap=True)
     table.add_column("Why")
     table.add_column("RMSE", justify="right", no_wrap=True)
     table.add_column("Note")
     for entry in entries:
         rmse = entry.gates.get("rmse")
         forced = entry.gates.get("forced")
-        notes = [_describe_state(entry, history), f"forced: {forced}" if forced else ""]
+        notes = [_describe_status(entry, history), f"forced: {forced}" if forced else ""]
         table.add_row(
             str(entry.sequence),
             entry.at[:19],
             Text(entry.who),
             entry.action,
             entry.after.version,
+            Text(_describe_trials(entry, separator="\n")),
             Text(entry.reason),
             format_figure(rmse) if isinstance(rmse, int | float) else "-",
             Text(", ".join(filter(None, notes))),
@@ -94,7 +105,21 @@ def _build_table(bucket: str, entries: list[Entry], history: History) -> Table:
     return table
 
 
-def _describe_state(entry: Entry, history: History) -> str:
+def _list_candidate(state: State | None) -> list[str]:
+    tried = (state.candidate if state else None) or {}
+    return [str(tried.get(name, "")) for name in ("version", "mode", "share")]
+
+
+def _describe_trials(entry: Entry, separator: str = " ") -> str:
+    """The candidate, from and to where the entry changes it; an empty text without one."""
+    before, after = (
+        describe_candidate(state.candidate) if state and state.candidate else "none"
+        for state in (entry.before, entry.after)
+    )
+    return f"{before}{separator}→ {after}" if before != after else "" if after == "none" else after
+
+
+def _describe_status(entry: Entry, history: History) -> str:
     if entry.sequence == history.sequence:
         return "in effect"
     return "" if entry.sequence in history.carried_out else "not carried out"

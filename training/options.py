@@ -1,11 +1,13 @@
 """The form of every command line: its help, how it reads values, and its errors in plain words."""
 
 import errno
+import math
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import typer
 
@@ -50,6 +52,19 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def read_share(value: object) -> float:
+    """A parser for an option of typer: a share above 0 and at most 1, as a percentage or a number below 1.
+
+    A bare 1 is refused, as it may be meant as 1 %.
+    """
+    text = str(value)
+    found = re.fullmatch(r"([0-9]{0,20}\.?[0-9]{1,20})( ?%)?", text)
+    share = float(Decimal(found[1]) / (100 if found[2] else 1)) if found else math.nan
+    if not 0 < share <= 1 or (found and not found[2] and share == 1):
+        raise typer.BadParameter(f"{text!r} is not a share above 0 and at most 100%, such as 5% or 0.05")
+    return share
 
 
 @contextmanager

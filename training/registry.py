@@ -15,7 +15,7 @@ from lambda_app.model.bundle import (
     bundle_key,
     sha256_hex,
 )
-from training.documents import StoredPointer, fetch_pointer, read_manifest
+from training.documents import StoredPointer, describe_trial, fetch_pointer, read_manifest
 from training.errors import RegistryError
 from training.gates import find_failures
 from training.signing import SIGNATURE, SigningKey, sign_manifest, verify_signature
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class PublishedVersion:
     """A line of the registry. The figures are those of held-out rows; None where the manifest has none.
 
-    `forced` is the reason for which it was published although it failed a gate.
+    `forced` is the reason for which it was published although it failed a gate. `trial` is the mode and share of the
+    candidate, None for another version.
     """
 
     version: str
@@ -40,6 +41,7 @@ class PublishedVersion:
     mean_width: float | None
     forced: str | None
     is_current: bool
+    trial: str | None
 
 
 def list_bundles(output: Path) -> list[Path]:
@@ -219,6 +221,7 @@ def _fetch_whole(client: "S3Client", bucket: str, key: str, sha256: str | None) 
 
 def _describe_version(key: str, content: bytes, pointer: StoredPointer | None) -> PublishedVersion:
     version = read_manifest(content, key).version
+    tried = pointer.state.candidate if pointer else None
     document: dict[str, Any] = json.loads(content)
     try:
         held_out = document.get("metrics", {}).get("held_out", {})
@@ -232,6 +235,7 @@ def _describe_version(key: str, content: bytes, pointer: StoredPointer | None) -
             **figures,
             forced=document.get("forced", {}).get("reason"),
             is_current=pointer is not None and pointer.state.version == version,
+            trial=describe_trial(tried) if tried and tried.get("version") == version else None,
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise RegistryError(f"{key} is damaged: its figures under metrics.held_out are no numbers") from error

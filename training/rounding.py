@@ -18,6 +18,11 @@ def format_figure(figure: float, digits: int = 4) -> str:
     return f"{figure:.{count_decimals(figure, digits)}f}"
 
 
+def format_share(share: object) -> str:
+    """Format a share as a percentage of up to 4 digits: 5 %, 0.05 %; another value as it is."""
+    return f"{100 * share:.4g} %" if isinstance(share, int | float) else str(share)
+
+
 def choose_bin_edges(lowest: float, highest: float) -> list[float]:
     """Return the edges of 12 to 30 bins with a round width; the outer bins contain `lowest` and `highest`."""
     least = (highest - lowest) / MOST_BINS or 1.0

@@ -35,7 +35,7 @@ class SigningKey:
     kms: Any
 
 
-def connect_key(arn: str, session: boto3.Session | None = None) -> SigningKey:
+def connect_key(arn: str, session: boto3.Session | None = None, endpoint_url: str | None = None) -> SigningKey:
     """Name the key by its ARN, or by that of an alias; RegistryError when it is none."""
     found = _ARN.fullmatch(arn)
     if found is None:
@@ -44,7 +44,7 @@ def connect_key(arn: str, session: boto3.Session | None = None) -> SigningKey:
     with _explain_failures(arn):
         # By a variable, since the stubs know only the clients of some services.
         connect: Callable[..., Any] = (session or boto3.Session()).client
-        return SigningKey(arn, connect("kms", region_name=found[1], config=config))
+        return SigningKey(arn, connect("kms", region_name=found[1], endpoint_url=endpoint_url, config=config))
 
 
 def sign_manifest(key: SigningKey, manifest: bytes) -> bytes:

@@ -35,7 +35,7 @@ def _print_values(versions: Sequence[PublishedVersion]) -> None:
     for entry in versions:
         values = _format_figures(entry, missing="", share=".3f")
         forced = " ".join((entry.forced or "").split())
-        print(entry.version, entry.created_at, *values, forced, "current" if entry.is_current else "", sep="\t")
+        print(entry.version, entry.created_at, *values, forced, _describe_place(entry), sep="\t")
 
 
 def _build_table(bucket: str, versions: Sequence[PublishedVersion]) -> Table:
@@ -51,13 +51,17 @@ def _build_table(bucket: str, versions: Sequence[PublishedVersion]) -> Table:
 
 
 def _describe_state(entry: PublishedVersion) -> str:
-    marks = ["current"] if entry.is_current else []
-    marks += [f"forced: {entry.forced}"] if entry.forced else []
-    return ", ".join(marks)
+    forced = f"forced: {entry.forced}" if entry.forced else ""
+    return ", ".join(filter(None, (_describe_place(entry), forced)))
+
+
+def _describe_place(entry: PublishedVersion) -> str:
+    """Say that it is current, or how it is tried."""
+    return "current" if entry.is_current else entry.trial or ""
 
 
 def _choose_style(entry: PublishedVersion) -> str:
-    return "bold green" if entry.is_current else ""
+    return "bold green" if entry.is_current else "bold yellow" if entry.trial else ""
 
 
 def _format_figures(entry: PublishedVersion, missing: str = "-", share: str = ".1%") -> list[str]:

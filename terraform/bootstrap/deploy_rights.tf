@@ -5,7 +5,7 @@ locals {
   # A deployment writes the policies of the functions' roles, so it can grant these roles any permission. Environments
   # that must not trust each other belong in separate accounts.
   deploy_statements = {
-    for environment in var.environments : environment => [
+    for environment in var.environments : environment => concat([
       {
         # `terraform init` also lists workspaces under another prefix. The names of the states are not secret.
         Sid      = "FindState"
@@ -116,7 +116,15 @@ locals {
           }
         }
       },
-    ]
+      ], var.signing_key_arn == null ? [] : [
+      {
+        # The first model of an environment is published and promoted by its deployment. The bucket is among "Named".
+        Sid      = "SignModels"
+        Effect   = "Allow"
+        Action   = ["kms:Sign", "kms:Verify"]
+        Resource = [var.signing_key_arn]
+      },
+    ])
   }
 
   # The keys of the backends in terraform/environments.

@@ -81,3 +81,14 @@ variable "environments" {
     error_message = "environments must not contain states."
   }
 }
+
+variable "signing_key_arn" {
+  description = "ARN of the KMS key that signs models, for deployments that set MODEL_SIGNING_KEY. Null if models are not signed."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.signing_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.signing_key_arn))
+    error_message = "signing_key_arn must be the ARN of a key, or null. That of an alias gives no right."
+  }
+}

@@ -5,15 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from lambda_app.log.database import DATABASE_ERRORS
 from lambda_app.project import API_ROLE
 from tests.faults.check import MAX_SECONDS
 from tests.faults.environment import START_SECONDS
 from tests.faults.front import Mode
-from tests.faults.stage import BROKEN, Stage
-from tests.functional.candidates import CANDIDATE
+from tests.faults.stage import Stage
 
 DATABASE, QUEUE, REFUSED, DIED = "database", "queue", "refused", "died"
 # Beyond what RDS accepts of a token's age.
@@ -189,22 +187,6 @@ def _fail_s3(stage: Stage, dice: random.Random) -> None:
         # Longer than the others keep a model without a look at S3.
         time.sleep(dice.uniform(1.1, 1.4))
         stage.events[f"requests to S3, {mode}"] = stage.s3_front.seen[mode]
-
-
-@_fault("the candidate changes, breaks and takes over", DATABASE)
-def _switch_candidate(stage: Stage, dice: random.Random) -> None:
-    pointers: list[dict[str, Any]] = [
-        {},
-        {"candidate": CANDIDATE},
-        {"candidate": CANDIDATE, "mode": "canary", "share": 7},
-        {"candidate": BROKEN},
-        {"candidate": BROKEN, "mode": "canary"},
-        {"current": CANDIDATE, "candidate": stage.registry.version},
-    ]
-    for pointer in dice.sample(pointers, len(pointers)):
-        stage.registry.point(**pointer)
-        # Longer than a model is kept without a look at the pointer.
-        time.sleep(dice.uniform(1.1, 1.4))
 
 
 @_fault("everything flaps")

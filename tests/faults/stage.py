@@ -17,7 +17,6 @@ import pg8000.native
 from botocore.config import Config
 
 import lambda_app.handler
-from lambda_app.model.bundle import bundle_key
 from local.aws_services import REGION, AwsServices
 from local.certificates import make_certificates
 from local.environment import DATABASE_USERS, Function, build_service_environment
@@ -29,8 +28,8 @@ from tests.faults.environment import Environment, Plan
 from tests.faults.front import Front
 from tests.faults.sabotage import DROP_A_MESSAGE
 from tests.faults.sqs_front import SqsFront
+from tests.faults.trials import Trials
 from tests.faults.witness import Witness
-from tests.functional.candidates import CANDIDATE, shift
 from tests.queues import QueuePair, create_queue_pair
 from tests.standins.iam import MAX_AGE_SECONDS, TokenCheck
 from tests.standins.rds_proxy import RdsProxy
@@ -42,8 +41,6 @@ ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K
 # Short, so that what a dead replay function held comes again soon.
 VISIBILITY_SECONDS = 2
 API_COUNT, REPLAY_COUNT = 5, 2
-# A candidate that cannot be loaded.
-BROKEN = "20990101T000000Z-0000000b"
 # One environment has the breaker of production.
 SHORT_OPEN_SECONDS, OPEN_SECONDS = 0.5, 10.0
 
@@ -60,7 +57,7 @@ class Stage:
     # For those who meet no fault at SQS, the pollers and the drill itself: the witness is to see them too.
     quiet_front: SqsFront
     witness: Witness
-    registry: Registry
+    trials: Trials
     sqs: "SQSClient"
     queues: QueuePair
     apis: list[Environment]
@@ -84,8 +81,7 @@ class Stage:
         )
 
     def heal(self) -> None:
-        """End every fault. A candidate answers for half of the cases."""
-        self.registry.point(candidate=CANDIDATE, mode="canary", share=0.5)
+        """End every fault."""
         self.rds.delay_seconds = 0.0
         self.rds.lose_commit_answers = 0
         self.token_check.clock_offset_seconds = 0.0
@@ -94,6 +90,8 @@ class Stage:
         self.token_check.max_token_age_seconds = MAX_AGE_SECONDS
         self.sqs_front.mode = "forward"
         self.s3_front.mode = "forward"
+        self.s3_front.target = b""
+        self.trials.point()
         if self.postgres.pid is None:
             self.postgres.start()
         self.rds.mode = "forward"
@@ -121,7 +119,9 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
     with ExitStack() as running:
         postgres = _start_empty(running, directory / "postgres", database_port)
         aws = running.enter_context(AwsServices(directory / "aws.log", aws_port))
-        registry = _seed(running, Stack(0, postgres, aws), bundle)
+        _migrate(Stack(0, postgres, aws))
+        s3 = running.enter_context(contextlib.closing(boto3.client("s3", config=Config(proxies={}))))
+        trials = Trials(Registry(s3, aws.bucket, bundle), directory / "api.log")
         witness = Witness()
         front = running.enter_context(SqsFront(aws_port, witness, drops_a_message=sabotage == DROP_A_MESSAGE))
         s3_front = running.enter_context(Front(aws_port, "s3-front"))
@@ -166,8 +166,9 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
         idle_apis: Queue[Environment] = Queue()
         for environment in apis:
             idle_apis.put(environment)
-        fronts = (front, s3_front, quiet_front)
-        yield Stage(postgres, check, rds, *fronts, witness, registry, sqs, queues, apis, replays, idle_apis)
+        yield Stage(
+            postgres, check, rds, front, s3_front, quiet_front, witness, trials, sqs, queues, apis, replays, idle_apis
+        )
 
 
 def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:
@@ -180,17 +181,9 @@ def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:
     return postgres
 
 
-def _seed(running: ExitStack, stack: Stack, bundle: Path) -> Registry:
-    """Create the schema and the roles, promote the model, and publish two candidates."""
+def _migrate(stack: Stack) -> None:
+    """Create the schema and the roles, and leave the environment of its owner to this process."""
     os.environ.update(build_service_environment(stack, "migrate"))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         lambda_app.handler.migrate({}, None)
     stack.postgres.set_role_passwords()
-    client = boto3.client("s3", config=Config(proxies={}))
-    running.callback(client.close)
-    registry = Registry(client, stack.aws.bucket, bundle)
-    registry.add_version(CANDIDATE, scaler=shift)
-    registry.add_version(BROKEN)
-    registry.write(bundle_key(BROKEN, "model.tflite"), b"not a model")
-    registry.point(candidate=CANDIDATE, mode="canary", share=0.5)
-    return registry

@@ -201,7 +201,10 @@ def test_report_and_recalibration(run: Run, stack: Stack, tmp_path: Path) -> Non
     done = run("recalibrate", "--local")
     assert done.exit_code == 0, done.stderr
     version = done.stdout.split("Published ")[1].split(".")[0]
-    assert f"training promote {version} --bucket {stack.aws.bucket}" in done.stdout
+    outcomes = _show(stack, version)["recalibrated"]["outcomes"]
+    assert done.stdout.endswith(
+        f'training promote {version} --bucket {stack.aws.bucket} --reason "intervals fitted to {outcomes} outcomes"\n'
+    )
     assert _current(stack) == before
     manifest = _show(stack, version)
     figures = manifest["recalibrated"]

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambda_app.model.bundle import POINTER_KEY, sha256_hex
-from tests.bundles import DECISION, copy_bundle
+from tests.bundles import DECISION, copy_bundle, name_versions
 from training.decision import Decision
 from training.errors import RegistryError
 from training.history import entry_key
@@ -110,7 +110,7 @@ def test_an_entry_says_who_when_from_to_and_why(client: "S3Client", told: str, m
 
 
 def test_nothing_is_written_down_where_nothing_changes(client: "S3Client", told: str) -> None:
-    assert promote_version(client, told, "v3", DECISION) is False
+    assert promote_version(client, told, "v3", DECISION) is None
     assert len(read_history(client, told).entries) == 4
 
 
@@ -125,7 +125,7 @@ def test_a_registry_from_before_begins_with_its_next_change(client: "S3Client", 
     history = read_history(client, registry)
     assert (history.faults, list_states(history)) == ([], [(1, "promote", "v2", True)])
     assert describe_proof(history)[0].endswith(": how v1 came to be served before is not written down")
-    assert rollback_version(client, registry, DECISION) == ("v1", "v2")
+    assert name_versions(rollback_version(client, registry, DECISION)) == ("v2", "v1")
 
 
 def test_a_change_that_was_killed_before_the_swap_does_not_block_the_next(
@@ -178,7 +178,10 @@ def test_two_at_once_make_one_change_and_the_loser_is_told(connect: "Callable[[]
         winner = history.entries[history.sequence]
         assert read_json(client, told, POINTER_KEY)["version"] == winner.after.version
         for error in errors:
-            assert f"{winner.who} moved the pointer meanwhile, at {winner.at}, {winner.after.version} is" in error
+            assert (
+                f"{winner.who} moved the pointer meanwhile, by promote at {winner.at}, {winner.after.version} is"
+                in error
+            )
         undone = [entry for number, entry in history.entries.items() if number not in history.carried_out]
         assert all(entry.from_sequence in history.carried_out for entry in undone)
 

@@ -110,7 +110,7 @@ def test_promoted_model_is_the_one_that_the_service_loads(
     client: "S3Client", bucket: str, bundle: Path, rows: Rows
 ) -> None:
     publish_bundle(client, bucket, bundle)
-    assert promote_version(client, bucket, bundle.name, DECISION) is True
+    assert promote_version(client, bucket, bundle.name, DECISION)
     assert read_pointer(client, bucket) == {
         "version": bundle.name,
         "manifest_sha256": sha256_hex((bundle / "manifest.json").read_bytes()),
@@ -137,7 +137,7 @@ def test_second_of_two_promoters_is_told_who_won(
     run_before_put(slow, lambda key: promote_version(quick, bucket, "v2", DECISION))
     with pytest.raises(
         RegistryError,
-        match=rf"v1 was not promoted: {DECISION.who} moved the pointer meanwhile, at .*, v2 is current now",
+        match=rf"nothing was changed: {DECISION.who} moved the pointer meanwhile, by promote at .*, v2 is current now",
     ):
         promote_version(slow, bucket, "v1", DECISION)
     pointer = read_pointer(quick, bucket)
@@ -150,7 +150,7 @@ def test_two_promoters_of_one_version_are_both_content(
     slow, quick = connect(), connect()
     publish_bundle(quick, bucket, bundle)
     run_before_put(slow, lambda key: promote_version(quick, bucket, bundle.name, DECISION))
-    assert promote_version(slow, bucket, bundle.name, DECISION) is True
+    assert promote_version(slow, bucket, bundle.name, DECISION)
     assert read_pointer(quick, bucket)["version"] == bundle.name
 
 

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from typer.testing import CliRunner, Result
 
 from lambda_app.model.bundle import POINTER_KEY
 from local.aws_client import connect_aws
 from local.aws_services import REGION, AwsServices
-from tests.bundles import DECISION, copy_bundle
-from training.__main__ import app
+from tests.bundles import DECISION, copy_bundle, name_versions
+from tests.training.command_line import WHY, Run, assert_refused, read_table
 from training.errors import RegistryError
-from training.promotion import promote_version, rollback_version
+from training.promotion import promote_version, rollback_version, try_version
 from training.registry import publish_bundle, verify_version
 from training.signing import SigningKey, connect_key, sign_manifest
 
@@ -66,7 +65,7 @@ def test_a_signed_version_is_verified_and_one_without_is_refused(
         verify_version(client, signed, "v2", key)
     # Who asks for no signature moves it, and back only to a signed one.
     promote_version(client, signed, "v2", DECISION)
-    assert rollback_version(client, signed, DECISION, key) == ("v1", "v2")
+    assert name_versions(rollback_version(client, signed, DECISION, key)) == ("v2", "v1")
     with pytest.raises(RegistryError, match="v2 is not signed"):
         rollback_version(client, signed, DECISION, key)
     # It can be signed later, and again without a change.
@@ -121,13 +120,14 @@ def test_what_was_tampered_with_is_refused(
     promote_version(client, signed, "v2", DECISION)
     before = client.get_object(Bucket=signed, Key=POINTER_KEY)["Body"].read()
     attack(client, signed, make_key)
-    for refuse in (
-        lambda: promote_version(client, signed, "v1", DECISION, key),
-        lambda: rollback_version(client, signed, DECISION, key),
-        lambda: verify_version(client, signed, "v1", key),
-    ):
-        with pytest.raises(RegistryError, match=reason):
-            refuse()
+    with pytest.raises(RegistryError, match=reason):
+        promote_version(client, signed, "v1", DECISION, key)
+    with pytest.raises(RegistryError, match=reason):
+        rollback_version(client, signed, DECISION, key)
+    with pytest.raises(RegistryError, match=reason):
+        try_version(client, signed, "v1", "canary", 0.05, DECISION, key)
+    with pytest.raises(RegistryError, match=reason):
+        verify_version(client, signed, "v1", key)
     assert client.get_object(Bucket=signed, Key=POINTER_KEY)["Body"].read() == before
 
 
@@ -171,29 +171,17 @@ def test_without_the_right_to_sign_nothing_is_published(
 
 
 def test_the_commands_take_the_key_from_option_or_variable(
-    aws: AwsServices, signed: str, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+    run: Run, client: "S3Client", signed: str, key: SigningKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {
-        "MODEL_BUCKET": signed,
-        "AWS_ENDPOINT_URL": aws.endpoint_url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(app, arguments)
-
-    assert run("verify", "v1").stderr == "Error: no signing key: pass --signing-key or set MODEL_SIGNING_KEY\n"
+    assert_refused(run("verify", "v1"), "no signing key: pass --signing-key or set MODEL_SIGNING_KEY")
     done = run("verify", "v1", "--signing-key", key.arn)
     assert (done.exit_code, done.stdout) == (0, f"v1 is whole, and signed by {key.arn}\n")
     monkeypatch.setenv("MODEL_SIGNING_KEY", key.arn)
-    refused = run("promote", "v2", "--reason", "a test")
-    assert (refused.exit_code, refused.stderr) == (
-        1,
-        "Error: version v2 is not signed: it has no manifest.sig.json\n",
-    )
+    for arguments in ((), ("--shadow",), ("--canary", "5%")):
+        assert_refused(run("promote", "v2", *WHY, *arguments), "version v2 is not signed: it has no manifest.sig.json")
+    assert_refused(run("verify", "v2"), "version v2 is not signed")
     assert run("history", "--verify").exit_code == 0
-    header, line = run("history").stdout.splitlines()
-    assert dict(zip(header.split("\t"), line.split("\t"), strict=True))["who"] == DECISION.who
+    [line] = read_table(run("history").stdout)
+    assert line["who"] == DECISION.who
+    change_manifest(client, signed, lambda: key)
+    assert_refused(run("verify", "v1"), "version v1 is wrongly signed")

@@ -5,16 +5,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from local.aws_services import AwsServices
 from tests.bundles import copy_bundle, load_predictor
-from training.__main__ import app
+from tests.training.command_line import WHY, Run, assert_refused, strip_colours
 from training.export import write_serving_artifacts
 from training.fit import Curves, Ensemble
 from training.validate import build_ridge
@@ -24,31 +21,6 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[2]
 HEADER = "version\tcreated_at\trmse\tr2\tcoverage\tmean_width\tforced\tstatus"
-
-WHY = ("--reason", "a test")
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(aws: AwsServices, bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Run a command in an empty directory, as a user with the keys of a bucket."""
-    monkeypatch.chdir(tmp_path)
-    for name, value in {
-        "MODEL_BUCKET": bucket,
-        "AWS_ENDPOINT_URL": aws.endpoint_url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    return lambda *arguments: CliRunner().invoke(app, arguments)
-
-
-def assert_refused(result: Result, reason: str) -> None:
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith("Error: ")
-    assert reason in result.stderr
 
 
 def test_tensorflow_is_not_loaded_before_it_is_needed() -> None:
@@ -115,7 +87,7 @@ def test_publish_promote_and_list(run: Run, bundle: Path, manifest: dict[str, An
     assert (again.exit_code, again.stdout) == (0, f"{bundle.name} is published already: nothing was uploaded\n")
     assert run("list").stdout.endswith("\t\t\n")
     assert_refused(run("show"), "no version is current yet")
-    assert run("promote", bundle.name, *WHY).stdout == f"{bundle.name} is current now\n"
+    assert run("promote", bundle.name, *WHY).stdout.splitlines()[0] == f"{bundle.name} is current now"
     assert run("promote", bundle.name, *WHY).stdout == f"{bundle.name} is current already: nothing was changed\n"
     assert json.loads(run("show").stdout) == json.loads(run("show", bundle.name).stdout) == manifest
 
@@ -138,7 +110,7 @@ def test_list_on_a_terminal_keeps_version_and_mark_however_narrow_it_is(
     run("promote", bundle.name, *WHY)
     for columns in ("120", "80", "60", "40"):
         monkeypatch.setenv("COLUMNS", columns)
-        shown = re.sub(r"\x1b\[[0-9;]*m", "", run("list").stdout)
+        shown = strip_colours(run("list").stdout)
         [line] = [line for line in shown.splitlines() if bundle.name in line]
         assert "current" in line
         assert max(map(len, shown.splitlines())) <= int(columns)
@@ -163,9 +135,11 @@ def test_rollback_leads_to_the_version_before_and_back(
     run("promote", "v1", *WHY)
     assert_refused(run("rollback", *WHY), "there is none before it")
     run("promote", "v2", *WHY)
-    assert run("rollback", *WHY).stdout == "v1 is current again, in place of v2. Another rollback would bring v2 back\n"
+    told = run("rollback", *WHY).stdout.splitlines()[0]
+    assert told == "v1 is current again, in place of v2. Another rollback would bring v2 back"
     assert list_versions() == [("v2", ""), ("v1", "current"), ("v3", "")]
-    assert run("rollback", *WHY).stdout == "v2 is current again, in place of v1. Another rollback would bring v1 back\n"
+    told = run("rollback", *WHY).stdout.splitlines()[0]
+    assert told == "v2 is current again, in place of v1. Another rollback would bring v1 back"
     client.delete_object(Bucket=bucket, Key="models/v1/model.tflite")
     assert_refused(run("rollback", *WHY), "v1 is not whole: model.tflite is missing")
     assert list_versions() == [("v2", "current"), ("v1", ""), ("v3", "")]

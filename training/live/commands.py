@@ -11,8 +11,9 @@ from stacks.api import connect_api
 from stacks.choice import Env, Local, open_choice
 from stacks.errors import STACK_ERRORS
 from stacks.functions import connect_function
-from stacks.models import connect_models
+from stacks.models import connect_models, connect_signing_key
 from training import MODELS
+from training.access import Key
 from training.errors import TrainingError
 from training.live.errors import LiveError
 from training.live.fetch import fetch_report
@@ -118,6 +119,7 @@ def recalibrate(
     ] = None,
     env: Env = None,
     local: Local = False,
+    signing_key: Key = "",
 ) -> None:
     """Publish the current network with intervals that fit recent outcomes.
 
@@ -129,12 +131,13 @@ def recalibrate(
         day = _read_day(since) if since else None
         environment = open_choice(env, local)
         models = connect_models(environment)
+        key = connect_signing_key(environment, signing_key) if signing_key else None
         with console.status("Recalibrating"):
             # Here, because it loads TensorFlow.
             from training.live.recalibration import recalibrate_current  # noqa: PLC0415
 
             function = connect_function("monitor", environment)
-            made = recalibrate_current(models.client, models.bucket, function, day)
+            made = recalibrate_current(models.client, models.bucket, function, day, key)
         figures = made.figures
         window, before = figures["window"], figures["before"]
         print(
@@ -145,6 +148,8 @@ def recalibrate(
             "judged without the outcomes it is fitted to\n"
             f"Published {made.version}. To serve it:\n\n"
             f"  {models.command} promote {made.version} --bucket {models.bucket}"
+            + (f" --signing-key {signing_key}" if signing_key else "")
+            + f' --reason "intervals fitted to {figures["outcomes"]} outcomes"'
         )
 
 

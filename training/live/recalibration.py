@@ -27,6 +27,7 @@ from training.live.errors import LiveError
 from training.manifest import name_version, write_manifest
 from training.registry import publish_bundle, show_version
 from training.rounding import format_figure
+from training.signing import SigningKey
 from training.storage import explain_failures, fetch_object
 from training.validate import describe_intervals, find_covered
 
@@ -69,8 +70,13 @@ class Recalibrated:
     figures: Mapping[str, Any]
 
 
-def recalibrate_current(client: "S3Client", bucket: str, monitor: Function, since: datetime | None) -> Recalibrated:
-    """Publish the current version with new intervals; raises LiveError if they are no good, or for too few outcomes."""
+def recalibrate_current(
+    client: "S3Client", bucket: str, monitor: Function, since: datetime | None, key: SigningKey | None = None
+) -> Recalibrated:
+    """Publish the current version with new intervals, signed by the key if there is one.
+
+    Raises LiveError if they are no good, or for too few outcomes.
+    """
     manifest = show_version(client, bucket, None)
     former = str(manifest["version"])
     pairs = select_pairs(monitor({"task": "pairs", "model_version": former})["pairs"], since)
@@ -95,7 +101,7 @@ def recalibrate_current(client: "S3Client", bucket: str, monitor: Function, sinc
             raise LiveError(f"the new intervals of {former} were not published: {'; '.join(failures)}")
         (directory / MODEL_CARD).write_text(_write_card(described), encoding="utf-8")
         write_manifest(directory, described)
-        publish_bundle(client, bucket, directory)
+        publish_bundle(client, bucket, directory, key=key)
     return Recalibrated(version, figures)
 
 

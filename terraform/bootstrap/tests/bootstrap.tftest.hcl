@@ -99,6 +99,7 @@ run "rejects_invalid_values" {
     var.github_ids,
     var.github_oidc_provider_arn,
     var.environments,
+    var.signing_key_arn,
   ]
 
   variables {
@@ -109,6 +110,7 @@ run "rejects_invalid_values" {
     github_ids               = { owner = 1.5, repository = 0 }
     github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com"
     environments             = []
+    signing_key_arn          = "arn:aws:kms:eu-west-1:123456789012:alias/models"
   }
 }
 

@@ -138,3 +138,30 @@ run "the_accounts_own_provider_can_be_used" {
     error_message = "The roles must trust the existing provider."
   }
 }
+
+run "a_signing_key_may_be_used_and_nothing_else_done_with_it" {
+  command = plan
+
+  variables {
+    signing_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in aws_iam_role_policy.deploy : one([
+        for statement in jsondecode(policy.policy).Statement : statement if statement.Sid == "SignModels"
+        ]) == {
+        Sid      = "SignModels"
+        Effect   = "Allow"
+        Action   = ["kms:Sign", "kms:Verify"]
+        Resource = [var.signing_key_arn]
+      }
+    ])
+    error_message = "A deployment must be able to sign and verify with the key."
+  }
+
+  assert {
+    condition     = alltrue([for policy in aws_iam_role_policy.deploy : length(policy.policy) <= 10240])
+    error_message = "IAM allows at most 10,240 characters of inline policies in a role."
+  }
+}
