@@ -30,7 +30,7 @@ from lambda_app.http.schemas import (
 )
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
-from lambda_app.model.bundle import CANARY, MANIFEST
+from lambda_app.model.bundle import MANIFEST
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, PREFIX, REPLAY_ROLE
 from lambda_app.table import Kind
 from lambda_app.telemetry import LambdaHandler
@@ -170,8 +170,8 @@ def write_events(directory: Path, api: LambdaHandler, canary: LambdaHandler, rep
         if path.stem == "replay":
             _fill_message(event["Records"][0], make_message())
         _write(path, event)
-        function = replay if path.stem == "replay" else canary if path.stem.endswith(CANARY_EVENTS) else api
-        answer = function(event, Context())
+        handle = replay if path.stem == "replay" else canary if path.stem.endswith(CANARY_EVENTS) else api
+        answer = handle(event, Context())
         _write(path.with_name(path.stem + ANSWER), mask(_sort(read_body(answer))))
 
 
@@ -221,7 +221,7 @@ def start_canary(client: "S3Client", bucket: str, bundle: Path, directory: Path)
     manifest = json.loads((candidate / MANIFEST).read_bytes())
     _write(candidate / MANIFEST, {**manifest, "version": CANDIDATE})
     publish_bundle(client, bucket, candidate)
-    try_version(client, bucket, CANDIDATE, CANARY, 1.0, Decision("nobody", "sample events"))
+    try_version(client, bucket, CANDIDATE, "canary", 1.0, Decision("nobody", "sample events"))
 
 
 @app.command()
