@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lambda_app.model.bundle import MANIFEST, SHADOW, sha256_hex
+from lambda_app.model.bundle import MANIFEST, sha256_hex
 from training.decision import Decision
 from training.promotion import try_version
 from training.provide import serve_bundle
@@ -25,7 +25,7 @@ def serve_with_candidate(client: "S3Client", bucket: str, bundle: Path, director
     client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     serve_bundle(client, bucket, bundle, DECISION)
     version, _ = publish_bundle(client, bucket, copy_otherwise(bundle, directory))
-    try_version(client, bucket, version, SHADOW, 1.0, DECISION)
+    try_version(client, bucket, version, "shadow", 1.0, DECISION)
 
 
 def copy_otherwise(bundle: Path, directory: Path) -> Path:
