@@ -9,7 +9,6 @@ from typing import Any
 from deploy.call import Answer, explain_refusal, read_event, send_event
 from deploy.environment import Environment
 from deploy.errors import CallError, DeployError
-from lambda_app.model.bundle import CANARY
 
 EVENTS = Path("events")
 # A new image's first start, and API Gateway's taking notice of what was just made.
@@ -61,7 +60,7 @@ class SmokeTest:
         """The versions that may answer: the current one, and in a canary its candidate."""
         model = _read(self._send(read_event(EVENTS / "model.json")), "GET /model", 200)
         versions, candidate = [str(model["model_version"])], model.get("candidate")
-        if candidate and candidate["mode"] == CANARY:
+        if candidate and candidate["mode"] == "canary":
             versions.append(str(candidate["model_version"]))
         return versions
 
