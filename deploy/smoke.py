@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class SmokeTest:
             event = read_event(EVENTS / "predict.json")
             answer = self._send(event)
             prediction = _read(answer, "POST /predict", 200)
-            _check_prediction(prediction, answer.headers, health["model_version"])
+            _check_prediction(prediction, answer.headers, self._list_versions())
             request_id = str(prediction["request_id"])
             self._check_record(request_id, prediction, json.loads(event["body"]))
         except CallError as error:
@@ -55,6 +55,14 @@ class SmokeTest:
                 if time.monotonic() >= deadline:
                     raise
             time.sleep(PAUSE_SECONDS)
+
+    def _list_versions(self) -> list[str]:
+        """The versions that may answer: the current one, and in a canary its candidate."""
+        model = _read(self._send(read_event(EVENTS / "model.json")), "GET /model", 200)
+        versions, candidate = [str(model["model_version"])], model.get("candidate")
+        if candidate and candidate["mode"] == "canary":
+            versions.append(str(candidate["model_version"]))
+        return versions
 
     def _check_record(self, request_id: str, prediction: dict[str, Any], features: dict[str, Any]) -> None:
         event = read_event(EVENTS / "prediction_of_another.json")
@@ -77,14 +85,14 @@ def _read(answer: Answer, what: str, expected: int) -> dict[str, Any]:
     return document
 
 
-def _check_prediction(prediction: dict[str, Any], headers: Mapping[str, str], model_version: str) -> None:
+def _check_prediction(prediction: dict[str, Any], headers: Mapping[str, str], versions: Sequence[str]) -> None:
     faults = []
     try:
         interval = prediction["interval"]
         if not interval["lower"] <= prediction["prediction"] <= interval["upper"]:
             faults.append("the prediction lies outside its interval")
-        if prediction["model_version"] != model_version:
-            faults.append(f"it is of model {prediction['model_version']}, and /health says {model_version}")
+        if prediction["model_version"] not in versions:
+            faults.append(f"it is of model {prediction['model_version']}, and /model says {' or '.join(versions)}")
         if headers.get("x-request-id") != prediction["request_id"]:
             faults.append("X-Request-Id is not the request_id of the answer")
     except (KeyError, TypeError) as error:

@@ -12,11 +12,12 @@ import io
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from lambda_app import handler
@@ -29,9 +30,11 @@ from lambda_app.http.schemas import (
 )
 from lambda_app.log.message import encode_messages
 from lambda_app.log.record import PredictionRecord
+from lambda_app.model.bundle import MANIFEST
 from lambda_app.project import API_ROLE, MAINTAIN_ROLE, MONITOR_ROLE, PREFIX, REPLAY_ROLE
 from lambda_app.table import Kind
 from lambda_app.telemetry import LambdaHandler
+from local.aws_client import connect_aws
 from local.aws_services import ACCOUNT, BUCKET, DEAD_LETTER_QUEUE, QUEUE, RECORDS_BUCKET, REGION
 from local.cluster import PASSWORD
 from local.environment import build_service_environment
@@ -41,9 +44,15 @@ from local.postgres import DATABASE, USER
 from local.seed import prepare_service
 from local.stack import running_stack
 from problem.table import TABLE
+from training.decision import Decision
 from training.errors import TrainingError
 from training.options import make_app, report_errors
+from training.promotion import try_version
 from training.provide import ensure_model
+from training.registry import publish_bundle
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 app = make_app()
 
@@ -54,6 +63,11 @@ ANSWER = ".answer.json"
 UNANSWERED = ("maintain_", "monitor_")
 # By Athena's names. Exported files have these types.
 COLUMN_TYPES = {Kind.REAL: "double", Kind.INTEGER: "bigint", Kind.CHOICES: "smallint"}
+
+# Events for an api whose pointer has a candidate of this name in a canary of all requests. As it has no time in it, it
+# stands in the answers as it is.
+CANARY_EVENTS = "_canary"
+CANDIDATE = "candidate"
 
 # What stands in an answer for a text that is new each time.
 PATTERNS = {
@@ -85,7 +99,7 @@ def make_bodies() -> dict[str, str]:
     }
     del wrong[last]
     return {
-        **dict.fromkeys(("predict", "predict_malformed_key", "explain"), sound),
+        **dict.fromkeys(("predict", "predict_canary", "predict_malformed_key", "explain"), sound),
         "predict_base64": base64.b64encode(sound.encode()).decode(),
         "predict_batch": json.dumps({TABLE.cases: [{**EXAMPLE_REQUEST, "subject": EXAMPLE_SUBJECT}, EXAMPLE_REQUEST]}),
         "predict_invalid": json.dumps(wrong),
@@ -136,8 +150,8 @@ def list_columns() -> list[dict[str, str]]:
     return [{"name": feature.name, "type": COLUMN_TYPES[feature.kind]} for feature in TABLE.features]
 
 
-def write_events(directory: Path, api: LambdaHandler, replay: LambdaHandler) -> None:
-    """Write the events in `directory` anew, and beside each the answer of its function.
+def write_events(directory: Path, api: LambdaHandler, canary: LambdaHandler, replay: LambdaHandler) -> None:
+    """Write the events in `directory` anew, and beside each the answer of its function; `canary` is an api with one.
 
     Those of maintain and monitor have no answer here.
     """
@@ -156,7 +170,8 @@ def write_events(directory: Path, api: LambdaHandler, replay: LambdaHandler) -> 
         if path.stem == "replay":
             _fill_message(event["Records"][0], make_message())
         _write(path, event)
-        answer = (replay if path.stem == "replay" else api)(event, Context())
+        handle = replay if path.stem == "replay" else canary if path.stem.endswith(CANARY_EVENTS) else api
+        answer = handle(event, Context())
         _write(path.with_name(path.stem + ANSWER), mask(_sort(read_body(answer))))
 
 
@@ -200,6 +215,15 @@ def _write(path: Path, document: Any) -> None:
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def start_canary(client: "S3Client", bucket: str, bundle: Path, directory: Path) -> None:
+    """Publish the model under another version too, which answers all requests from now on."""
+    candidate = shutil.copytree(bundle, directory / CANDIDATE)
+    manifest = json.loads((candidate / MANIFEST).read_bytes())
+    _write(candidate / MANIFEST, {**manifest, "version": CANDIDATE})
+    publish_bundle(client, bucket, candidate)
+    try_version(client, bucket, CANDIDATE, "canary", 1.0, Decision("nobody", "sample events"))
+
+
 @app.command()
 def main() -> None:
     """Write the sample events anew, with the answers that a fresh stack gives to them."""
@@ -209,16 +233,21 @@ def main() -> None:
         running_stack(Path(directory), http_port=0) as stack,
     ):
         _write(COLUMNS, list_columns())
-        prepare_service(stack, ensure_model())
+        bundle = ensure_model()
+        prepare_service(stack, bundle)
 
-        def wire(function: Any) -> LambdaHandler:
-            os.environ.update(build_service_environment(stack, function))
+        def wire(function: Any, **changed: str) -> LambdaHandler:
+            os.environ.update(build_service_environment(stack, function) | changed)
+            vars(handler).pop(function, None)
             wired: LambdaHandler = getattr(handler, function)
             return wired
 
         # The functions log what they do.
         with contextlib.redirect_stdout(io.StringIO()):
-            write_events(EVENTS, wire("api"), wire("replay"))
+            # It asks for the pointer once.
+            api = wire("api", MODEL_REFRESH_SECONDS="3600")
+            start_canary(connect_aws("s3", stack.aws.endpoint_url), stack.aws.bucket, bundle, Path(directory))
+            write_events(EVENTS, api, wire("api"), wire("replay"))
     print(f"Wrote the events and answers in {EVENTS}, and {COLUMNS}.")
 
 

@@ -9,16 +9,19 @@ from typing import Any
 
 from lambda_app.project import PREFIX
 from lambda_app.telemetry import LambdaHandler
-from local.events import PATTERNS, read_body
+from local.events import CANARY_EVENTS, PATTERNS, read_body
 from local.gateway import find_route
 
 EVENTS = Path(__file__).parents[1] / "events"
-# Those of the api: the replay function's event comes from a queue, and its answer has no status.
-NAMES = sorted(
+_ANSWERED = sorted(
     path.name.removesuffix(".answer.json")
     for path in EVENTS.glob("*.answer.json")
+    # The replay function's event comes from a queue, and its answer has no status.
     if "statusCode" in json.loads(path.read_text(encoding="utf-8"))
 )
+# Those of the api, and of an api with a candidate in a canary.
+NAMES = [name for name in _ANSWERED if not name.endswith(CANARY_EVENTS)]
+CANARY_NAMES = [name for name in _ANSWERED if name.endswith(CANARY_EVENTS)]
 # Those of other senders than an HTTP API, which the function refuses.
 FOREIGN = {"function_url", "load_balancer", "payload_1"}
 

@@ -15,7 +15,9 @@ from deploy.smoke import SmokeTest
 from lambda_app.telemetry import LambdaHandler
 from local.aws_services import ACCOUNT, REGION
 from local.ports import LOOPBACK, find_free_ports
+from tests.bundles import Registry
 from tests.deploy.conftest import KEY_ID, SECRET
+from tests.functional.candidates import CANDIDATE
 from tests.standins.gateway import Gateway, Handler
 
 Wire = Callable[..., LambdaHandler]
@@ -119,13 +121,28 @@ def test_a_record_in_the_queue_fails(api: LambdaHandler) -> None:
     [
         ({"prediction": 999.0}, "the prediction lies outside its interval"),
         ({"interval": None}, "it has no 'NoneType' object is not subscriptable"),
-        ({"model_version": "old"}, "it is of model old, and /health says "),
+        ({"model_version": "old"}, "it is of model old, and /model says "),
         ({"request_id": "other"}, "X-Request-Id is not the request_id of the answer"),
     ],
 )
 def test_an_answer_that_is_not_what_it_should_be_fails(api: LambdaHandler, changed: dict[str, Any], fault: str) -> None:
     with serve(change(api, "/predict", **changed)) as gateway:
         assert f"POST /predict was answered, but {fault}" in fail(gateway.url)
+
+
+def test_the_candidate_may_answer_in_a_canary_and_not_as_a_shadow(
+    wire: Wire, registry: Registry, query: Callable[..., list[Any]]
+) -> None:
+    registry.add_version(CANDIDATE)
+    registry.point(candidate=CANDIDATE, mode="canary")
+    with serve(wire(MODEL_BUCKET=registry.bucket)) as gateway:
+        request_id = make_test(gateway.url).run()
+    assert query("SELECT model_version FROM predictions WHERE request_id = :id", id=request_id) == [[CANDIDATE]]
+    registry.point(candidate=CANDIDATE, mode="shadow")
+    with serve(change(wire(MODEL_BUCKET=registry.bucket), "/predict", model_version=CANDIDATE)) as gateway:
+        assert fail(gateway.url) == (
+            f"POST /predict was answered, but it is of model {CANDIDATE}, and /model says {registry.version}"
+        )
 
 
 def test_another_record_than_the_answer_fails(api: LambdaHandler) -> None:

@@ -164,6 +164,29 @@ def test_range_is_claimed_as_often_as_it_holds(visit: Visiting, coverage: float 
         assert "This patient is unlike those in training" in page.text("#caution")
 
 
+@pytest.mark.parametrize(
+    ("candidate", "told"),
+    [
+        (None, ""),
+        (
+            {"mode": "canary", "share": 0.05, "fault": None},
+            "The candidate v2 is tried in a canary: it makes 5 % of the recorded predictions.",
+        ),
+        (
+            {"mode": "shadow", "share": 0.29, "fault": "it is slow"},
+            "The candidate v2 is tried as a shadow: for 29 % of the recorded predictions, its own is stored beside the "
+            "answer. At present it is not asked.",
+        ),
+    ],
+)
+def test_candidate_that_is_tried_is_told(visit: Visiting, candidate: dict[str, Any] | None, told: str) -> None:
+    page = visit(opened=False)
+    shown = candidate and {"model_version": "v2", **candidate}
+    page.change_answers("model", lambda model: model.update(candidate=shown))
+    page.open()
+    assert page.text("#trial") == told
+
+
 def test_prediction_that_is_held_at_a_bound_is_explained(visit: Visiting) -> None:
     page = visit(opened=False)
     page.change_answers("explain", lambda answer: answer.update(prediction=0))

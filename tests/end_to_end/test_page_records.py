@@ -11,6 +11,7 @@ from local.ports import LOOPBACK, find_free_ports
 from local.postgres import Postgres
 from tests.bundles import DECISION, Registry, copy_bundle
 from tests.end_to_end.browsing import FIRST_PATIENT, OTHER_NAME, TYPED_FIRST_PATIENT, Visiting, serve
+from tests.functional.candidates import CANDIDATE, shift
 from tests.queues import QueuePair, drain_queue
 from training.promotion import promote_version
 from training.registry import publish_bundle
@@ -130,12 +131,45 @@ def test_version_that_is_promoted_meanwhile_takes_over_and_makes_another_record(
         page.page.get_by_role("button", name="Back to typical values").click()
         page.wait()
         assert version in page.text("footer")
-        assert page.count_requests("model") == 2
+        # At the start, after the record, and after the promotion.
+        assert page.count_requests("model") == 3
         assert page.page.locator("#recorded-outdated").is_visible()
         page.press_record()
         expect(page.record).to_have_text("Already recorded")
         assert not page.page.locator("#recorded-outdated").is_visible()
         assert page.count_requests("predict") == 2
+
+
+def test_record_of_the_candidate_is_the_record_of_the_prediction(
+    visit: Visiting, environment: dict[str, str], registry: Registry
+) -> None:
+    registry.add_version(CANDIDATE, scaler=shift)
+    with serve(environment, MODEL_BUCKET=registry.bucket, MODEL_REFRESH_SECONDS="1") as url:
+        page = visit(url)
+        bmi = page.page.locator("#bmi-number").input_value()
+        assert page.text("#trial") == ""
+        registry.point(candidate=CANDIDATE, mode="canary")
+        page.page.wait_for_timeout(1100)
+        page.press_record()
+        expect(page.record).to_have_text("Already recorded")
+        assert page.open_record()["model_version"] == page.text("#recorded-model") == CANDIDATE
+        assert page.text("#recorded-prediction") != page.text("#summary-answer")
+        assert page.text("#recorded-candidate") == (
+            "The candidate made this prediction; the preview is of the current model."
+        )
+        assert not page.page.locator("#recorded-outdated").is_visible()
+        assert f"Model {registry.version}. The candidate {CANDIDATE} is tried in a canary" in page.text("footer")
+        page.enter(bmi=25)
+        assert page.page.locator("#recorded-outdated").is_visible()
+        # When it has taken over, the record is of the current model.
+        registry.point(CANDIDATE)
+        page.page.wait_for_timeout(1100)
+        page.enter(bmi=bmi)
+        expect(page.record).to_have_text("Already recorded")
+        assert f"Model {CANDIDATE}. API" in page.text("footer")
+        assert not page.page.locator("#recorded-outdated").is_visible()
+        assert not page.page.locator("#recorded-candidate").is_visible()
+        assert page.count_requests("predict") == 1
 
 
 def test_id_can_be_taken_by_hand_where_the_clipboard_is_closed(visit: Visiting, page_url: str) -> None:

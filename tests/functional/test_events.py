@@ -14,8 +14,9 @@ from lambda_app.http.schemas import EXAMPLE_OUTCOME, EXAMPLE_REQUEST
 from lambda_app.log.database import Database
 from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
-from local.events import COLUMNS, list_columns, read_body, write_events
-from tests.events import EVENTS, NAMES, Context, check_answer, load_event
+from local.events import CANDIDATE, COLUMNS, list_columns, read_body, write_events
+from tests.bundles import Registry
+from tests.events import CANARY_NAMES, EVENTS, NAMES, Context, check_answer, load_event
 from tests.functional.helpers import Query, Wire, count_rows, read_row
 
 OUTCOME = UUID(EXAMPLE_OUTCOME["request_id"])
@@ -34,6 +35,14 @@ def months(admin_settings: Settings) -> None:
         database.run_statement(lambda connection: connection.run("DELETE FROM predictions_default"))
 
 
+@pytest.fixture
+def canary(wire: Wire, registry: Registry) -> LambdaHandler:
+    """An api whose candidate answers all requests."""
+    registry.add_version(CANDIDATE)
+    registry.point(candidate=CANDIDATE, mode="canary")
+    return wire(MODEL_BUCKET=registry.bucket)
+
+
 def test_outcome_of_the_event_is_stored(api: LambdaHandler, admin_settings: Settings, query: Query) -> None:
     # Other tests report this example as another caller, and the same value again changes nothing.
     with contextlib.closing(Database(admin_settings)) as database:
@@ -48,11 +57,11 @@ def test_outcome_of_the_event_is_stored(api: LambdaHandler, admin_settings: Sett
     assert rows == [[OUTCOME, EXAMPLE_OUTCOME["value"], "arn:aws:iam::123456789012:role/registry", "nightly"]]
 
 
-def test_files_are_what_the_command_writes(tmp_path: Path, wire: Wire) -> None:
+def test_files_are_what_the_command_writes(tmp_path: Path, wire: Wire, canary: LambdaHandler) -> None:
     files = {path.name: path.read_bytes() for path in EVENTS.glob("*.json")}
     for name in files:
         shutil.copy(EVENTS / name, tmp_path)
-    write_events(tmp_path, wire(), wire("replay"))
+    write_events(tmp_path, wire(), canary, wire("replay"))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
 
 
@@ -65,6 +74,16 @@ def test_event_gets_its_answer_and_only_predictions_are_stored(name: str, api: L
     before = count_rows(query)
     check_answer(name, api(load_event(name), Context()))
     assert count_rows(query) == before + STORED.get(name, 0)
+
+
+@pytest.mark.parametrize("name", CANARY_NAMES)
+def test_event_in_a_canary_gets_its_answer(name: str, canary: LambdaHandler) -> None:
+    check_answer(name, canary(load_event(name), Context()))
+
+
+def test_record_of_the_canary_is_the_candidates(canary: LambdaHandler, query: Query) -> None:
+    body = read_body(canary(load_event("predict_canary"), Context()))["body"]
+    assert read_row(query, body["request_id"])["model_version"] == body["model_version"] == CANDIDATE
 
 
 @pytest.mark.parametrize("name", CALLERS)

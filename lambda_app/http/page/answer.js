@@ -77,6 +77,20 @@ function describeDrawing(model, { prediction, interval }) {
   return `${mark}, on the outcomes in training, ${range} with a mean of ${formatPrediction(model, outcomes.mean)}`;
 }
 
+/** The version that is tried beside the current one, if any, and what it does. */
+function describeTrial({ candidate }) {
+  if (!candidate) {
+    return "";
+  }
+  const { model_version: version, mode, share, fault } = candidate;
+  const percent = `${formatValue(share * 100)} %`;
+  const deed =
+    mode === "canary"
+      ? `in a canary: it makes ${percent} of the recorded predictions`
+      : `as a shadow: for ${percent} of the recorded predictions, its own is stored beside the answer`;
+  return `The candidate ${version} is tried ${deed}.${fault ? " At present it is not asked." : ""}`;
+}
+
 /** Everything that the page says of the answer to these values; `unplaced` are the warnings that no field shows. */
 export function showAnswer(model, fields, values, answer, unplaced) {
   const { prediction, interval } = answer;
@@ -95,4 +109,5 @@ export function showAnswer(model, fields, values, answer, unplaced) {
   part("outcomes").setAttribute("aria-label", describeDrawing(model, answer));
   pushes.show(model, fields, values, answer);
   part("model").textContent = `Model ${answer.model_version}.`;
+  part("trial").textContent = describeTrial(model);
 }

@@ -19,8 +19,10 @@ const part = (id) => document.getElementById(id);
 
 let model;
 let fields;
-// The values and the version of the last record.
+// Of the last record: the values, the version that made it, and the one that was current.
 let recorded;
+// A record was made since the model was asked for: what is tried beside it may have changed.
+let isModelOld = false;
 let request;
 let timer;
 let retryTimer;
@@ -113,9 +115,14 @@ function hideProblem() {
   part("problem").hidden = true;
 }
 
-/** What a record is of: the same again would be the same record. */
-const describeSource = (values, version) => JSON.stringify([values, version]);
-const isRecorded = (values) => recorded === describeSource(values, model.model_version);
+/** Whether the record is of these values and these versions. In a canary, the candidate may have made it. */
+const isRecorded = (values) =>
+  recorded?.values === JSON.stringify(values) && [recorded.version, recorded.current].includes(model.model_version);
+
+function showWhatIsRecorded(values) {
+  part("recorded-outdated").hidden = isRecorded(values);
+  part("recorded-candidate").hidden = !recorded || recorded.version !== model.candidate?.model_version;
+}
 
 function change() {
   clearTimeout(timer);
@@ -133,7 +140,7 @@ async function preview() {
   request?.abort();
   const values = fields.read();
   refused = !values;
-  part("recorded-outdated").hidden = isRecorded(values);
+  showWhatIsRecorded(values);
   if (!values) {
     showStanding("earlier");
     announce(REFUSAL);
@@ -143,9 +150,10 @@ async function preview() {
   const own = (request = new AbortController());
   try {
     const { answer } = await ask("explain", values, own.signal);
-    // Another version was promoted meanwhile.
-    if (answer.model_version !== model.model_version) {
+    // Another version was promoted meanwhile, or another one is tried.
+    if (isModelOld || answer.model_version !== model.model_version) {
       ({ answer: model } = await ask("model"));
+      isModelOld = false;
     }
     if (own.signal.aborted) {
       return;
@@ -153,7 +161,7 @@ async function preview() {
     hideProblem();
     stopLateTimer();
     showAnswer(model, fields, values, answer, fields.showMessages(answer.warnings, "warning"));
-    part("recorded-outdated").hidden = isRecorded(values);
+    showWhatIsRecorded(values);
     // While the hand moves on, another answer is on its way.
     if (changedAt === undefined) {
       showStanding(isRecorded(values) ? "recorded" : "preview");
@@ -199,9 +207,11 @@ async function predict() {
   showRecordButton();
   try {
     const { answer, destination } = await ask("predict", values);
-    recorded = describeSource(values, answer.model_version);
+    recorded = { values: JSON.stringify(values), version: answer.model_version, current: model.model_version };
+    isModelOld = true;
     part("recorded").hidden = false;
     part("recorded-prediction").textContent = formatAnswer(model, answer);
+    part("recorded-model").textContent = answer.model_version;
     part("recorded-id").textContent = answer.request_id;
     part("recorded-id").href = `predictions/${answer.request_id}`;
     part("recorded-where").textContent =
