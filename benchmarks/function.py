@@ -73,6 +73,11 @@ class Function:
         finally:
             self.freeze()
 
+    def require_candidate(self) -> None:
+        """Raise BenchmarkError if a candidate failed: then it took no part in what was measured."""
+        if '"candidate failed"' in self._emulator.read_log():
+            raise BenchmarkError(f"the candidate of {self._site.variant.name} failed: see {self._site.log_path}")
+
     def read_cpu_seconds(self) -> float:
         """CPU seconds that the runtime's process has used so far, user and system, of all threads."""
         # After the name, which may have spaces: the fields from the third on, of which these are 14 and 15.

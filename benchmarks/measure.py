@@ -70,6 +70,7 @@ def measure(sites: Sequence[Site], bundle: Path, counts: Counts, show_progress: 
         with show_progress("Warm calls", "block", -(-counts.warm // counts.block) * len(sites)) as report:
             call_warm(functions, samples, counts, report)
         for name, function in functions.items():
+            function.require_candidate()
             samples[name].peak_mb = function.read_peak_mb()
         services = [site.variant.name for site in sites if site.variant.has_batches]
         for name in services:

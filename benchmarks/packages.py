@@ -27,8 +27,11 @@ def make_client() -> Path:
 
 
 def make_packages(variant: Variant, python: Path) -> Path:
-    """The directory of the function's packages and code, with bytecode whose sources Python does not look at."""
-    directory = DIRECTORY / variant.name
+    """The directory of the packages and the code, with bytecode whose sources Python does not look at.
+
+    Functions with the same lock share it, and have the same code.
+    """
+    directory = DIRECTORY / variant.lock
     packages = directory / "packages"
     lock = _find_lock(variant.lock)
     if not has_packages(variant):
@@ -48,7 +51,7 @@ def make_packages(variant: Variant, python: Path) -> Path:
 
 def has_packages(variant: Variant) -> bool:
     """True when they were made from the present lock."""
-    return _is_current(DIRECTORY / variant.name, _find_lock(variant.lock))
+    return _is_current(DIRECTORY / variant.lock, _find_lock(variant.lock))
 
 
 def measure_size_mb(packages: Path) -> float:

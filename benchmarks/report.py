@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.summary import list_goals
-from benchmarks.variant import HELLO_WORLD, SERVICE, SERVICE_TENSORFLOW, USUAL_WAY
+from benchmarks.variant import HELLO_WORLD, SERVICE, SERVICE_SHADOW, SERVICE_TENSORFLOW, USUAL_WAY
 from training.figure import (
     BLUE,
     DOTS_PER_INCH,
@@ -23,7 +23,13 @@ from training.figure import (
     start_figure,
 )
 
-COLORS = {HELLO_WORLD.name: GREY, SERVICE.name: BLUE, SERVICE_TENSORFLOW.name: PALE_BLUE, USUAL_WAY.name: ORANGE}
+COLORS = {
+    HELLO_WORLD.name: GREY,
+    SERVICE.name: BLUE,
+    SERVICE_SHADOW.name: BLUE,
+    SERVICE_TENSORFLOW.name: PALE_BLUE,
+    USUAL_WAY.name: ORANGE,
+}
 PANELS = {"cold_ms": "Cold start (ms)", "warm_p50_ms": "Warm call, median (ms)", "rss_mb": "Memory (MB)"}
 
 
@@ -51,6 +57,8 @@ def print_report(console: Console, figures: dict[str, Any]) -> None:
     console.print(note, highlight=False)
     for name, own in figures["variants"].items():
         console.print(f"A start of {name} reads {own['files_read']:,} files, {own['read_mb']:.0f} MB", highlight=False)
+    ratio = figures["ratios"]["cold_shadow_to_service"]
+    console.print(f"A start with a shadow takes {ratio:.2f} times as long as one without", highlight=False)
     for name, batch_ms in figures["batch_ms"].items():
         times = ", ".join(f"{elapsed_ms:.1f} ms for {int(size):,}" for size, elapsed_ms in batch_ms.items())
         console.print(f"Cases in one request to {name}: {times}", highlight=False)

@@ -11,9 +11,10 @@ from typing import Any
 import pg8000.native
 from rich.console import Console
 
+from benchmarks.candidate import serve_with_candidate
 from benchmarks.function import Site
 from benchmarks.packages import make_client, make_packages
-from benchmarks.variant import FEATURES, ROOT, VARIANTS, Variant
+from benchmarks.variant import FEATURES, ROOT, SHADOW_BUCKET, VARIANTS, Variant
 from lambda_app.log.database import Database
 from lambda_app.model.bundle import POINTER_KEY
 from lambda_app.settings import Settings
@@ -51,7 +52,9 @@ def running_stage(
     with running_stack(directory, http_port=0) as stack:
         environment = prepare_service(stack, bundle) | build_common_environment(bundle)
         prepare_tables(stack)
-        wake = partial(ask_servers, stack, connect_aws("s3", stack.aws.endpoint_url))
+        s3 = connect_aws("s3", stack.aws.endpoint_url)
+        serve_with_candidate(s3, SHADOW_BUCKET, bundle, directory)
+        wake = partial(ask_servers, stack, s3)
         yield [
             Site(
                 variant,

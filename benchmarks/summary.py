@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import Samples
-from benchmarks.variant import HELLO_WORLD, SERVICE, USUAL_WAY
+from benchmarks.variant import HELLO_WORLD, SERVICE, SERVICE_SHADOW, USUAL_WAY
 
 UNCACHED_RATIO = "uncached_service_to_bare"
 
@@ -52,6 +52,8 @@ def list_goals(figures: Mapping[str, Any]) -> list[Goal]:
         Goal("cold start of known beside service's", ratios["cold_known_to_service"], 6, "times", at_least=True),
         Goal("warm call beside bare's, medians", ratios["warm_service_to_bare"], 2.1, "times"),
         Goal("memory", service["rss_mb"], 80, "MB"),
+        Goal("warm call with a shadow beside one without", ratios["warm_shadow_to_service"], 1.15, "times"),
+        Goal("memory with a shadow", figures["variants"][SERVICE_SHADOW.name]["rss_mb"], 100, "MB"),
         Goal("packages", service["packages_mb"], 250, "MB"),
     ]
     if UNCACHED_RATIO in ratios:
@@ -60,11 +62,14 @@ def list_goals(figures: Mapping[str, Any]) -> list[Goal]:
 
 
 def _find_ratios(variants: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    bare, service, known = (variants[variant.name] for variant in (HELLO_WORLD, SERVICE, USUAL_WAY))
+    compared = (HELLO_WORLD, SERVICE, SERVICE_SHADOW, USUAL_WAY)
+    bare, service, shadow, known = (variants[variant.name] for variant in compared)
     ratios = {
         "cold_service_to_bare": service["cold_ms"] / bare["cold_ms"],
         "cold_known_to_service": known["cold_ms"] / service["cold_ms"],
         "warm_service_to_bare": service["warm_p50_ms"] / bare["warm_p50_ms"],
+        "cold_shadow_to_service": shadow["cold_ms"] / service["cold_ms"],
+        "warm_shadow_to_service": shadow["warm_p50_ms"] / service["warm_p50_ms"],
     }
     if "uncached_ms" in service:
         ratios[UNCACHED_RATIO] = service["uncached_ms"] / bare["uncached_ms"]

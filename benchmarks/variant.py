@@ -1,7 +1,7 @@
 """The functions that are compared."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,6 +41,16 @@ SERVICE = Variant(
     is_service=True,
     has_batches=True,
 )
+# The stage makes the bucket of a service with a candidate.
+SHADOW_BUCKET = "models-with-candidate"
+SERVICE_SHADOW = replace(
+    SERVICE,
+    name="service-shadow",
+    # The model alone is the same one.
+    inference="",
+    # A candidate that this machine once makes wait is to take part all the same.
+    settings={**SERVICE.settings, "MODEL_BUCKET": SHADOW_BUCKET, "CANDIDATE_MAX_MS": "10000"},
+)
 SERVICE_TENSORFLOW = Variant(
     "service-tensorflow",
     "lambda-tensorflow",
@@ -53,4 +63,4 @@ SERVICE_TENSORFLOW = Variant(
 USUAL_WAY = Variant(
     "known", "bench-known", [VARIANTS_CODE / "usual_way.py", *REQUEST_MODEL], "usual_way.handler", "known"
 )
-VARIANTS = (HELLO_WORLD, SERVICE, SERVICE_TENSORFLOW, USUAL_WAY)
+VARIANTS = (HELLO_WORLD, SERVICE, SERVICE_SHADOW, SERVICE_TENSORFLOW, USUAL_WAY)

@@ -85,6 +85,10 @@ class Telemetry:
         self._predictions[(model_version, destination)] += count
         self._add_metric("Predictions", MetricUnit.Count, count)
         self._add_metric(f"RecordsTo{destination.capitalize()}", MetricUnit.Count, count)
+        if self._emit_emf:
+            # No dimension: each version would be a metric to pay for. A list, as two versions may answer a batch.
+            answers = self._metrics.metadata_set.get("answers", [])
+            self._metrics.add_metadata("answers", [*answers, {"version": model_version, "count": count}])
         self._undescribed.extend(predictions)
         if len(self._undescribed) >= _DISTRIBUTION_SIZE:
             ordered = sorted(self._undescribed)
@@ -148,7 +152,7 @@ class Telemetry:
             self._shadows[(version, "agrees")] += shadows - disagreements
             self._add_metric("ShadowDisagreements", MetricUnit.Count, disagreements)
         if self._emit_emf:
-            # No dimension: each version would be a metric to pay for. The line names it.
+            # No dimension, as above. The line names it.
             self._metrics.add_metadata("candidate_version", version)
 
     def migrated(self, names: list[str]) -> None:

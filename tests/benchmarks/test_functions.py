@@ -16,12 +16,13 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.function import Site
-from benchmarks.measure import BATCH_SIZES, Counts, Samples, measure, start_uncached
+from benchmarks.measure import BATCH_SIZES, Counts, Samples, make_batch_event, measure, start_uncached
 from benchmarks.packages import has_packages
 from benchmarks.page_cache import can_empty_page_cache
 from benchmarks.stage import load_event, running_stage, write_features
-from benchmarks.variant import HELLO_WORLD, REQUEST_MODEL, SERVICE, VARIANTS, Variant
+from benchmarks.variant import HELLO_WORLD, REQUEST_MODEL, SERVICE, SERVICE_SHADOW, VARIANTS, Variant
 from lambda_app.settings import Settings
 from lambda_app.table import Kind, integer
 from problem.table import TABLE
@@ -31,7 +32,11 @@ from tests.machine import require
 
 def is_available(variant: Variant) -> bool:
     """Leave out variants whose packages are not installed: TensorFlow takes half a minute and 1.8 GB."""
-    return variant in (HELLO_WORLD, SERVICE) or has_packages(variant) or os.environ.get("REQUIRE_ALL") == "1"
+    return (
+        variant in (HELLO_WORLD, SERVICE, SERVICE_SHADOW)
+        or has_packages(variant)
+        or os.environ.get("REQUIRE_ALL") == "1"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +62,26 @@ def test_function_answers_its_first_call(variant: Variant, sites: dict[str, Site
 def test_run_measures_everything_and_commits_every_row(sites: dict[str, Site], bundle: Path) -> None:
     settings = Settings.from_env(sites["service"].environment)
     connection = connect_database(settings)
-    count = "SELECT count(*) FROM predictions"
-    [[before]] = connection.run(count)
-    chosen = [sites["bare"], sites["service"]]
+    count = "SELECT count(*), count(shadow_prediction) FROM predictions"
+    [[before, shadows_before]] = connection.run(count)
+    chosen = [sites["bare"], sites["service"], sites["service-shadow"]]
     samples = measure(
         chosen, bundle, Counts(cold=2, uncached=0, warm=3, block=2, batches=1), lambda *_: nullcontext(lambda _: None)
     )
-    [[after]] = connection.run(count)
+    [[after, shadows_after]] = connection.run(count)
     connection.close()
     # A cold start and the first call of each batch size do not count, but are made; so is one to see what is read.
-    assert after - before == 1 + 3 + 3 + 2 * sum(BATCH_SIZES)
-    bare, service = samples["bare"], samples["service"]
-    for own in (bare, service):
+    calls = 1 + 3 + 3 + 2 * sum(BATCH_SIZES)
+    assert (after - before, shadows_after - shadows_before) == (2 * calls, calls)
+    bare, service, shadow = samples["bare"], samples["service"], samples["service-shadow"]
+    for own in (bare, service, shadow):
         assert (len(own.cold_ms), len(own.cpu_s), len(own.cold_peak_mb), len(own.warm_ms)) == (2, 2, 2, 3)
         assert own.peak_mb >= own.cold_peak_mb[-1]
     assert {size: len(elapsed_ms) for size, elapsed_ms in service.batch_ms.items()} == dict.fromkeys(BATCH_SIZES, 1)
     assert len(service.inference_ms) == 200
     assert not bare.batch_ms
     assert not bare.inference_ms
+    assert not shadow.inference_ms
     assert service.packages_mb > bare.packages_mb > 1
     # A process has hundreds of modules, each with a file of bytecode.
     assert service.files_read > bare.files_read > 300
@@ -86,6 +93,20 @@ def test_a_start_with_an_empty_page_cache_is_measured(sites: dict[str, Site]) ->
     samples = {"bare": Samples(packages_mb=0)}
     start_uncached([sites["bare"]], samples, 1, lambda _: None)
     assert len(samples["bare"].uncached_ms) == 1
+
+
+def test_a_failing_candidate_ends_the_run(sites: dict[str, Site]) -> None:
+    site = sites["service-shadow"]
+    late = dataclasses.replace(site, environment={**site.environment, "CANDIDATE_MAX_MS": "1"})
+    # No machine predicts for a thousand in ten milliseconds.
+    function = late.start()
+    try:
+        function.call(load_event("predict"))
+        function.call(make_batch_event(1000))
+        with pytest.raises(BenchmarkError, match="the candidate of service-shadow failed: see "):
+            function.require_candidate()
+    finally:
+        function.stop()
 
 
 def test_function_sees_its_own_packages_alone_with_accepted_bytecode(sites: dict[str, Site]) -> None:

@@ -34,7 +34,7 @@ def make_samples(factor: float) -> Samples:
 
 @pytest.fixture
 def samples() -> dict[str, Samples]:
-    samples = {variant.name: make_samples(factor) for variant, factor in zip(VARIANTS, (1, 2, 10, 16), strict=True)}
+    samples = {variant.name: make_samples(factor) for variant, factor in zip(VARIANTS, (1, 2, 3, 10, 16), strict=True)}
     samples["service"].batch_ms = {1: [3.0, 1.0, 2.0], 1000: [50.0, 70.0]}
     samples["service"].inference_ms = [0.03, 0.01, 0.02]
     return samples
@@ -64,11 +64,13 @@ def test_figures_are_medians_with_their_spread(figures: dict[str, Any]) -> None:
 
 
 def test_ratios_and_goals(figures: dict[str, Any]) -> None:
-    assert list(figures["variants"]) == ["bare", "service", "service-tensorflow", "known"]
+    assert list(figures["variants"]) == ["bare", "service", "service-shadow", "service-tensorflow", "known"]
     assert figures["ratios"] == {
         "cold_service_to_bare": 2,
         "cold_known_to_service": 8,
         "warm_service_to_bare": 2,
+        "cold_shadow_to_service": 1.5,
+        "warm_shadow_to_service": 1.5,
         "uncached_service_to_bare": 2,
     }
     assert [(goal.value, goal.limit, goal.is_reached) for goal in list_goals(figures)] == [
@@ -77,6 +79,8 @@ def test_ratios_and_goals(figures: dict[str, Any]) -> None:
         (8, 6, True),
         (2, 2.1, True),
         (100, 80, False),
+        (1.5, 1.15, False),
+        (150, 100, False),
         (20, 250, True),
     ]
     assert not Goal("", 5.9, 6, "", at_least=True).is_reached
@@ -97,9 +101,10 @@ def test_report_fits_a_terminal_and_marks_what_is_reached(figures: dict[str, Any
     [known] = [line.split() for line in lines if line.startswith("known")]
     assert known[1:] == ["3200", "2400-5600", "9600", "8016.00", "15856.00", "4.00", "800", "160"]
     assert [line.split("│")[1].strip() for line in lines if "≤" in line or "≥" in line] == [
-        *("✗", "✗", "✓", "✓", "✗", "✓")
+        *("✗", "✗", "✓", "✓", "✗", "✗", "✗", "✓")
     ]
     assert "A start of known reads 1,600 files, 480 MB" in lines
+    assert "A start with a shadow takes 1.50 times as long as one without" in lines
     assert "Cases in one request to service: 2.0 ms for 1, 60.0 ms for 1,000" in lines
 
 
@@ -111,7 +116,7 @@ def test_a_report_without_root_says_that_a_figure_is_left_out(samples: dict[str,
     print_report(Console(file=output, width=80), figures)
     assert "Cold starts with an empty page cache are left out: only root can empty it." in output.getvalue()
     assert "empty" not in output.getvalue().splitlines()[0]
-    assert len(list_goals(figures)) == 5
+    assert len(list_goals(figures)) == 7
     [service] = [line.split() for line in output.getvalue().splitlines() if line.startswith("service ")]
     assert service[1:4] == ["400", "300-700", "1002.00"]
 

@@ -10,8 +10,7 @@ import typer
 from local.errors import StackError
 from local.stack import ending_by_signal
 from tests.faults.check import check
-from tests.faults.drill import run_drill
-from tests.faults.faults import FAULTS
+from tests.faults.drill import ALL_FAULTS, run_drill
 from tests.faults.sabotage import SABOTAGES
 from tests.faults.stage import leave_the_developers_environment, running_stage
 from training import MODELS
@@ -55,7 +54,7 @@ def main(
 
     The exit code is 1 if the promise is broken, 2 if the drill could not be run.
     """
-    faults = [fault for fault in FAULTS if only in fault.name]
+    faults = [fault for fault in ALL_FAULTS if only in fault.name]
     if not faults:
         raise typer.BadParameter(f"no fault has a name with {only!r} in it", param_hint="--only")
     seed = int(time.time()) if seed is None else seed

@@ -1,38 +1,18 @@
 """The verdict: each 200 must mean exactly one record in the table."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from tests.faults.evidence import Evidence
 from tests.faults.ledger import Answer, Attempt, Row
+from tests.faults.versions import judge_versions
 from tests.faults.witness import WitnessReport
 
 MAX_SECONDS = 10.0
 SHOWN_IDS = 5
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """All that is known at the end of a drill.
-
-    `planted` are the ids of records that the drill itself put into the queue and that can be stored; `unstorable` is
-    what it put there and cannot. `waiting` counts the messages still in the queue, `deaths` the functions that ended
-    by themselves. `witness_report` is what the witness at SQS saw, until all that was left had been taken out. `shows`
-    names for each fault the outcomes without which it proves nothing, and `events` counts what else must have happened.
-    """
-
-    attempts: Sequence[Attempt]
-    rows: Sequence[Row]
-    planted: frozenset[UUID] = frozenset()
-    unstorable: frozenset[str] = frozenset()
-    dead_letters: frozenset[str] = frozenset()
-    waiting: int = 0
-    deaths: int = 0
-    witness_report: WitnessReport = field(default_factory=WitnessReport)
-    shows: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    events: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +49,8 @@ def check(evidence: Evidence) -> Verdict:
     facts, report = _Facts(evidence), evidence.witness_report
     lost = (facts.answered | evidence.planted) - facts.rows.keys()
     twice = set(_find_twice(facts))
+    made = [row for row in evidence.rows if row.answer.request_id not in evidence.planted]
+    wrong = judge_versions(made, evidence.named, evidence.models)
     findings: list[tuple[str, Iterable[Any]]] = [
         *((f"answered but not stored, lost by {culprit}", ids) for culprit, ids in _charge(lost, report)),
         ("accepted, but forgotten by the stand-in for SQS", report.accepted.keys() - report.deleted),
@@ -78,6 +60,7 @@ def check(evidence: Evidence) -> Verdict:
         ("stored without an answer, though the client got no error", _find_hidden(facts)),
         ("stored otherwise than answered", _find_differing(facts)),
         ("stored otherwise than asked", _find_altered(facts)),
+        *wrong.items(),
         ("answered for other rows than its own", _find_foreign(facts)),
         ("answered twice and differently for one key", _find_unequal(facts)),
         ("neither a proper 200 nor a proper 503", _find_improper(facts)),
@@ -89,7 +72,7 @@ def check(evidence: Evidence) -> Verdict:
         ("did not happen, so that nothing is proved", _find_missing(evidence)),
     ]
     broken = [line for what, items in findings if (line := _describe(what, list(items)))]
-    return Verdict(_describe_figures(facts, lost, twice), broken)
+    return Verdict(_describe_figures(facts, lost, twice, set().union(*wrong.values())), broken)
 
 
 def _charge(lost: set[UUID], witness_report: WitnessReport) -> Iterator[tuple[str, list[UUID]]]:
@@ -186,7 +169,7 @@ def _describe(what: str, items: Sequence[Any]) -> str:
     return f"{len(items):,} {what}: {shown}{', ...' if len(items) > SHOWN_IDS else ''}"
 
 
-def _describe_figures(facts: _Facts, lost: set[UUID], twice: set[UUID]) -> str:
+def _describe_figures(facts: _Facts, lost: set[UUID], twice: set[UUID], wrong: set[UUID]) -> str:
     count = Counter(attempt.outcome for attempt in facts.attempts)
     slowest = max((attempt.seconds for attempt in facts.attempts), default=0.0)
     stored = len(facts.answered & facts.rows.keys())
@@ -194,6 +177,6 @@ def _describe_figures(facts: _Facts, lost: set[UUID], twice: set[UUID]) -> str:
         f"{len(facts.attempts):,} requests: {len(facts.good):,} answered ({count['database']:,} recorded by the "
         f"database, {count['queue']:,} by the queue, {count['replayed']:,} earlier answers), "
         f"{count['refused']:,} refused, {count['died']:,} cut off; {len(facts.answered):,} predictions answered: "
-        f"{stored:,} stored, {len(lost):,} lost, {len(twice):,} twice; "
+        f"{stored:,} stored, {len(lost):,} lost, {len(twice):,} twice, {len(wrong):,} of a wrong version; "
         f"{len(facts.unanswered):,} rows without an answer; slowest request {slowest:.1f} s"
     )

@@ -10,15 +10,17 @@ from uuid import UUID
 
 from lambda_app.log.message import encode_messages
 from local.records import make_record
-from tests.faults.check import Evidence
-from tests.faults.faults import FAULTS, Fault
-from tests.faults.ledger import read_rows
+from tests.faults.candidate_faults import CANDIDATE_FAULTS
+from tests.faults.evidence import Evidence
+from tests.faults.faults import FAULTS, QUEUE, Fault
+from tests.faults.ledger import Attempt, Row, read_rows
 from tests.faults.replayers import running_replayers
 from tests.faults.stage import VISIBILITY_SECONDS, Stage
 from tests.faults.traffic import Traffic
 from tests.faults.witness import find_records
 from tests.queues import count_messages, drain_queue
 
+ALL_FAULTS = (*FAULTS, *CANDIDATE_FAULTS)
 # A fault with the rest after it takes so long on average.
 FAULT_SECONDS = 5.5
 # After which the breakers let requests through to the database again.
@@ -63,7 +65,12 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
         rows = read_rows(connection)
     letters = empty_queues(stage, waiting)
     witness_report = stage.witness.report()
-    counts = {"messages accepted by SQS": len(witness_report.accepted), "messages deleted": len(witness_report.deleted)}
+    counts = {
+        "messages accepted by SQS": len(witness_report.accepted),
+        "messages deleted": len(witness_report.deleted),
+        **count_versions(rows, traffic.attempts, stage.trials.named[0].answering),
+        **stage.trials.count_failures(),
+    }
     return Evidence(
         attempts=traffic.attempts,
         rows=rows,
@@ -75,7 +82,9 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
         witness_report=witness_report,
         shows={fault.name: fault.shows for fault in faults},
         # Some of the faults alone may be over before all else has happened.
-        events={**stage.events, **({**events, **traffic.events, **counts} if len(faults) == len(FAULTS) else {})},
+        events={**stage.events, **({**events, **traffic.events, **counts} if len(faults) == len(ALL_FAULTS) else {})},
+        named=stage.trials.named,
+        models=stage.trials.models,
         deaths=sum(replayer.unexpected_deaths for replayer in replayers),
     )
 
@@ -94,6 +103,19 @@ def inflict(fault: Fault, stage: Stage, traffic: Traffic, dice: random.Random, r
     report(f"{fault.name}: {outcomes or 'nobody was answered'}")
     time.sleep(dice.uniform(*REST_SECONDS))
     wait_for_queue(stage, MAX_BACKLOG, BACKLOG_SECONDS)
+
+
+def count_versions(rows: Sequence[Row], attempts: Sequence[Attempt], current: frozenset[str]) -> dict[str, int]:
+    """Count what of a candidate was stored, by both ways."""
+    queued = {answer.request_id for one in attempts if one.outcome == QUEUE for answer in one.answers}
+    candidates = {row.answer.request_id for row in rows if row.answer.model_version not in current}
+    shadowed = {row.answer.request_id for row in rows if row.shadow}
+    return {
+        "answers of a candidate": len(candidates),
+        "answers of a candidate, by way of the queue": len(candidates & queued),
+        "shadows": len(shadowed),
+        "shadows, by way of the queue": len(shadowed & queued),
+    }
 
 
 def plant_messages(stage: Stage) -> Planted:

@@ -20,11 +20,15 @@ ERROR = ANSWER % (b"503 Service Unavailable", len(ERROR_BODY), ERROR_BODY)
 
 
 class Front(BackgroundServer):
-    """Listens from `with` on, in a thread of its own; `seen` counts the requests that each mode has met."""
+    """Listens from `with` on, in a thread of its own; `seen` counts the requests that each mode has met.
+
+    Requests without `target` in their first line meet no mode but "refuse".
+    """
 
     def __init__(self, upstream_port: int, name: str = "front") -> None:
         super().__init__(name)
         self.seen: Counter[str] = Counter()
+        self.target = b""
         self._upstream_port = upstream_port
         self._mode: Mode = "forward"
         self._exchanges: set[asyncio.Task[bytes]] = set()
@@ -64,17 +68,18 @@ class Front(BackgroundServer):
         try:
             while True:
                 request = await _read_message(reader)
-                self.seen[self._mode] += 1
-                if self._mode == "silent":
+                mode = self._mode if self.target in request.partition(b"\r\n")[0] else "forward"
+                self.seen[mode] += 1
+                if mode == "silent":
                     await asyncio.Event().wait()
-                if self._mode == "reset":
+                if mode == "reset":
                     return
-                answer = ERROR if self._mode == "error" else await self._forward(request)
-                if self._mode == "lost":
+                answer = ERROR if mode == "error" else await self._forward(request)
+                if mode == "lost":
                     return
-                if self._mode == "slow":
+                if mode == "slow":
                     await asyncio.sleep(SLOW_SECONDS)
-                if self._mode == "truncated":
+                if mode == "truncated":
                     writer.write(answer[: -len(answer) // 4])
                     await writer.drain()
                     return

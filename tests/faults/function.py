@@ -22,6 +22,7 @@ from lambda_app.telemetry import LambdaHandler
 from local.poller import CLIENT_CONFIG, poll_once
 from tests.events import Context
 from tests.faults.sabotage import SABOTAGES
+from tests.faults.trials import misbehave
 
 # Of how many batches one is delivered twice.
 TWICE = 5
@@ -34,6 +35,7 @@ def main() -> None:
     # A drill of minutes is to see a database that is asked, and not only open breakers; the breaker is the same one.
     breaker = functools.partial(CircuitBreaker, open_seconds=float(open_seconds))
     vars(lambda_app.log.database)["CircuitBreaker"] = breaker
+    misbehave()
     if sabotage:
         SABOTAGES[sabotage]()
     handler: LambdaHandler = getattr(lambda_app.handler, name)

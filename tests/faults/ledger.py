@@ -28,7 +28,7 @@ class Answer:
 
     request_id: UUID
     prediction: float
-    interval: tuple[float, float, float]
+    interval: tuple[float, float, float | None]
     model_version: str
     made_at: datetime
     warnings: tuple[tuple[str, str], ...]
@@ -63,14 +63,24 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a version predicted: the prediction, and lower end, upper end and coverage of its interval."""
+
+    version: str
+    prediction: float
+    interval: tuple[float, float, float | None]
+
+
+@dataclass(frozen=True)
 class Row:
-    """A row of the table."""
+    """A row of the table. `shadow` is the candidate's prediction beside the answer, if it made one."""
 
     answer: Answer
     patient: Mapping[str, float]
     caller: str | None = None
     batch_id: UUID | None = None
     batch_index: int | None = None
+    shadow: Told | None = None
 
 
 def read_answers(body: Mapping[str, Any]) -> tuple[Answer, ...]:
@@ -81,7 +91,8 @@ def read_answers(body: Mapping[str, Any]) -> tuple[Answer, ...]:
             UUID(item["request_id"]),
             item["prediction"],
             (item["interval"]["lower"], item["interval"]["upper"], item["interval"]["coverage"]),
-            body["model_version"],
+            # A batch may meet several models during a canary.
+            item["model_version"],
             datetime.fromisoformat(body["timestamp"]),
             _read_warnings(item["warnings"]),
         )
@@ -112,13 +123,18 @@ def make_attempt(
 def read_rows(connection: pg8000.native.Connection) -> list[Row]:
     """Read the whole table."""
     columns = ["request_id", "prediction", "interval_lower", "interval_upper", "interval_coverage", "model_version"]
-    columns += ["created_at", "warnings", "caller", "batch_id", "batch_index", *TABLE.names]
+    columns += ["created_at", "warnings", "caller", "batch_id", "batch_index"]
+    columns += [f"shadow_{name}" for name in ("version", "prediction", "lower", "upper", "coverage")]
+    columns += TABLE.names
     found = connection.run(f"SELECT {', '.join(columns)} FROM predictions") or []
     return [
         Row(
             Answer(row[0], row[1], (row[2], row[3], row[4]), row[5], row[6].astimezone(UTC), _read_warnings(row[7])),
-            dict(zip(TABLE.names, row[11:], strict=True)),
-            *row[8:11],
+            dict(zip(TABLE.names, row[16:], strict=True)),
+            row[8],
+            row[9],
+            row[10],
+            None if row[11] is None else Told(row[11], row[12], (row[13], row[14], row[15])),
         )
         for row in found
     ]

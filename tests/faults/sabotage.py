@@ -1,11 +1,14 @@
 """Ways to break the service or SQS. The drill must find each of them."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
 
 import lambda_app.log.writer
 from lambda_app.log.queue import QUEUE_ERRORS, RecordQueue
 from lambda_app.log.replay import RecordReplayer, ReplayError
+from lambda_app.model.predictor import Predictor
+from lambda_app.model.trial import Cases, Trial, Tried
 
 
 def swallow_queue_errors() -> None:
@@ -35,6 +38,16 @@ def forget_keys() -> None:
     vars(lambda_app.log.writer)["claim_key"] = lambda *_: None
 
 
+def forget_the_candidate() -> None:
+    """Tell that the current version made what the candidate did."""
+    predict = Trial.predict
+
+    def predict_silently(self: Trial, current: Predictor, cases: Cases, keys: Sequence[str]) -> Tried:
+        return dataclasses.replace(predict(self, current, cases, keys), answered=frozenset())
+
+    Trial.predict = predict_silently  # type: ignore[method-assign]
+
+
 # Done by the front of SQS, and not in a function.
 DROP_A_MESSAGE = "drop-a-message"
 
@@ -42,5 +55,6 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "swallow-queue-errors": swallow_queue_errors,
     "drop-what-fails": drop_what_fails,
     "forget-keys": forget_keys,
+    "forget-the-candidate": forget_the_candidate,
     DROP_A_MESSAGE: lambda: None,
 }

@@ -23,16 +23,16 @@ from local.environment import DATABASE_USERS, Function, build_service_environmen
 from local.ports import find_free_ports
 from local.postgres import Postgres
 from local.stack import Stack
-from tests.bundles import DECISION
+from tests.bundles import Registry
 from tests.faults.environment import Environment, Plan
 from tests.faults.front import Front
 from tests.faults.sabotage import DROP_A_MESSAGE
 from tests.faults.sqs_front import SqsFront
+from tests.faults.trials import Trials
 from tests.faults.witness import Witness
 from tests.queues import QueuePair, create_queue_pair
 from tests.standins.iam import MAX_AGE_SECONDS, TokenCheck
 from tests.standins.rds_proxy import RdsProxy
-from training.provide import serve_bundle
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -57,6 +57,7 @@ class Stage:
     # For those who meet no fault at SQS, the pollers and the drill itself: the witness is to see them too.
     quiet_front: SqsFront
     witness: Witness
+    trials: Trials
     sqs: "SQSClient"
     queues: QueuePair
     apis: list[Environment]
@@ -89,6 +90,8 @@ class Stage:
         self.token_check.max_token_age_seconds = MAX_AGE_SECONDS
         self.sqs_front.mode = "forward"
         self.s3_front.mode = "forward"
+        self.s3_front.target = b""
+        self.trials.point()
         if self.postgres.pid is None:
             self.postgres.start()
         self.rds.mode = "forward"
@@ -116,7 +119,9 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
     with ExitStack() as running:
         postgres = _start_empty(running, directory / "postgres", database_port)
         aws = running.enter_context(AwsServices(directory / "aws.log", aws_port))
-        _seed(Stack(0, postgres, aws), bundle)
+        _migrate(Stack(0, postgres, aws))
+        s3 = running.enter_context(contextlib.closing(boto3.client("s3", config=Config(proxies={}))))
+        trials = Trials(Registry(s3, aws.bucket, bundle), directory / "api.log")
         witness = Witness()
         front = running.enter_context(SqsFront(aws_port, witness, drops_a_message=sabotage == DROP_A_MESSAGE))
         s3_front = running.enter_context(Front(aws_port, "s3-front"))
@@ -161,7 +166,9 @@ def running_stage(directory: Path, bundle: Path, sabotage: str = "") -> Iterator
         idle_apis: Queue[Environment] = Queue()
         for environment in apis:
             idle_apis.put(environment)
-        yield Stage(postgres, check, rds, front, s3_front, quiet_front, witness, sqs, queues, apis, replays, idle_apis)
+        yield Stage(
+            postgres, check, rds, front, s3_front, quiet_front, witness, trials, sqs, queues, apis, replays, idle_apis
+        )
 
 
 def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:
@@ -174,12 +181,9 @@ def _start_empty(running: ExitStack, directory: Path, port: int) -> Postgres:
     return postgres
 
 
-def _seed(stack: Stack, bundle: Path) -> None:
-    """Create the schema and the roles, and publish the model."""
+def _migrate(stack: Stack) -> None:
+    """Create the schema and the roles, and leave the environment of its owner to this process."""
     os.environ.update(build_service_environment(stack, "migrate"))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         lambda_app.handler.migrate({}, None)
     stack.postgres.set_role_passwords()
-    client = boto3.client("s3", config=Config(proxies={}))
-    with contextlib.closing(client):
-        serve_bundle(client, stack.aws.bucket, bundle, DECISION)

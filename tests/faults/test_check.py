@@ -1,15 +1,19 @@
 """The verdict of the drill: each way to break the promise is found in evidence that shows it."""
 
 import dataclasses
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
-from tests.faults.check import Evidence, check
-from tests.faults.ledger import Answer, Asked, Attempt, Row
+from lambda_app.model.predictor import Interval, Prediction
+from tests.faults.check import check
+from tests.faults.evidence import Evidence
+from tests.faults.ledger import Answer, Asked, Attempt, Row, Told
+from tests.faults.versions import NEAR, Named, Predict
 from tests.faults.witness import WitnessReport
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -45,10 +49,18 @@ def make_rows(attempt: Attempt) -> list[Row]:
     ]
 
 
+def answer_always(value: float) -> Predict:
+    return lambda patients: [Prediction(value, Interval(60.5, 241.25, 0.9), ()) for _ in patients]
+
+
+MODELS: Mapping[str, Predict] = {"v1": answer_always(151.0), "v2": answer_always(170.0)}
+NAMED = [Named(NOW - timedelta(days=1), frozenset({"v1"}))]
+
+
 def make_evidence(*attempts: Attempt, rows: list[Row] | None = None, **changed: Any) -> Evidence:
     """Return the evidence of these requests. Each left its rows, unless others are given."""
     own = [row for attempt in attempts for row in make_rows(attempt)]
-    return Evidence(attempts, own if rows is None else rows, **changed)
+    return Evidence(attempts, own if rows is None else rows, **{"named": NAMED, "models": MODELS, **changed})
 
 
 def test_a_promise_kept_is_told_with_its_figures() -> None:
@@ -60,9 +72,9 @@ def test_a_promise_kept_is_told_with_its_figures() -> None:
     planted = make_attempt()
     attempts = [first, batch, keyed, again, committed, cut_off]
     rows = [row for attempt in (first, batch, keyed, committed, planted) for row in make_rows(attempt)]
-    evidence = Evidence(
-        attempts,
-        rows,
+    evidence = make_evidence(
+        *attempts,
+        rows=rows,
         planted=frozenset({planted.request_id}),
         unstorable=frozenset({"junk"}),
         dead_letters=frozenset({"junk"}),
@@ -73,7 +85,8 @@ def test_a_promise_kept_is_told_with_its_figures() -> None:
     assert verdict.broken == []
     assert verdict.figures == (
         "6 requests: 4 answered (2 recorded by the database, 1 by the queue, 1 earlier answers), 1 refused, 1 cut off; "
-        "4 predictions answered: 4 stored, 0 lost, 0 twice; 1 rows without an answer; slowest request 2.2 s"
+        "4 predictions answered: 4 stored, 0 lost, 0 twice, 0 of a wrong version; "
+        "1 rows without an answer; slowest request 2.2 s"
     )
 
 
@@ -90,12 +103,21 @@ def lose_message(deleted: set[str]) -> Evidence:
     return make_evidence(QUEUED, rows=[], witness_report=WitnessReport(TWO_MESSAGES, frozenset(deleted)))
 
 
-def change_row(**changed: Any) -> Evidence:
-    return make_evidence(FIRST, rows=[dataclasses.replace(ROW, **changed)])
+def change_row(named: Sequence[Named] = NAMED, **changed: Any) -> Evidence:
+    return make_evidence(FIRST, rows=[dataclasses.replace(ROW, **changed)], named=named)
 
 
 def refuse(**changed: Any) -> Evidence:
     return make_evidence(make_attempt(**{**REFUSAL, **changed}))
+
+
+SHADOW = Told("v2", 170.0, (60.5, 241.25, 0.9))
+TRIED = [*NAMED, Named(NOW - timedelta(hours=1), frozenset({"v1"}), "v2")]
+
+
+def point_to(version: str, before: timedelta) -> list[Named]:
+    """Return the story of a pointer that names another version since a time before the answers."""
+    return [*NAMED, Named(NOW - before, frozenset({version}))]
 
 
 LOST = "answered but not stored, lost by"
@@ -126,6 +148,17 @@ BROKEN = {
         change_row(patient={**ROW.patient, "age": 1.0}),
         change_row(caller="somebody else"),
     ],
+    "of a version that the pointer did not name": [
+        make_evidence(FIRST, named=point_to("v2", NEAR)),
+        make_evidence(FIRST, named=[Named(NOW + timedelta(seconds=1), frozenset({"v1"}))]),
+        change_row(shadow=SHADOW),
+    ],
+    "predicted otherwise than by its version": [
+        make_evidence(FIRST, models={"v1": answer_always(151.01)}),
+        make_evidence(FIRST, models={}),
+        change_row(TRIED, shadow=dataclasses.replace(SHADOW, prediction=151.0)),
+        change_row(TRIED, shadow=dataclasses.replace(SHADOW, interval=(60.5, 241.25, None))),
+    ],
     "answered for other rows than its own": [
         make_evidence(dataclasses.replace(BATCHED, answers=BATCHED.answers[::-1])),
         make_evidence(FIRST, make_attempt(answers=FIRST.answers)),
@@ -149,6 +182,12 @@ BROKEN = {
     f"{UNPROVED}: queue during: a fault": [make_evidence(FIRST, shows={"a fault": frozenset({"queue"})})],
     f"{UNPROVED}: deaths": [make_evidence(events={"deaths": 0})],
 }
+
+
+def test_a_switch_just_before_and_a_shadow_that_is_named_break_nothing() -> None:
+    assert check(make_evidence(FIRST, named=point_to("v2", NEAR - timedelta(seconds=1)))).broken == []
+    assert check(make_evidence(FIRST, named=TRIED)).broken == []
+    assert check(change_row(TRIED, shadow=SHADOW)).broken == []
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_no_answer_is_lost_or_stored_twice_whatever_fails(
     result = run_drill(bundle, tmp_path, "--requests", "1500", "--seed", seed)
     assert result.returncode == 0, result.stdout + result.stderr
     last_line = result.stdout.splitlines()[-1]
-    assert " 0 lost, 0 twice; " in last_line
+    assert " 0 lost, 0 twice, 0 of a wrong version; " in last_line
     assert int(last_line.partition(" requests: ")[0].replace(",", "")) >= 1500
 
 
@@ -45,6 +45,7 @@ def test_no_answer_is_lost_or_stored_twice_whatever_fails(
         # If the client sent the request again, the record is in another message, and only this message is missing.
         ("drop-a-message", "database's port cut", "(lost|accepted, but forgotten) by the stand-in for SQS"),
         ("forget-keys", "answers to COMMIT lost, SQS refuses", "stored twice"),
+        ("forget-the-candidate", "pointer switched", "predicted otherwise than by its version"),
     ],
 )
 def test_a_service_that_breaks_the_promise_is_found_out(

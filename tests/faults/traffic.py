@@ -188,7 +188,9 @@ def _measure(environment: Environment, event: dict[str, Any], asked: Asked, requ
 
 def _make_event(asked: Asked) -> dict[str, Any]:
     if asked.is_batch:
-        event = make_event("POST", BATCH_PATH, json.dumps({"patients": asked.patients}))
+        # By which a batch meets two models during a canary.
+        patients = [{**patient, "subject": f"subject-{index}"} for index, patient in enumerate(asked.patients)]
+        event = make_event("POST", BATCH_PATH, json.dumps({"patients": patients}))
     else:
         event = make_event("POST", "/predict", json.dumps(asked.patients[0]))
     if asked.key is not None:

@@ -21,6 +21,11 @@ def shift(scaler: dict[str, Any]) -> None:
     scaler["mean"] = [mean * 0.98 for mean in scaler["mean"]]
 
 
+def overflow(scaler: dict[str, Any]) -> None:
+    """Let the model predict no finite number but for patients of the example's age."""
+    scaler["mean"][0], scaler["scale"][0] = EXAMPLE_REQUEST["age"], 1e-37
+
+
 def ask(api: LambdaHandler, **given: Any) -> dict[str, Any]:
     answer = post(api, "/predict", EXAMPLE_REQUEST, **given)
     assert answer["statusCode"] == 200

@@ -1,6 +1,7 @@
 """A candidate in a canary: it answers for its share, and for the same subjects each time."""
 
 import hashlib
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from tests.functional.candidates import (
     pick,
 )
 from tests.functional.helpers import Query, post, read_row
+from tests.functional.test_observability import read_lines
 
 
 def test_canary_answers_for_its_share_and_a_subject_always_meets_the_same_model(
@@ -46,6 +48,26 @@ def test_canary_answers_for_its_share_and_a_subject_always_meets_the_same_model(
     counted = count(second, "predictions")
     assert counted[f"database {CANDIDATE}"] == answered
     assert counted[f"database {trying.version}"] == len(subjects) - answered
+
+
+def test_line_of_a_request_counts_the_answers_of_each_version(
+    start: Start, trying: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read_answers() -> dict[str, int]:
+        [line] = [line for line in read_lines(capsys.readouterr().out) if line["message"] == "request"]
+        assert len(line["answers"]) == len({answer["version"] for answer in line["answers"]})
+        return {answer["version"]: answer["count"] for answer in line["answers"]}
+
+    trying.point(candidate=CANDIDATE, mode="canary", share=0.5)
+    api = start()
+    ask(api)
+    capsys.readouterr()
+    body = ask_batch(api, *(f"patient-{number}" for number in range(12)))
+    met = Counter(one["model_version"] for one in body["predictions"])
+    assert read_answers() == met
+    assert met.keys() == {trying.version, CANDIDATE}
+    version = ask(api)["model_version"]
+    assert read_answers() == {version: 1}
 
 
 def test_batch_without_subjects_meets_one_model(start: Start, trying: Registry) -> None:

@@ -9,17 +9,13 @@ import pytest
 from lambda_app.http.schemas import EXAMPLE_REQUEST
 from lambda_app.model.bundle import bundle_key
 from tests.bundles import Registry
-from tests.functional.candidates import CANDIDATE, NO_SHADOW, Start, ask, ask_batch, count, pick, read_shadow
+from tests.functional.candidates import CANDIDATE, NO_SHADOW, Start, ask, ask_batch, count, overflow, pick, read_shadow
 from tests.functional.helpers import Query, get, post
 from tests.functional.test_observability import read_lines
 
 
 def lose(registry: Registry, name: str) -> None:
     registry.client.delete_object(Bucket=registry.bucket, Key=bundle_key(CANDIDATE, name))
-
-
-def overflow(scaler: dict[str, Any]) -> None:
-    scaler["mean"][0], scaler["scale"][0] = EXAMPLE_REQUEST["age"], 1e-37
 
 
 FAULTS: dict[str, tuple[Callable[[Registry], object], str]] = {

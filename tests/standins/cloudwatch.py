@@ -133,7 +133,10 @@ def decide_state(breaching: Sequence[bool | None], periods: int, needed: int, *,
 
 def evaluate_expression(expression: str, values: dict[str, float | None]) -> float | None:
     """The result of metric math on the values of one period; None if a value is missing or divided by zero."""
-    names: dict[str, Any] = {"FILL": lambda value, filler: filler if value is None else value}
+    names: dict[str, Any] = {
+        "FILL": lambda value, filler: filler if value is None else value,
+        "IF": lambda condition, value, otherwise: value if condition else otherwise,
+    }
     try:
         return float(eval(expression, {"__builtins__": {}}, names | values))  # noqa: S307 - it is from our own Terraform
     except (TypeError, ZeroDivisionError):

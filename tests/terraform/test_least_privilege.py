@@ -3,6 +3,7 @@
 Lambda itself uses the permissions for logs, traces and the network; the tests of the Terraform modules state them.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import pg8000.native
 import pytest
 
 from lambda_app.log.migrations import apply_migrations
+from lambda_app.model.bundle import POINTER_KEY, bundle_key, sha256_hex
 from lambda_app.telemetry import LambdaHandler
 from local.certificates import Certificates, make_certificates
 from local.cluster import PASSWORD
 from local.ports import find_free_ports
 from local.postgres import Postgres
-from tests.bundles import DECISION
+from tests.bundles import DECISION, copy_bundle
+from tests.events import invoke, make_event
+from tests.functional.candidates import CANDIDATE
 from tests.standins.rds_proxy import RdsProxy
 from tests.terraform.account import ADMIN, ELSEWHERE, ROLES, Account
 from tests.terraform.allowed_calls import ALLOWED_CALLS, DATABASE_USERS, OWNER
@@ -23,6 +27,7 @@ from tests.terraform.applied import Applied, list_resources
 from tests.terraform.server import serve_aws
 from tests.terraform.stage import Stage, refusal_of
 from training.provide import serve_bundle
+from training.registry import publish_bundle
 
 # The statements of which Lambda itself makes use, and not the functions' code.
 USED_BY_LAMBDA = {"WriteLogs", "TraceTelemetryRecords", "TraceTraceSegments"}
@@ -115,6 +120,21 @@ def test_api_reads_models_alone(key: str, account: Account) -> None:
     bucket = ELSEWHERE if key == "models/object" else own
     account.client(ADMIN, "s3").put_object(Bucket=bucket, Key=key, Body=b"content")
     assert refusal_of(lambda: account.client("api", "s3").get_object(Bucket=bucket, Key=key))
+
+
+def test_api_reads_a_candidate_beside_the_current_model(stage: Stage, bundle: Path, tmp_path: Path) -> None:
+    client, bucket = stage.client(ADMIN, "s3"), stage.account.variables("api")["MODEL_BUCKET"]
+    publish_bundle(client, bucket, copy_bundle(bundle, tmp_path, CANDIDATE))
+    manifest = client.get_object(Bucket=bucket, Key=bundle_key(CANDIDATE, "manifest.json"))["Body"].read()
+    before = client.get_object(Bucket=bucket, Key=POINTER_KEY)["Body"].read()
+    named = {"version": CANDIDATE, "manifest_sha256": sha256_hex(manifest)}
+    candidate = {**named, "mode": "shadow", "share": 1, "salt": "0123456789abcdef"}
+    client.put_object(Bucket=bucket, Key=POINTER_KEY, Body=json.dumps({**json.loads(before), "candidate": candidate}))
+    try:
+        body = json.loads(invoke(stage.start("api"), make_event("GET", "/model"))["body"])
+    finally:
+        client.put_object(Bucket=bucket, Key=POINTER_KEY, Body=before)
+    assert body["candidate"] == {"model_version": CANDIDATE, "mode": "shadow", "share": 1, "fault": None}
 
 
 def test_monitor_writes_reports_and_no_model(account: Account) -> None:

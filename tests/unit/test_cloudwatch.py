@@ -41,6 +41,10 @@ def test_expressions() -> None:
     assert evaluate_expression(share, {"errors": None, "requests": 4.0}) == 0
     assert evaluate_expression(share, {"errors": 1.0, "requests": None}) is None
     assert evaluate_expression(share, {"errors": 0.0, "requests": 0.0}) is None
+    of_enough = "IF(requests >= 4, errors / requests, 0)"
+    assert evaluate_expression(of_enough, {"errors": 1.0, "requests": 4.0}) == 0.25
+    assert evaluate_expression(of_enough, {"errors": 1.0, "requests": 3.0}) == 0
+    assert evaluate_expression(of_enough, {"errors": None, "requests": 4.0}) is None
 
 
 def test_percentiles() -> None:

@@ -68,6 +68,6 @@ def test_the_quantities_are_those_of_the_environment(environment: str) -> None:
         price: multiply(cells[environment][0]) for price, cells in read_table("A million predictions")[0].items()
     }
     assert million["gb_second"] == pytest.approx(1_000_000 * 0.03 * memory_gb)
-    assert million["log_storage_gb"] == pytest.approx(1.3 * int(inputs["log_retention_days"]) / 30)
+    assert million["log_storage_gb"] == pytest.approx(1.4 * int(inputs["log_retention_days"]) / 30)
     assert million["storage_gb"] == instances * 0.5
     assert bool(million["traces_million"]) == (inputs["tracing_enabled"] == "true")

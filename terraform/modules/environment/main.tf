@@ -76,6 +76,7 @@ module "service" {
   coverage_tolerance          = var.settings.coverage_tolerance
   drift_false_alarms_per_year = var.settings.drift_false_alarms_per_year
   model_refresh_seconds       = var.settings.model_refresh_seconds
+  candidate_max_ms            = var.settings.candidate_max_ms
   pages_enabled               = var.settings.pages_enabled
   database_name               = module.database.database_name
   database_port               = module.database.database_port
@@ -115,5 +116,6 @@ module "observability" {
   instance_identifier         = module.database.instance_identifier
   alarm_email                 = var.settings.alarm_email
   drift_false_alarms_per_year = var.settings.drift_false_alarms_per_year
+  candidate_max_ms            = var.settings.candidate_max_ms
   thresholds                  = var.settings.thresholds
 }

@@ -127,6 +127,8 @@ variable "settings" {
     keep_warm_schedule = optional(string)
     # Minimum time between two checks for a new model.
     model_refresh_seconds = optional(number, 60)
+    # Milliseconds that a candidate may take for up to 100 cases of a request, and in proportion for more.
+    candidate_max_ms = optional(number, 250)
     # Serve the page, /docs and /openapi.json.
     pages_enabled = optional(bool, true)
 
@@ -163,6 +165,8 @@ variable "settings" {
       throttled_invocations  = optional(number)
       failed_invocations     = optional(number)
       replay_failed_messages = optional(number)
+      candidate_latency_ms   = optional(number)
+      disagreement_share     = optional(number)
       # Alarm if fewer of the outcomes that are due have come. Null for no such alarm.
       outcome_share = optional(number)
     }), {})

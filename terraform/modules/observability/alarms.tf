@@ -6,6 +6,9 @@ locals {
     throttled    = "Invocations are turned away"
     failed       = "Invocations fail as a whole"
     model        = "The model cannot be loaded"
+    broken       = "The candidate fails"
+    laggard      = "The candidate is slow"
+    dissenter    = "The candidate disagrees"
     queue        = "The queue grows"
     dead_letters = "The dead-letter queue is not empty"
     cpu          = "The database is short of CPU"
@@ -24,7 +27,11 @@ locals {
   database_dimensions = { DBInstanceIdentifier = var.instance_identifier }
 
   period_seconds = 300
+  shift_seconds  = 21600
   day_seconds    = 86400
+
+  # Of fewer shadows, a share says little.
+  fewest_shadows = 20
 
   # Counts are sent only if there is something to count, so missing data is not a failure unless an alarm says so. An alarm
   # evaluates one period, of five minutes, unless it names more or another, and then all of them unless it names fewer as
@@ -74,6 +81,23 @@ locals {
       # A single failure is a slow handshake or an error of S3: the next check, a minute later, mends it.
       statistic   = "Sum", threshold = 0, periods = 3, needed = 2, section = local.sections.model
       description = "The promoted model cannot be loaded. Execution environments with a model keep it, new ones answer 503. Roll back. `model cannot be loaded` in the log gives the reason."
+    }
+    candidate-failures = {
+      namespace   = var.metrics_namespace, metric = "CandidateFailures", dimensions = local.service_dimensions
+      statistic   = "Sum", threshold = 0, section = local.sections.broken
+      description = "The candidate could not be loaded, or did not answer, or took more than ${var.candidate_max_ms} ms. Each answer was as without it. `candidate failed` in the log of api has candidate_version and reason. To end the trial: python -m training abort."
+    }
+    candidate-latency = {
+      namespace   = var.metrics_namespace, metric = "CandidateLatency", dimensions = local.service_dimensions
+      statistic   = "Average", threshold = var.thresholds.candidate_latency_ms, periods = 3, section = local.sections.laggard
+      description = "The candidate takes more than ${var.thresholds.candidate_latency_ms} ms for a case, which each request that it is asked for waits. candidate_version in the log lines `request` of api names it. To end the trial: python -m training abort."
+    }
+    candidate-disagreement = {
+      expression  = "IF(shadows >= ${local.fewest_shadows}, disagreements / shadows, 0)"
+      sums        = { disagreements = "ShadowDisagreements", shadows = "ShadowPredictions" }
+      namespace   = var.metrics_namespace, dimensions = local.service_dimensions, period = local.shift_seconds
+      threshold   = var.thresholds.disagreement_share, section = local.sections.dissenter
+      description = "Of the candidate's predictions as a shadow, more than the threshold are outside the interval of the answer. No answer was changed. Look at both before it goes on: python -m training compare. To end the trial: python -m training abort."
     }
     proxy-pinned = {
       namespace   = "AWS/RDS", metric = "DatabaseConnectionsCurrentlySessionPinned", dimensions = { ProxyName = var.proxy_name }

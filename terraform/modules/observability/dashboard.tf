@@ -2,6 +2,7 @@ locals {
   api = var.function_names.api
 
   # Graphs from the caller to the database. A metric has CloudWatch's form: namespace, name, dimension, value, …, options.
+  # An expression has options alone.
   graphs = [
     { title = "Requests at the gateway", stat = "Sum", metrics = [
       ["AWS/ApiGateway", "Count", "ApiId", var.api_id, "Stage", var.stage_name, {}],
@@ -40,6 +41,23 @@ locals {
     ] },
     { title = "Predictions: quantiles of each hundred", stat = "Average", metrics = [
       for percent in [10, 50, 90] : [var.metrics_namespace, "PredictionP${percent}", "service", var.service_name, {}]
+    ] },
+    # The current model gives the answers that the candidate does not.
+    { title = "Predictions by model", stat = "Sum", metrics = [
+      [{ expression = "answers - FILL(candidates, 0)", label = "answers of the current model", id = "currents" }],
+      [var.metrics_namespace, "Predictions", "service", var.service_name, { id = "answers", visible = false }],
+      [var.metrics_namespace, "CandidatePredictions", "service", var.service_name, { id = "candidates", label = "answers of the candidate" }],
+      [var.metrics_namespace, "ShadowPredictions", "service", var.service_name, { label = "shadows beside answers" }],
+    ] },
+    { title = "Candidate: failures, and ms for a case", stat = "Average", metrics = [
+      [var.metrics_namespace, "CandidateFailures", "service", var.service_name, { stat = "Sum" }],
+      [var.metrics_namespace, "CandidateLatency", "service", var.service_name, { yAxis = "right" }],
+      [var.metrics_namespace, "CandidateLatency", "service", var.service_name, { stat = "p99", label = "CandidateLatency p99", yAxis = "right" }],
+    ] },
+    { title = "Candidate: share of shadows outside the interval of the answer", stat = "Sum", metrics = [
+      [{ expression = "disagreements / shadows", label = "share", id = "share" }],
+      [var.metrics_namespace, "ShadowDisagreements", "service", var.service_name, { id = "disagreements", visible = false }],
+      [var.metrics_namespace, "ShadowPredictions", "service", var.service_name, { id = "shadows", visible = false }],
     ] },
     { title = "Messages in the queues", stat = "Maximum", metrics = [
       ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_name, {}],
@@ -104,6 +122,19 @@ locals {
       | filter message = "model loaded"
       | stats count(*) as loads, min(@timestamp) as first, max(@timestamp) as last by model_version
     EOT
+    "Failures of the candidate"               = <<-EOT
+      SOURCE '${var.log_group_names.api}'
+      | filter message = "candidate failed"
+      | stats count(*) as failures, max(@timestamp) as last by candidate_version, reason
+    EOT
+    # A batch may have answers of two versions, so the line of a request has a list.
+    "Predictions by version" = <<-EOT
+      SOURCE '${var.log_group_names.api}'
+      | filter ispresent(answers.0.version)
+      | fields jsonParse(@message) as line
+      | unnest line.answers into answer
+      | stats sum(answer.count) as predictions by answer.version
+    EOT
   }
 }
 
@@ -124,7 +155,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         }
       }],
       [for index, title in keys(local.tables) : {
-        type = "log", width = 12, height = 6, x = index * 12, y = ceil(length(local.graphs) / 2) * 6
+        type = "log", width = 12, height = 6, x = index % 2 * 12, y = (ceil(length(local.graphs) / 2) + floor(index / 2)) * 6
         properties = {
           title  = title
           query  = local.tables[title]

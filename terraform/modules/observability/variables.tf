@@ -83,6 +83,11 @@ variable "drift_false_alarms_per_year" {
   type        = number
 }
 
+variable "candidate_max_ms" {
+  description = "CANDIDATE_MAX_MS of the functions. A candidate that is slower has failed, and its time is not measured."
+  type        = number
+}
+
 variable "thresholds" {
   description = "Values above which (database_free_bytes, outcome_share: below which) an alarm is raised. Shares are from 0 to 1. Without outcome_share, no alarm watches it."
   type = object({
@@ -97,6 +102,8 @@ variable "thresholds" {
     throttled_invocations  = optional(number, 0)
     failed_invocations     = optional(number, 0)
     replay_failed_messages = optional(number, 0)
+    candidate_latency_ms   = optional(number, 50)
+    disagreement_share     = optional(number, 0.1)
     outcome_share          = optional(number)
   })
 
@@ -106,8 +113,13 @@ variable "thresholds" {
   }
 
   validation {
-    condition     = var.thresholds.server_error_share < 1 && var.thresholds.gateway_5xx_share < 1
-    error_message = "server_error_share and gateway_5xx_share must be below 1. No share can exceed it."
+    condition     = alltrue([for name in ["server_error_share", "gateway_5xx_share", "disagreement_share"] : var.thresholds[name] < 1])
+    error_message = "server_error_share, gateway_5xx_share and disagreement_share must be below 1. No share can exceed it."
+  }
+
+  validation {
+    condition     = var.thresholds.candidate_latency_ms < var.candidate_max_ms
+    error_message = "candidate_latency_ms must be below candidate_max_ms. A slower candidate has failed, and its time is not measured."
   }
 
   validation {

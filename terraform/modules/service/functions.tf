@@ -66,6 +66,7 @@ locals {
     for key in keys(local.functions) : key => merge({
       MODEL_RUNTIME         = var.model_runtime
       MODEL_REFRESH_SECONDS = tostring(var.model_refresh_seconds)
+      CANDIDATE_MAX_MS      = tostring(var.candidate_max_ms)
       DATABASE_HOST         = var.proxy_endpoint
       DATABASE_PORT         = tostring(var.database_port)
       DATABASE_NAME         = var.database_name

@@ -135,6 +135,16 @@ variable "model_refresh_seconds" {
   }
 }
 
+variable "candidate_max_ms" {
+  description = "CANDIDATE_MAX_MS, the milliseconds that a candidate may take for up to 100 cases of a request."
+  type        = number
+
+  validation {
+    condition     = var.candidate_max_ms >= 1 && var.candidate_max_ms <= 10000 && floor(var.candidate_max_ms) == var.candidate_max_ms
+    error_message = "candidate_max_ms must be a whole number from 1 to 10000."
+  }
+}
+
 variable "database_name" {
   description = "DATABASE_NAME, the name of the database."
   type        = string

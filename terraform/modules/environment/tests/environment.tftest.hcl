@@ -104,7 +104,7 @@ run "names_and_defaults" {
   }
 
   assert {
-    condition     = length(module.observability.alarm_arns) == 27
+    condition     = length(module.observability.alarm_arns) == 30
     error_message = "Every environment must have all alarms."
   }
 
@@ -132,6 +132,11 @@ run "names_and_defaults" {
   assert {
     condition     = [var.settings.monitor_window_days, var.settings.coverage_tolerance, var.settings.drift_false_alarms_per_year] == [30, 0.04, 1]
     error_message = "By default, the monitor must look at 30 days, tolerate 4 % and give about one false alarm of drift a year."
+  }
+
+  assert {
+    condition     = var.settings.candidate_max_ms == 250
+    error_message = "By default, a candidate must have the time that lambda_app/settings.py gives it."
   }
 
   assert {

@@ -24,6 +24,7 @@ variables {
   instance_identifier         = "sample-test-database"
   alarm_email                 = null
   drift_false_alarms_per_year = 2
+  candidate_max_ms            = 250
   thresholds                  = {}
 }
 
@@ -37,6 +38,8 @@ run "alarms" {
       replay-failures      = "SampleService ReplayFailures Sum GreaterThanThreshold 0 1"
       dead-letters         = "AWS/SQS ApproximateNumberOfMessagesVisible Maximum GreaterThanThreshold 0 1"
       model-load-failures  = "SampleService ModelLoadFailures Sum GreaterThanThreshold 0 3"
+      candidate-failures   = "SampleService CandidateFailures Sum GreaterThanThreshold 0 1"
+      candidate-latency    = "SampleService CandidateLatency Average GreaterThanThreshold 50 3"
       proxy-pinned         = "AWS/RDS DatabaseConnectionsCurrentlySessionPinned Maximum GreaterThanThreshold 0 2"
       database-cpu         = "AWS/RDS CPUUtilization Average GreaterThanThreshold 80 3"
       database-storage     = "AWS/RDS FreeStorageSpace Minimum LessThanThreshold 4294967296 1"
@@ -94,6 +97,19 @@ run "alarms" {
       && aws_cloudwatch_metric_alarm.this["report-missing"].threshold == 1
     )
     error_message = "Two days without a report must raise an alarm, also when no metric comes."
+  }
+
+  assert {
+    condition = { for query in aws_cloudwatch_metric_alarm.this["candidate-disagreement"].metric_query : query.id => join(" ", [query.metric[0].namespace, query.metric[0].metric_name, query.metric[0].stat, query.metric[0].period]) if length(query.metric) > 0 } == {
+      disagreements = "SampleService ShadowDisagreements Sum 21600"
+      shadows       = "SampleService ShadowPredictions Sum 21600"
+    } && [for query in aws_cloudwatch_metric_alarm.this["candidate-disagreement"].metric_query : query.expression if query.return_data == true] == ["IF(shadows >= 20, disagreements / shadows, 0)"] && aws_cloudwatch_metric_alarm.this["candidate-disagreement"].threshold == 0.1 && aws_cloudwatch_metric_alarm.this["candidate-disagreement"].comparison_operator == "GreaterThanThreshold" && aws_cloudwatch_metric_alarm.this["candidate-disagreement"].evaluation_periods == 1
+    error_message = "The share of shadows outside the interval must be of six hours, and of twenty at least."
+  }
+
+  assert {
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : strcontains(alarm.alarm_description, "python -m training abort.") if startswith(key, "candidate-")])
+    error_message = "The alarms on the candidate must say how a trial ends."
   }
 
   assert {
@@ -163,19 +179,24 @@ run "alarms" {
       "metric 12 12 Outcomes by destination",
       "metric 0 18 Failures of database, replay and model",
       "metric 12 18 Predictions: quantiles of each hundred",
-      "metric 0 24 Messages in the queues",
-      "metric 12 24 Waiting time of the oldest message, s",
-      "metric 0 30 Connections of the proxy",
-      "metric 12 30 Connections of the database",
-      "metric 0 36 Load of the database: CPU in percent, sessions at work",
-      "metric 12 36 Free storage of the database, bytes",
-      "metric 0 42 Daily work on the records",
-      "metric 12 42 Live error of the current version",
-      "metric 0 48 Coverage, and the evidence against it (1 is an alarm)",
-      "metric 12 48 Drift: the alarm, and the columns that have moved",
-      "metric 0 54 Reports, and the share of outcomes that have come",
-      "log 0 60 Initialisation of the api",
-      "log 12 60 Model versions that environments loaded",
+      "metric 0 24 Predictions by model",
+      "metric 12 24 Candidate: failures, and ms for a case",
+      "metric 0 30 Candidate: share of shadows outside the interval of the answer",
+      "metric 12 30 Messages in the queues",
+      "metric 0 36 Waiting time of the oldest message, s",
+      "metric 12 36 Connections of the proxy",
+      "metric 0 42 Connections of the database",
+      "metric 12 42 Load of the database: CPU in percent, sessions at work",
+      "metric 0 48 Free storage of the database, bytes",
+      "metric 12 48 Daily work on the records",
+      "metric 0 54 Live error of the current version",
+      "metric 12 54 Coverage, and the evidence against it (1 is an alarm)",
+      "metric 0 60 Drift: the alarm, and the columns that have moved",
+      "metric 12 60 Reports, and the share of outcomes that have come",
+      "log 0 66 Failures of the candidate",
+      "log 12 66 Initialisation of the api",
+      "log 0 72 Model versions that environments loaded",
+      "log 12 72 Predictions by version",
     ]
     error_message = "The dashboard must have exactly these widgets at these places."
   }
@@ -191,7 +212,14 @@ run "alarms" {
   }
 
   assert {
-    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[19].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
+    condition = [for row in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[10].properties.metrics : join(" ", [try(row[0].expression, row[1]), try(row[length(row) - 1].visible, true)])] == [
+      "disagreements / shadows true", "ShadowDisagreements false", "ShadowPredictions false",
+    ]
+    error_message = "The dashboard must show the share, and not what it is made of."
+  }
+
+  assert {
+    condition     = startswith(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[23].properties.query, "SOURCE '/aws/lambda/sample-test-api'\n| filter @type = \"REPORT\"")
     error_message = "Initialisation must be read from the REPORT lines."
   }
 }
@@ -238,4 +266,12 @@ run "rejects_values_out_of_range" {
     thresholds      = { latency_p99_ms = -1, server_error_share = 1, database_cpu_percent = 100, outcome_share = 1.5 }
   }
   expect_failures = [var.name, var.function_names, var.log_group_names, var.alarm_email, var.thresholds]
+}
+
+run "rejects_a_time_that_is_never_measured" {
+  command = plan
+  variables {
+    thresholds = { candidate_latency_ms = 250 }
+  }
+  expect_failures = [var.thresholds]
 }

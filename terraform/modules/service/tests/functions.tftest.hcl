@@ -50,6 +50,7 @@ run "functions" {
       IDEMPOTENCY_DAYS      = "30"
       MODEL_RUNTIME         = "litert"
       MODEL_REFRESH_SECONDS = "60"
+      CANDIDATE_MAX_MS      = "200"
       DATABASE_HOST         = "proxy.example.rds.amazonaws.com"
       DATABASE_PORT         = "5432"
       DATABASE_NAME         = "sample"
@@ -159,6 +160,7 @@ run "rejects_values_out_of_range" {
     subnet_ids                  = ["subnet-1"]
     model_runtime               = "onnx"
     model_refresh_seconds       = 0
+    candidate_max_ms            = 10001
     database_port               = 65536
     proxy_resource_id           = "sample-test"
     role_secret_arns            = { api = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sample_api" }
@@ -175,7 +177,7 @@ run "rejects_values_out_of_range" {
     queue_retention_days        = 15
   }
   expect_failures = [
-    var.name, var.image_uri, var.analyse_image_uri, var.retention_months, var.monitor_window_days, var.coverage_tolerance, var.drift_false_alarms_per_year, var.idempotency_days, var.database_user_names, var.custom_domain, var.subnet_ids, var.model_runtime, var.model_refresh_seconds, var.database_port, var.proxy_resource_id,
+    var.name, var.image_uri, var.analyse_image_uri, var.retention_months, var.monitor_window_days, var.coverage_tolerance, var.drift_false_alarms_per_year, var.idempotency_days, var.database_user_names, var.custom_domain, var.subnet_ids, var.model_runtime, var.model_refresh_seconds, var.candidate_max_ms, var.database_port, var.proxy_resource_id,
     var.role_secret_arns, var.memory_mb, var.replay_concurrency, var.provisioned_concurrency,
     var.keep_warm_schedule, var.log_level, var.log_retention_days, var.metrics_namespace, var.jwt, var.throttle_rate,
     var.throttle_burst, var.queue_retention_days,

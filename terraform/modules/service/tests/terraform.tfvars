@@ -25,6 +25,7 @@ api_reserved_concurrency    = 20
 throttle_rate               = 50
 throttle_burst              = 100
 model_refresh_seconds       = 60
+candidate_max_ms            = 200
 monitor_window_days         = 30
 coverage_tolerance          = 0.04
 drift_false_alarms_per_year = 1
