@@ -126,7 +126,8 @@ def fetch_entry(client: "S3Client", bucket: str, key: str) -> Entry:
             previous_sha256=document["previous_sha256"],
             sha256=sha256_hex(found.content),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    # Overflow: an infinite number. Recursion: brackets in brackets.
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise RegistryError(f"{key} is damaged: it is not an entry of the history") from error
     if entry.sequence != parse_key(key):
         raise RegistryError(f"{key} is out of order: it is the entry of number {entry.sequence}")

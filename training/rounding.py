@@ -20,7 +20,7 @@ def format_figure(figure: float, digits: int = 4) -> str:
 
 def format_share(share: object) -> str:
     """Format a share as a percentage of up to 4 digits: 5 %, 0.05 %; another value as it is."""
-    return f"{100 * share:.4g} %" if isinstance(share, int | float) else str(share)
+    return f"{100 * share:.4g} %" if isinstance(share, int | float) and abs(share) <= 1 else str(share)
 
 
 def choose_bin_edges(lowest: float, highest: float) -> list[float]:

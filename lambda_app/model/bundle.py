@@ -145,8 +145,8 @@ def parse_pointer(content: bytes) -> Pointer:
     document = _parse_object(content, POINTER_KEY)
     try:
         pointer = Pointer(document["version"], document["manifest_sha256"], *_read_candidate(document))
-        if not _VERSION.fullmatch(pointer.version):
-            raise ValueError("version is not a version name")
+        if not (_VERSION.fullmatch(pointer.version) and isinstance(pointer.manifest_sha256, str)):
+            raise ValueError("version is not a version name, or manifest_sha256 not a digest")
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{POINTER_KEY} is not a pointer: {error!r}") from error
     return pointer

@@ -294,3 +294,18 @@ def test_a_history_that_was_touched_is_found_out(
     found = read_history(client, told).faults
     assert len(found) == len(faults)
     assert [fault for fault, expected in zip(found, faults, strict=True) if expected not in fault] == []
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"sequence": Infinity}', b'{"sequence": NaN}', b"\xff", b"[]"])
+def test_an_entry_that_nothing_can_read_is_named(client: "S3Client", told: str, content: bytes) -> None:
+    client.put_object(Bucket=told, Key=entry_key(1), Body=content)
+    assert f"{entry_key(1)} is damaged: it is not an entry of the history" in read_history(client, told).faults
+
+
+@pytest.mark.parametrize("sequence", [-1, True, 1.0, "4", None, 100_000_000, 10**30])
+def test_a_pointer_to_a_number_that_no_entry_can_have_is_refused(
+    client: "S3Client", told: str, sequence: object
+) -> None:
+    rewrite(client, told, POINTER_KEY, sequence=sequence)
+    with pytest.raises(RegistryError, match="names no entry of the history"):
+        read_history(client, told)

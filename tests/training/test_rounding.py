@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from training.rounding import choose_bin_edges, count_decimals, format_figure
+from training.rounding import choose_bin_edges, count_decimals, format_figure, format_share
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.05, "5 %"), (1, "100 %"), (None, "None"), (10**400, str(10**400)), ([1], "[1]")]
+)
+def test_a_share_is_a_percentage_and_another_value_stays(share: object, text: str) -> None:
+    assert format_share(share) == text
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ NO_NUMBER: list[Any] = [None, True, "1", [1], {}, math.nan, -math.inf, 10**400]
 NO_LIST: list[Any] = [None, {}, "123", 5]
 # Wrong values by file and path.
 DAMAGE: dict[str, dict[str, list[Any]]] = {
-    "current.json": {"version": [1, "", "a/b", "../other"]},
+    "current.json": {"version": [1, "", "a/b", "../other"], "manifest_sha256": [None, 1, [], {}]},
     "manifest.json": {
         "version": [None, "a/b"],
         "features": [None],
