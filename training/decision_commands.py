@@ -108,9 +108,9 @@ def _announce_trial(version: str, change: Change | None) -> None:
         print_line(f"{version} is tried so already: nothing was changed")
         return
     tried, former = change.after.candidate, change.before.candidate if change.before else None
-    does = "it answers these" if tried["mode"] == CANARY else "it predicts these too, for the record alone"
+    does = "it answers these" if tried["mode"] == CANARY else "its predictions for these are recorded and not answered"
     print_line(
-        f"{version} is tried as a {describe_trial(tried)} of the requests, beside {change.after.version}: {does}"
+        f"{version} is tried as a {describe_trial(tried)} of the cases, beside {change.after.version}: {does}"
     )
     if former:
         print_line(f"Until now it was {describe_candidate(former)}")
