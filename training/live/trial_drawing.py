@@ -31,6 +31,7 @@ def draw_trial(trial: Trial) -> Figure | None:
         axes.set_title(title, fontsize=TITLE_POINTS - 1, loc="left")
         axes.set_ylabel(label)
         axes.set_xlabel("Outcomes")
+        axes.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = all_axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     return figure
