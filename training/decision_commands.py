@@ -108,7 +108,7 @@ def _announce_trial(version: str, change: Change | None) -> None:
         print_line(f"{version} is tried so already: nothing was changed")
         return
     tried, former = change.after.candidate, change.before.candidate if change.before else None
-    does = "it answers these" if tried["mode"] == CANARY else "its predictions for these are recorded and not answered"
+    does = "it answers these" if tried["mode"] == CANARY else "its predictions are recorded, not answered"
     print_line(
         f"{version} is tried as a {describe_trial(tried)} of the cases, beside {change.after.version}: {does}"
     )
