@@ -108,10 +108,8 @@ def _announce_trial(version: str, change: Change | None) -> None:
         print_line(f"{version} is tried so already: nothing was changed")
         return
     tried, former = change.after.candidate, change.before.candidate if change.before else None
-    does = "it answers these" if tried["mode"] == CANARY else "it predicts these too, for the record alone"
-    print_line(
-        f"{version} is tried as a {describe_trial(tried)} of the requests, beside {change.after.version}: {does}"
-    )
+    does = "it answers these" if tried["mode"] == CANARY else "its predictions are recorded, not answered"
+    print_line(f"{version} is tried as a {describe_trial(tried)} of the cases, beside {change.after.version}: {does}")
     if former:
         print_line(f"Until now it was {describe_candidate(former)}")
     print_line(f"{FOLLOWS}. `promote {version}` makes it current, `abort` ends the trial")

@@ -41,11 +41,11 @@ def test_a_story_from_shadow_to_rollback(run: Run, registry: str) -> None:
     assert tell(run, "promote", "v2") == ["v2 is current now, in place of v1", f"{FOLLOWS}. `rollback` brings v1 back"]
     ends = f"{FOLLOWS}. `promote v3` makes it current, `abort` ends the trial"
     assert tell(run, "promote", "v3", "--shadow", "--sample", "20%") == [
-        "v3 is tried as a shadow for 20 % of the requests, beside v2: it predicts these too, for the record alone",
+        "v3 is tried as a shadow for 20 % of the cases, beside v2: its predictions are recorded, not answered",
         ends,
     ]
     assert tell(run, "promote", "v3", "--canary", "5%") == [
-        "v3 is tried as a canary for 5 % of the requests, beside v2: it answers these",
+        "v3 is tried as a canary for 5 % of the cases, beside v2: it answers these",
         "Until now it was v3 as a shadow for 20 %",
         ends,
     ]
@@ -57,7 +57,7 @@ def test_a_story_from_shadow_to_rollback(run: Run, registry: str) -> None:
         ("v2", "current"),
         ("v1", ""),
     ]
-    assert tell(run, "promote", "v4", "--shadow")[0].startswith("v4 is tried as a shadow for 100 % of the requests, ")
+    assert tell(run, "promote", "v4", "--shadow")[0].startswith("v4 is tried as a shadow for 100 % of the cases, ")
     assert tell(run, "abort") == ["The trial of v4 as a shadow for 100 % has ended", f"v2 stays current. {FOLLOWS}"]
     assert tell(run, "abort") == ["No version is tried: nothing was changed"]
     tell(run, "promote", "v3", "--canary", "50%")

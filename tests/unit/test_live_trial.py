@@ -44,6 +44,8 @@ def test_unclear_says_how_many_outcomes_it_takes() -> None:
     assert few == "CANNOT TELL YET: 7 outcomes are known, and 10 are needed."
     canary = describe_verdict(make_canary(200, 12))
     assert canary == "CANNOT TELL YET: 12 outcomes of each version are known, and 50 are needed."
+    same = {**seen, "absolute_error": {**seen["absolute_error"], "difference": 0.0}}
+    assert "its mean absolute error differs by less than 0.1 so far. " in describe_verdict(same)
     endless = {**seen, "absolute_error": {**seen["absolute_error"], "needed": None}}
     assert describe_verdict(endless).endswith("No number of outcomes that can be expected will tell.")
     large = {**seen, "absolute_error": None}

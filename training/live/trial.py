@@ -13,7 +13,7 @@ Row = tuple[str, ...]
 HEAD: Row = ("", "Current", "Candidate", "Difference", "Interval")
 VERDICTS = {"better": "BETTER", "worse": "WORSE", "alike": "AS GOOD", "unclear": "CANNOT TELL YET"}
 _OFTEN = {"higher": "more often than", "lower": "less often than", "alike": "as often as"}
-_PLACES = {"p50": "half", "p95": "95 %", "p99": "99 %"}
+_PLACES = {"p50": "median", "p95": "95 %", "p99": "99 %"}
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -136,13 +136,12 @@ def _judge_error(trial: Trial) -> str:
     if error["verdict"] == "alike":
         return f"the mean absolute errors differ by less than {format_figure(error['tolerance'], 2)}."
     size = f"{abs(error['difference']):.{decimals}f}"
-    way = "smaller" if error["difference"] < 0 else "larger"
+    way = f"{'smaller' if error['difference'] < 0 else 'larger'} by {size}"
     if error["verdict"] != "unclear":
         nearest, farthest = sorted(abs(error[end]) for end in ("lower", "upper"))
-        return f"its mean absolute error is {way} by {size} ({nearest:.{decimals}f} to {farthest:.{decimals}f})."
-    return (
-        f"its mean absolute error is {way} by {size} so far. {_foresee(error, lambda value: format_figure(value, 2))}"
-    )
+        return f"its mean absolute error is {way} ({nearest:.{decimals}f} to {farthest:.{decimals}f})."
+    so_far = f"is {way} so far" if float(size) else f"differs by less than {10.0**-decimals:g} so far"
+    return f"its mean absolute error {so_far}. {_foresee(error, lambda value: format_figure(value, 2))}"
 
 
 def _foresee(figure: Mapping[str, Any], form: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from problem.table import TABLE
 from training.figure import BLUE, GREEN, PALE_BLUE, TITLE_POINTS, start_figure
@@ -31,6 +32,7 @@ def draw_trial(trial: Trial) -> Figure | None:
         axes.set_title(title, fontsize=TITLE_POINTS - 1, loc="left")
         axes.set_ylabel(label)
         axes.set_xlabel("Outcomes")
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     handles, labels = all_axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     return figure
