@@ -1,6 +1,5 @@
 """Every sample event through the handler: the whole answer, and the whole row."""
 
-import contextlib
 import json
 import shutil
 from datetime import UTC, datetime
@@ -11,8 +10,6 @@ from uuid import UUID
 import pytest
 
 from lambda_app.http.schemas import EXAMPLE_OUTCOME, EXAMPLE_REQUEST
-from lambda_app.log.database import Database
-from lambda_app.settings import Settings
 from lambda_app.telemetry import LambdaHandler
 from local.events import CANDIDATE, COLUMNS, list_columns, read_body, write_events
 from tests.bundles import Registry
@@ -29,10 +26,9 @@ STORED = {"predict": 1, "predict_base64": 1, "predict_batch": 2}
 
 
 @pytest.fixture(autouse=True)
-def months(admin_settings: Settings) -> None:
+def months(query: Query) -> None:
     """No rows without a month's partition, of which /health would tell. Other tests leave some."""
-    with contextlib.closing(Database(admin_settings)) as database:
-        database.run_statement(lambda connection: connection.run("DELETE FROM predictions_default"))
+    query("DELETE FROM predictions_default")
 
 
 @pytest.fixture
@@ -43,12 +39,9 @@ def canary(wire: Wire, registry: Registry) -> LambdaHandler:
     return wire(MODEL_BUCKET=registry.bucket)
 
 
-def test_outcome_of_the_event_is_stored(api: LambdaHandler, admin_settings: Settings, query: Query) -> None:
+def test_outcome_of_the_event_is_stored(api: LambdaHandler, query: Query) -> None:
     # Other tests report this example as another caller, and the same value again changes nothing.
-    with contextlib.closing(Database(admin_settings)) as database:
-        database.run_statement(
-            lambda connection: connection.run("DELETE FROM outcomes WHERE request_id = :id", id=OUTCOME)
-        )
+    query("DELETE FROM outcomes WHERE request_id = :id", id=OUTCOME)
     body = read_body(api(load_event("outcomes"), Context()))["body"]
     assert body["outcomes"] == 1
     rows = query(
