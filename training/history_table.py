@@ -28,13 +28,13 @@ def print_history(console: Console, bucket: str, history: History) -> None:
         console.print(Text(f"No change of the served version is written down in {bucket}"))
         return
     table = _build_table(bucket, entries, history)
-    if table.__rich_measure__(console, console.options.update(max_width=10_000)).minimum <= console.width:
+    if table.__rich_measure__(console, console.options.update(max_width=10_000)).maximum <= console.width:
         console.print(table)
         return
     for entry in entries:
         title = f"{entry.sequence} {entry.action} {entry.after.version} {_describe_status(entry, history)}".rstrip()
         console.print(Text(title, style=_choose_style(entry, history)), soft_wrap=True)
-        tried = _describe_trials(entry)
+        tried = _describe_trials(entry).replace("\n", "\n         ")
         lines = [f"{entry.at[:19]} {entry.who}", *([f"Tried: {tried}"] if tried else []), entry.reason]
         console.print(Text("\n".join(f"  {line}" for line in lines)))
 
@@ -78,14 +78,14 @@ def _build_table(bucket: str, entries: list[Entry], history: History) -> Table:
     table = Table(title=Text(f"Who decided what is served, in {bucket}"))
     table.add_column("No.", justify="right", no_wrap=True)
     table.add_column("When", no_wrap=True)
-    table.add_column("Who", overflow="fold")
+    # Who and version are never folded, because people copy them.
+    table.add_column("Who", no_wrap=True)
     table.add_column("What", no_wrap=True)
-    # Never truncated, because people copy it.
     table.add_column("Version", no_wrap=True)
     table.add_column("Tried", no_wrap=True)
-    table.add_column("Why")
+    table.add_column("Why", max_width=40)
     table.add_column("RMSE", justify="right", no_wrap=True)
-    table.add_column("Note")
+    table.add_column("Note", max_width=40)
     for entry in entries:
         rmse = entry.gates.get("rmse")
         forced = entry.gates.get("forced")
@@ -96,7 +96,7 @@ def _build_table(bucket: str, entries: list[Entry], history: History) -> Table:
             Text(entry.who),
             entry.action,
             entry.after.version,
-            Text(_describe_trials(entry, separator="\n")),
+            Text(_describe_trials(entry)),
             Text(entry.reason),
             format_figure(rmse) if isinstance(rmse, int | float) else "-",
             Text(", ".join(filter(None, notes))),
@@ -110,13 +110,13 @@ def _list_candidate(state: State | None) -> list[str]:
     return [str(tried.get(name, "")) for name in ("version", "mode", "share")]
 
 
-def _describe_trials(entry: Entry, separator: str = " ") -> str:
-    """The candidate, from and to where the entry changes it; an empty text without one."""
+def _describe_trials(entry: Entry) -> str:
+    """The candidate, in two lines where the entry changes it; an empty text without one."""
     before, after = (
         describe_candidate(state.candidate) if state and state.candidate else "none"
         for state in (entry.before, entry.after)
     )
-    return f"{before}{separator}→ {after}" if before != after else "" if after == "none" else after
+    return f"{before}\n→ {after}" if before != after else "" if after == "none" else after
 
 
 def _describe_status(entry: Entry, history: History) -> str:

@@ -16,10 +16,11 @@ from lambda_app.monitor.sequences import Track, Vector, follow_bounded, follow_r
 ERROR = 0.05
 # Without pairs, the sequence of the errors holds for large numbers, so it begins with so many of each version.
 LEAST_UNPAIRED = 50
-# A difference of less is of no importance: a share of the current version's error, and a difference of two coverages.
+# A difference of less is of no importance: a share of the current version's median error, which no single outcome can
+# move, and a difference of two coverages.
 ERROR_TOLERANCE = 0.02
 COVERAGE_TOLERANCE = 0.02
-# Where none is seen, so large a one is asked for, as a share of the current version's error or as a coverage.
+# Where none is seen, so large a one is asked for, as a share of the same error or as a coverage.
 SOUGHT_ERROR = 0.05
 SOUGHT_COVERAGE = 0.05
 # The guess of how far two models are apart, as a share of half an interval.
@@ -77,7 +78,7 @@ def compare_errors(pairs: Pairs) -> Figure | None:
     # The width is known before the first outcome.
     scale = _APART * float(pairs.candidate.upper[0] - pairs.candidate.lower[0]) / 2 or 1.0
     track = follow_bounded((candidate - current).clip(-bounds, bounds), bounds, scale, ERROR)
-    return _describe_error(_pair(track, current, candidate, pairs.current.observed_at))
+    return _describe_error(_pair(track, current, candidate, pairs.current.observed_at), float(np.median(current)))
 
 
 def compare_coverages(pairs: Pairs) -> Figure | None:
@@ -99,7 +100,7 @@ def compare_unpaired_errors(current: Evaluated, candidate: Evaluated) -> Figure 
         return None
     # Two sequences of half the error.
     groups = [(follow_unbounded(_find_errors(one), ERROR / 2), one.observed_at) for one in (current, candidate)]
-    return _describe_error(_meet(groups[0], groups[1], LEAST_UNPAIRED))
+    return _describe_error(_meet(groups[0], groups[1], LEAST_UNPAIRED), float(np.median(_find_errors(current))))
 
 
 def compare_unpaired_coverages(current: Evaluated, candidate: Evaluated) -> Figure | None:
@@ -144,10 +145,10 @@ def _meet(current_group: Group, candidate_group: Group, least: int) -> Differenc
     )
 
 
-def _describe_error(found: Difference) -> Figure | None:
+def _describe_error(found: Difference, median: float) -> Figure | None:
     if not isfinite(found.current) or not isfinite(found.candidate):
         return None
-    tolerance, sought = ERROR_TOLERANCE * found.current, SOUGHT_ERROR * found.current
+    tolerance, sought = ERROR_TOLERANCE * median, SOUGHT_ERROR * median
     return _describe(found, tolerance, sought, smaller="better", larger="worse")
 
 

@@ -125,8 +125,8 @@ def test_without_a_difference_so_far_a_difference_of_some_size_is_sought() -> No
     assert found is not None
     assert found["difference"] == pytest.approx(0)
     assert found["needed"]["kind"] == "sought"
-    assert found["needed"]["difference"] == pytest.approx(0.05 * found["current"])
-    places = np.resize(np.arange(200), 200 * 300)
+    assert found["needed"]["difference"] == pytest.approx(2.5 * found["tolerance"])
+    places = np.resize(np.arange(200), 200 * 500)
     later = compare_errors(Pairs(mirrored.current.take(places), mirrored.candidate.take(places)))
     assert later is not None
     assert (later["verdict"], later["needed"]["kind"]) == ("unclear", "alike")
@@ -190,6 +190,20 @@ def test_outcome_without_measure_has_no_mean_error() -> None:
     found = compare_coverages(pairs)
     assert found is not None
     assert found["current"] < 1
+
+
+@pytest.mark.parametrize("absurd", [1e12, 1e150])
+def test_one_absurd_outcome_makes_no_candidate_as_good(absurd: float) -> None:
+    pairs = draw_pairs(np.random.default_rng(6), 100, 40, 40)
+    honest = compare_errors(pairs)
+    pairs.current.values[50] = pairs.candidate.values[50] = absurd
+    found = compare_errors(pairs)
+    unpaired = compare_unpaired_errors(pairs.current, pairs.candidate)
+    assert honest is not None
+    assert found is not None
+    assert unpaired is not None
+    assert (honest["verdict"], found["verdict"], unpaired["verdict"]) == ("unclear", "unclear", "unclear")
+    assert found["tolerance"] == pytest.approx(honest["tolerance"], rel=0.1)
 
 
 def test_line_tells_no_single_case() -> None:
