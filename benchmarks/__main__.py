@@ -41,7 +41,7 @@ def main() -> None:
             samples = measure(sites, bundle, counts, partial(show_progress, console))
             seconds = time.monotonic() - started
     figures = summarise(samples) | {
-        "counts": {"cold": counts.cold, "uncached": counts.uncached, "warm": counts.warm, "batches": counts.batches},
+        "counts": vars(counts),
         "machine": machine,
         "seconds": round(seconds),
     }

@@ -13,8 +13,10 @@ from benchmarks.function import Function, Site
 from benchmarks.packages import measure_size_mb
 from benchmarks.page_cache import can_empty_page_cache, empty_page_cache
 from benchmarks.stage import EVENTS, load_event
+from benchmarks.variant import HELLO_WORLD, SERVICE
 
 BATCH_SIZES = (1, 10, 100, 1000)
+COMPARED = (HELLO_WORLD, SERVICE)
 INFERENCE = Path(__file__).with_name("inference.py")
 READS = Path(__file__).with_name("reads.py")
 
@@ -24,9 +26,14 @@ ShowProgress = Callable[[str, str, int], AbstractContextManager[Callable[[int], 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many of each; the warm calls come in blocks, one function's after the other's."""
+    """How many of each; the warm calls come in blocks, one function's after the other's.
+
+    `compared` are further cold starts of the two functions whose ratio has the narrowest goal: the quartiles of ten
+    starts lie so far apart that the ratio changes by a sixth from run to run.
+    """
 
     cold: int = 10
+    compared: int = 30
     uncached: int = 5
     warm: int = 1000
     block: int = 50
@@ -64,6 +71,12 @@ def measure(sites: Sequence[Site], bundle: Path, counts: Counts, show_progress: 
             own = samples[site.variant.name]
             own.files_read, own.read_mb = count_reads(site)
             report(step)
+    pair = [site for site in sites if site.variant in COMPARED]
+    with (
+        show_progress("Cold starts of two", "start", (counts.compared + 1) * len(pair)) as report,
+        ExitStack() as ended,
+    ):
+        start_cold(pair, samples, counts.compared, ended, report)
     with ExitStack() as running:
         with show_progress("Cold starts", "start", (counts.cold + 1) * len(sites)) as report:
             functions = start_cold(sites, samples, counts.cold, running, report)

@@ -1,6 +1,7 @@
 """Reports the measurements: tables, a plot, and the figures as JSON."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measure import COMPARED
 from benchmarks.summary import list_goals
 from benchmarks.variant import HELLO_WORLD, SERVICE, SERVICE_SHADOW, SERVICE_TENSORFLOW, USUAL_WAY
 from training.figure import (
@@ -45,7 +47,7 @@ def print_report(console: Console, figures: dict[str, Any]) -> None:
     counts = figures["counts"]
     console.print(_build_variants_table(figures))
     console.print(
-        f"Medians of {counts['cold']} cold starts and {counts['warm']:,} warm calls each, in turns.\n"
+        f"Medians of {_describe_starts(counts)} and {counts['warm']:,} warm calls each, in turns.\n"
         "CPU: of a cold start; memory: the most ever held; size: of its packages;\n"
         "predict: for one case, without anything around it.",
         highlight=False,
@@ -90,12 +92,17 @@ def draw_variants(figures: dict[str, Any]) -> Figure:
     counts = figures["counts"]
     figure.suptitle("What a function costs on Lambda's runtime", fontsize=TITLE_POINTS)
     figure.supxlabel(
-        f"{counts['cold']} cold starts (line: quartiles) and {counts['warm']:,} warm calls each, in turns, through"
+        f"{_describe_starts(counts)}, line: quartiles, and {counts['warm']:,} warm calls each, in turns, through"
         f" AWS's Runtime Interface Emulator; {figures['machine']['processor']}, {figures['machine']['cores']} cores",
         fontsize=NOTE_POINTS,
         color=GREY,
     )
     return figure
+
+
+def _describe_starts(counts: Mapping[str, int]) -> str:
+    names = " and ".join(variant.name for variant in COMPARED)
+    return f"{counts['cold']} cold starts ({counts['cold'] + counts['compared']} of {names})"
 
 
 def _build_variants_table(figures: dict[str, Any]) -> Table:

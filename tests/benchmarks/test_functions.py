@@ -65,17 +65,18 @@ def test_run_measures_everything_and_commits_every_row(sites: dict[str, Site], b
     count = "SELECT count(*), count(shadow_prediction) FROM predictions"
     [[before, shadows_before]] = connection.run(count)
     chosen = [sites["bare"], sites["service"], sites["service-shadow"]]
-    samples = measure(
-        chosen, bundle, Counts(cold=2, uncached=0, warm=3, block=2, batches=1), lambda *_: nullcontext(lambda _: None)
-    )
+    counts = Counts(cold=2, compared=1, uncached=0, warm=3, block=2, batches=1)
+    samples = measure(chosen, bundle, counts, lambda *_: nullcontext(lambda _: None))
     [[after, shadows_after]] = connection.run(count)
     connection.close()
     # A cold start and the first call of each batch size do not count, but are made; so is one to see what is read.
     calls = 1 + 3 + 3 + 2 * sum(BATCH_SIZES)
-    assert (after - before, shadows_after - shadows_before) == (2 * calls, calls)
+    compared = 1 + counts.compared
+    assert (after - before, shadows_after - shadows_before) == (compared + 2 * calls, calls)
     bare, service, shadow = samples["bare"], samples["service"], samples["service-shadow"]
-    for own in (bare, service, shadow):
-        assert (len(own.cold_ms), len(own.cpu_s), len(own.cold_peak_mb), len(own.warm_ms)) == (2, 2, 2, 3)
+    for own, starts in ((bare, 3), (service, 3), (shadow, 2)):
+        measured = (own.cold_ms, own.cpu_s, own.cold_peak_mb, own.warm_ms)
+        assert tuple(map(len, measured)) == (starts, starts, starts, 3)
         assert own.peak_mb >= own.cold_peak_mb[-1]
     assert {size: len(elapsed_ms) for size, elapsed_ms in service.batch_ms.items()} == dict.fromkeys(BATCH_SIZES, 1)
     assert len(service.inference_ms) == 200

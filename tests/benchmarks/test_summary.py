@@ -15,7 +15,7 @@ from benchmarks.variant import VARIANTS
 from lambda_app.http.schemas import BatchRequest
 from problem.table import TABLE
 
-COUNTS = {"cold": 3, "uncached": 3, "warm": 1001, "batches": 3}
+COUNTS = {"cold": 3, "compared": 30, "uncached": 3, "warm": 1001, "batches": 3}
 
 
 def make_samples(factor: float) -> Samples:
