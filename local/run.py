@@ -121,7 +121,7 @@ def describe(stack: Stack, version: str) -> str:
     return f"""
 {describe_api(f"http://{LOOPBACK}:{stack.http_port}")}
 
-Model {version}, which is current in bucket {aws.bucket}. Its registry, by list, show, history, publish, promote, abort or rollback:
+Model {version}, which is current in bucket {aws.bucket}. Its registry, and the other commands of --help:
 
   env -i AWS_ENDPOINT_URL={aws.endpoint_url} {identity} \\
     .venv/bin/python -m training list --bucket {aws.bucket}

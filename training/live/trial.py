@@ -58,7 +58,7 @@ def describe_coverage(trial: Trial) -> str:
 
 def describe_guarantee(trial: Trial) -> str:
     """The meaning of the intervals, and what counts as no difference."""
-    tolerances = f"{100 * trial['tolerance']['error']:g} % of the current median error, or {_points(trial)} of the coverage"
+    tolerances = f"{100 * trial['tolerance']['error']:g} % of the median error, or {_points(trial)} of the coverage"
     return (
         f"The intervals hold the true difference at all looks together with {100 * trial['confidence']:g} %, "
         f"so look as often as you like. A difference below {tolerances} counts as none."
