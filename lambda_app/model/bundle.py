@@ -251,6 +251,9 @@ def _read_candidate(document: Mapping[str, Any]) -> tuple[Candidate | None, str 
             raise ValueError("share is not above 0 and at most 1")
         if not _SALT.fullmatch(candidate.salt):
             raise ValueError("salt is not 16 hexadecimal digits")
+        # Records name the version that answered.
+        if candidate.version == document["version"]:
+            raise ValueError("version is the current one")
     except (KeyError, TypeError, ValueError) as error:
         return None, f"the candidate of {POINTER_KEY} is not one: {error!r}"
     return candidate, None
