@@ -117,10 +117,10 @@ def fetch_entry(client: "S3Client", bucket: str, key: str) -> Entry:
             at=str(document["at"]),
             who=str(document["who"]),
             action=str(document["action"]),
-            before=None if document["from"] is None else _read_state(document["from"]),
+            before=None if document["from"] is None else State(**document["from"]),
             from_sequence=int(document["from_sequence"]),
             from_sha256=document["from_sha256"],
-            after=_read_state(document["to"]),
+            after=_read_after(document["to"]),
             reason=str(document["reason"]),
             gates=dict(document["gates"]),
             previous_sha256=document["previous_sha256"],
@@ -146,8 +146,9 @@ def trace_carried_out(entries: Mapping[int, Entry], sequence: int) -> set[int]:
     return carried_out
 
 
-def _read_state(document: Mapping[str, Any]) -> State:
+def _read_after(document: Mapping[str, Any]) -> State:
     state = State(**document)
+    # No change leads to a damaged candidate, but one may end its trial.
     if not isinstance(state.candidate, dict | None):
         raise TypeError("candidate is no object")
     return state

@@ -183,6 +183,10 @@ def test_refused_is_the_current_version_and_one_that_is_not_whole(client: "S3Cli
             lambda client, bucket: client.put_object(Bucket=bucket, Key="models/v2/manifest.json", Body=b"[1]"),
         ),
         ("broken by hand", lambda client, bucket: rewrite_pointer(client, bucket, candidate={"share": 7})),
+        *[
+            ("broken by hand", lambda client, bucket, value=value: rewrite_pointer(client, bucket, candidate=value))
+            for value in ({}, [], ["v2"], 0, "v2", True)
+        ],
     ],
 )
 def test_a_broken_candidate_can_be_given_up(
@@ -300,3 +304,16 @@ def test_a_trial_that_was_touched_is_found_out(
     attack(client, tried)
     [found] = read_history(client, tried).faults
     assert fault in found
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback", "shadow"])
+def test_a_candidate_that_is_none_hinders_no_change(client: "S3Client", tried: str, action: str) -> None:
+    rewrite_pointer(client, tried, candidate=["v2"])
+    change = ACTIONS[action](client, tried, DECISION)
+    assert change is not None
+    assert change.before is not None
+    assert change.before.candidate == ["v2"]
+    assert read_history(client, tried).faults == [
+        "models/current.json was changed without an entry between number 3 and 4"
+    ]
+    assert [one.version for one in list_versions(client, tried) if one.trial] == ["v3"] * (action == "shadow")
