@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 # The key of an entry has eight digits.
-_LAST_SEQUENCE = 99_999_999
+LAST_SEQUENCE = 99_999_999
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def fetch_pointer(client: "S3Client", bucket: str) -> StoredPointer | None:
     document = json.loads(found.content)
     previous, candidate = document.get("previous"), document.get("candidate")
     sequence, digest = document.get("sequence", 0), document.get("history_sha256")
-    if type(sequence) is not int or not 0 <= sequence <= _LAST_SEQUENCE or not isinstance(digest, str | None):
+    if type(sequence) is not int or not 0 <= sequence <= LAST_SEQUENCE or not isinstance(digest, str | None):
         raise RegistryError(f"the registry is damaged: {POINTER_KEY} names no entry of the history")
     if not isinstance(previous, str | None):
         raise RegistryError(f"the registry is damaged: {POINTER_KEY} has a value of the wrong kind")
