@@ -1,7 +1,9 @@
 """Reads the whole history, and proves that none of it is missing, altered or out of order."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lambda_app.model.bundle import POINTER_KEY
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _TRIES = 5
+# S3 may be a tenth of a second away, and a history is of hundreds of entries. The client has so many connections.
+_AT_ONCE = 10
 # So many missing entries in a row get a line each. Beyond, a foreign object may have a number of eight digits.
 _WIDEST_GAP = 100
 
@@ -82,17 +86,26 @@ def _fetch_entries(client: "S3Client", bucket: str) -> tuple[dict[int, Entry], s
     entries: dict[int, Entry] = {}
     damaged: set[int] = set()
     faults: list[str] = []
-    for key in list_keys(client, bucket):
-        number = parse_key(key)
-        if number is None:
-            faults.append(f"{key} does not belong there: it is not an entry")
-            continue
-        try:
-            entries[number] = fetch_entry(client, bucket, key)
-        except RegistryError as error:
-            damaged.add(number)
-            faults.append(str(error))
+    keys = list_keys(client, bucket)
+    faults += [f"{key} does not belong there: it is not an entry" for key in keys if parse_key(key) is None]
+    numbers = {number: key for key in keys if (number := parse_key(key))}
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for number, found in zip(
+            numbers, threads.map(partial(_try_entry, client, bucket), numbers.values()), strict=True
+        ):
+            if isinstance(found, RegistryError):
+                damaged.add(number)
+                faults.append(str(found))
+            else:
+                entries[number] = found
     return entries, damaged, faults
+
+
+def _try_entry(client: "S3Client", bucket: str, key: str) -> Entry | RegistryError:
+    try:
+        return fetch_entry(client, bucket, key)
+    except RegistryError as error:
+        return error
 
 
 def _find_missing(entries: dict[int, Entry], damaged: set[int], sequence: int) -> list[str]:
