@@ -74,6 +74,10 @@ def rewrite_pointer(client: "S3Client", bucket: str, **changed: Any) -> None:
     client.put_object(Bucket=bucket, Key=POINTER_KEY, Body=content)
 
 
+def write_candidate(value: object) -> Callable[["S3Client", str], None]:
+    return lambda client, bucket: rewrite_pointer(client, bucket, candidate=value)
+
+
 def test_from_shadow_to_canary_to_current_and_back(client: "S3Client", registry: str) -> None:
     promote_version(client, registry, "v0", DECISION)
     promote_version(client, registry, "v1", DECISION)
@@ -182,11 +186,7 @@ def test_refused_is_the_current_version_and_one_that_is_not_whole(client: "S3Cli
             "manifest no object",
             lambda client, bucket: client.put_object(Bucket=bucket, Key="models/v2/manifest.json", Body=b"[1]"),
         ),
-        ("broken by hand", lambda client, bucket: rewrite_pointer(client, bucket, candidate={"share": 7})),
-        *[
-            ("broken by hand", lambda client, bucket, value=value: rewrite_pointer(client, bucket, candidate=value))
-            for value in ({}, [], ["v2"], 0, "v2", True)
-        ],
+        *[("broken by hand", write_candidate(value)) for value in ({"share": 7}, {}, [], ["v2"], 0, "v2", True)],
     ],
 )
 def test_a_broken_candidate_can_be_given_up(
