@@ -110,13 +110,13 @@ def _announce_trial(version: str, change: Change | None) -> None:
     tried, former = change.after.candidate, change.before.candidate if change.before else None
     does = "it answers these" if tried["mode"] == CANARY else "its predictions are recorded, not answered"
     print_line(f"{version} is tried as a {describe_trial(tried)} of the cases, beside {change.after.version}: {does}")
-    if former:
+    if former is not None:
         print_line(f"Until now it was {describe_candidate(former)}")
     print_line(f"{FOLLOWS}. `promote {version}` makes it current, `abort` ends the trial")
 
 
 def _announce_end(change: Change) -> None:
-    if change.before and change.before.candidate:
+    if change.before and change.before.candidate is not None:
         print_line(f"The trial of {describe_candidate(change.before.candidate)} has ended")
 
 

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 # The key of an entry has eight digits.
-_LAST_SEQUENCE = 99_999_999
+LAST_SEQUENCE = 99_999_999
 
 
 @dataclass(frozen=True)
 class State:
-    """The served version with the digest of its manifest, and the candidate as the pointer has it, if any."""
+    """The served version with the digest of its manifest, and the candidate as the pointer has it, if any.
+
+    A candidate that was written by hand may be of any kind: whoever ends its trial writes it down as it was.
+    """
 
     version: str
     manifest_sha256: str
-    candidate: dict[str, Any] | None = None
+    candidate: Any = None
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,9 @@ def fetch_pointer(client: "S3Client", bucket: str) -> StoredPointer | None:
     document = json.loads(found.content)
     previous, candidate = document.get("previous"), document.get("candidate")
     sequence, digest = document.get("sequence", 0), document.get("history_sha256")
-    if type(sequence) is not int or not 0 <= sequence <= _LAST_SEQUENCE or not isinstance(digest, str | None):
+    if type(sequence) is not int or not 0 <= sequence <= LAST_SEQUENCE or not isinstance(digest, str | None):
         raise RegistryError(f"the registry is damaged: {POINTER_KEY} names no entry of the history")
-    if not isinstance(candidate, dict | None) or not isinstance(previous, str | None):
+    if not isinstance(previous, str | None):
         raise RegistryError(f"the registry is damaged: {POINTER_KEY} has a value of the wrong kind")
     state = State(pointer.version, pointer.manifest_sha256, candidate)
     return StoredPointer(state, pointer.candidate, previous, sequence, digest, found)
@@ -72,8 +75,10 @@ def write_pointer_document(state: State, previous: str | None, sequence: int, hi
     return json.dumps(document, indent=2).encode() + b"\n"
 
 
-def describe_candidate(candidate: Mapping[str, Any]) -> str:
+def describe_candidate(candidate: object) -> str:
     """The version, mode and share of a candidate; one that was written by hand may lack them."""
+    if not isinstance(candidate, Mapping):
+        return "a candidate that can't be read"
     return f"{candidate.get('version')} as a {describe_trial(candidate)}"
 
 

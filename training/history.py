@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambda_app.model.bundle import sha256_hex
 from training.decision import Decision
-from training.documents import State, StoredPointer
+from training.documents import LAST_SEQUENCE, State, StoredPointer
 from training.errors import RegistryError
 from training.storage import fetch_object, write_object
 
@@ -67,7 +67,9 @@ def append_entry(
     from_sequence = pointer.sequence if pointer else 0
     from_sha256 = pointer.history_sha256 if pointer else None
     for _ in range(_TRIES):
-        last = max(_list_numbers(client, bucket, from_sequence), default=from_sequence)
+        last = _find_last(client, bucket, from_sequence)
+        if last >= LAST_SEQUENCE:
+            raise RegistryError(f"nothing was changed: {HISTORY} has no number left after {last}")
         # The pointer's own digest and not the entry's: one that was altered meanwhile stays in evidence.
         previous_sha256 = from_sha256 if last == from_sequence else _digest_entry(client, bucket, last)
         document = {
@@ -95,7 +97,9 @@ def append_entry(
 
 def list_keys(client: "S3Client", bucket: str, after: int = 0) -> list[str]:
     """The keys under the history beyond that of the entry `after`, in their order."""
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=HISTORY, StartAfter=entry_key(after))
+    # Not the folder itself, which the console of S3 makes.
+    start = entry_key(after) if after else HISTORY
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=HISTORY, StartAfter=start)
     return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
 
@@ -117,10 +121,10 @@ def fetch_entry(client: "S3Client", bucket: str, key: str) -> Entry:
             at=str(document["at"]),
             who=str(document["who"]),
             action=str(document["action"]),
-            before=None if document["from"] is None else _read_state(document["from"]),
+            before=None if document["from"] is None else State(**document["from"]),
             from_sequence=int(document["from_sequence"]),
             from_sha256=document["from_sha256"],
-            after=_read_state(document["to"]),
+            after=_read_after(document["to"]),
             reason=str(document["reason"]),
             gates=dict(document["gates"]),
             previous_sha256=document["previous_sha256"],
@@ -146,15 +150,21 @@ def trace_carried_out(entries: Mapping[int, Entry], sequence: int) -> set[int]:
     return carried_out
 
 
-def _read_state(document: Mapping[str, Any]) -> State:
+def _read_after(document: Mapping[str, Any]) -> State:
     state = State(**document)
+    # No change leads to a damaged candidate, but one may end its trial.
     if not isinstance(state.candidate, dict | None):
         raise TypeError("candidate is no object")
     return state
 
 
-def _list_numbers(client: "S3Client", bucket: str, after: int) -> list[int]:
-    return [number for key in list_keys(client, bucket, after) if (number := parse_key(key))]
+def _find_last(client: "S3Client", bucket: str, after: int) -> int:
+    """The last of the numbers that follow on `after` without a gap: what stands beyond one is no entry."""
+    last = after
+    for key in list_keys(client, bucket, after):
+        if parse_key(key) == last + 1:
+            last += 1
+    return last
 
 
 def _digest_entry(client: "S3Client", bucket: str, sequence: int) -> str | None:

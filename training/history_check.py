@@ -1,6 +1,9 @@
 """Reads the whole history, and proves that none of it is missing, altered or out of order."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lambda_app.model.bundle import POINTER_KEY
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _TRIES = 5
+# S3 may be a tenth of a second away, and a history is of hundreds of entries. The client has so many connections.
+_AT_ONCE = 10
+# So many missing entries in a row get a line each. Beyond, a foreign object may have a number of eight digits.
+_WIDEST_GAP = 100
 
 
 @dataclass(frozen=True)
@@ -48,19 +55,30 @@ def read_history(client: "S3Client", bucket: str) -> History:
     return History(entries, carried_out, sequence, faults)
 
 
-def find_deletions(client: "S3Client", bucket: str) -> list[str]:
-    """A line for each time that the pointer was deleted, as far back as S3 keeps versions of it.
+def find_restorations(client: "S3Client", bucket: str, history: History) -> list[str]:
+    """A line for each time that the pointer was deleted or put back, as far back as S3 keeps versions of it.
 
-    The entries alone don't show it where the next change was the first again: it may also be that the first was killed.
+    The entries alone don't show it where the next change was the first again, or where it was put back by one step:
+    the author of the last entry may also have been killed before the swap.
     """
     with explain_failures(bucket):
-        pages = client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=POINTER_KEY)
-        return [
-            f"{POINTER_KEY} was deleted at {marker['LastModified'].isoformat()}"
-            for page in pages
-            for marker in page.get("DeleteMarkers", [])
-            if marker["Key"] == POINTER_KEY
-        ]
+        pages = list(client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=POINTER_KEY))
+    deletions = [marker for page in pages for marker in page.get("DeleteMarkers", []) if marker["Key"] == POINTER_KEY]
+    faults = [f"{POINTER_KEY} was deleted at {marker['LastModified'].isoformat()}" for marker in deletions]
+    # Before the history, a rollback made the same pointer again. S3 keeps whole seconds.
+    begin = min((entry.at[:19] for entry in history.entries.values()), default="9")
+    seen: set[str] = set()
+    versions = [found for page in pages for found in page.get("Versions", []) if found["Key"] == POINTER_KEY]
+    # The newest comes first.
+    for version in reversed(versions):
+        at = version["LastModified"].astimezone(UTC).isoformat()
+        if at[:19] < begin:
+            continue
+        # Each pointer has a number of its own, so no two have the same content.
+        if version["ETag"] in seen:
+            faults.append(f"{POINTER_KEY} was put back to an earlier one at {at}")
+        seen.add(version["ETag"])
+    return faults
 
 
 def _fetch_entries(client: "S3Client", bucket: str) -> tuple[dict[int, Entry], set[int], list[str]]:
@@ -68,22 +86,40 @@ def _fetch_entries(client: "S3Client", bucket: str) -> tuple[dict[int, Entry], s
     entries: dict[int, Entry] = {}
     damaged: set[int] = set()
     faults: list[str] = []
-    for key in list_keys(client, bucket):
-        number = parse_key(key)
-        if number is None:
-            faults.append(f"{key} does not belong there: it is not an entry")
-            continue
-        try:
-            entries[number] = fetch_entry(client, bucket, key)
-        except RegistryError as error:
-            damaged.add(number)
-            faults.append(str(error))
+    keys = list_keys(client, bucket)
+    faults += [f"{key} does not belong there: it is not an entry" for key in keys if parse_key(key) is None]
+    numbers = {number: key for key in keys if (number := parse_key(key))}
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for number, found in zip(
+            numbers, threads.map(partial(_try_entry, client, bucket), numbers.values()), strict=True
+        ):
+            if isinstance(found, RegistryError):
+                damaged.add(number)
+                faults.append(str(found))
+            else:
+                entries[number] = found
     return entries, damaged, faults
 
 
+def _try_entry(client: "S3Client", bucket: str, key: str) -> Entry | RegistryError:
+    try:
+        return fetch_entry(client, bucket, key)
+    except RegistryError as error:
+        return error
+
+
 def _find_missing(entries: dict[int, Entry], damaged: set[int], sequence: int) -> list[str]:
-    last = max([sequence, *entries, *damaged])
-    return [f"{entry_key(number)} is missing" for number in range(1, last + 1) if number not in {*entries, *damaged}]
+    """A line for each number that is missing, and one for all of a wide gap."""
+    faults, last = [], 0
+    there = {*entries, *damaged}
+    for number in sorted({*there, sequence} - {0}):
+        absent = range(last + 1, number + (number not in there))
+        if len(absent) > _WIDEST_GAP:
+            faults.append(f"{entry_key(absent[0])} to {absent[-1]:08d}.json are missing")
+        else:
+            faults += [f"{entry_key(one)} is missing" for one in absent]
+        last = number
+    return faults
 
 
 def _check_entry(entry: Entry, entries: dict[int, Entry], led: set[int] | None) -> list[str]:

@@ -106,14 +106,14 @@ def _build_table(bucket: str, entries: list[Entry], history: History) -> Table:
 
 
 def _list_candidate(state: State | None) -> list[str]:
-    tried = (state.candidate if state else None) or {}
+    tried = state.candidate if state and isinstance(state.candidate, dict) else {}
     return [str(tried.get(name, "")) for name in ("version", "mode", "share")]
 
 
 def _describe_trials(entry: Entry) -> str:
     """The candidate, in two lines where the entry changes it; an empty text without one."""
     before, after = (
-        describe_candidate(state.candidate) if state and state.candidate else "none"
+        describe_candidate(state.candidate) if state and state.candidate is not None else "none"
         for state in (entry.before, entry.after)
     )
     return f"{before}\n→ {after}" if before != after else "" if after == "none" else after

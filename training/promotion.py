@@ -49,7 +49,7 @@ def rollback_version(
             raise RegistryError(NONE_CURRENT)
         if pointer.previous is None:
             tried = pointer.state.candidate
-            hint = f". `abort` ends the trial of {describe_candidate(tried)}" if tried else ""
+            hint = f". `abort` ends the trial of {describe_candidate(tried)}" if tried is not None else ""
             raise RegistryError(f"the current version is the first one: there is none before it to go back to{hint}")
         manifest = require_eligible(client, bucket, pointer.previous, key)
         after = State(pointer.previous, sha256_hex(manifest))

@@ -221,7 +221,7 @@ def _fetch_whole(client: "S3Client", bucket: str, key: str, sha256: str | None) 
 
 def _describe_version(key: str, content: bytes, pointer: StoredPointer | None) -> PublishedVersion:
     version = read_manifest(content, key).version
-    tried = pointer.state.candidate if pointer else None
+    tried = pointer.state.candidate if pointer and isinstance(pointer.state.candidate, dict) else None
     document: dict[str, Any] = json.loads(content)
     try:
         held_out = document.get("metrics", {}).get("held_out", {})

@@ -10,7 +10,7 @@ from rich.console import Console
 from training import MODELS
 from training.access import Bucket, Key, Version, find_key, open_registry, print_line
 from training.errors import RegistryError
-from training.history_check import find_deletions, read_history
+from training.history_check import find_restorations, read_history
 from training.history_table import describe_proof, print_history
 from training.registry import find_newest_bundle, list_versions, publish_bundle, show_version, verify_version
 from training.versions import print_versions
@@ -64,7 +64,7 @@ def history(
             if found.faults:
                 typer.echo("The history has faults: --verify names them", err=True)
             return
-        faults = [*found.faults, *find_deletions(client, bucket)]
+        faults = [*found.faults, *find_restorations(client, bucket, found)]
         for line in faults or describe_proof(found):
             print_line(line)
     if faults:

@@ -7,7 +7,9 @@ which model is served.
 
 import hashlib
 import json
+import math
 import re
+import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -26,6 +28,10 @@ RUNTIME_FILES = {"litert": ("model.tflite", "scaler.json"), "tensorflow": ("tf_m
 
 # What a candidate may be tried for: its answers beside those of the current version, or in their place.
 SHADOW, CANARY = "shadow", "canary"
+
+# A request waits for the candidate's files. With the pointer and the last file, each within AwsClient's deadline, that
+# is 6 s at most, of the ten for an answer.
+CANDIDATE_SECONDS = 2.0
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SALT = re.compile(r"[0-9a-f]{16}")
@@ -182,8 +188,14 @@ def fetch_pointer(bucket: ModelBucket, known_etag: str | None) -> tuple[Pointer,
     return parse_pointer(content), etag
 
 
-def fetch_bundle(bucket: ModelBucket, version: Pointer | Candidate, names: Iterable[str]) -> Bundle:
-    """Fetch the manifest and the named files of a version, and check each digest."""
+def fetch_bundle(
+    bucket: ModelBucket, version: Pointer | Candidate, names: Iterable[str], seconds: float = math.inf
+) -> Bundle:
+    """Fetch the manifest and the named files of a version, and check each digest.
+
+    No file is asked for after `seconds`.
+    """
+    started_at = time.monotonic()
     manifest_key = bundle_key(version.version, MANIFEST)
     content = bucket.fetch(manifest_key)
     _require_digest(content, version.manifest_sha256, manifest_key)
@@ -195,15 +207,19 @@ def fetch_bundle(bucket: ModelBucket, version: Pointer | Candidate, names: Itera
         entry = manifest.files.get(name)
         if entry is None:
             raise BundleError(f"{manifest_key} lists no {name}")
+        if time.monotonic() - started_at > seconds:
+            raise BundleError(f"S3 did not send all files of {manifest.version} within {seconds:g} s")
         key = bundle_key(manifest.version, name)
         files[name] = bucket.fetch(key)
         _require_digest(files[name], entry.sha256, key)
     return Bundle(manifest, files)
 
 
-def fetch_served(bucket: ModelBucket, version: Pointer | Candidate, runtime_name: str) -> Bundle:
-    """Fetch what the runtime needs of a version. Raises BundleError."""
-    return fetch_bundle(bucket, version, (*RUNTIME_FILES[runtime_name], INTERVAL))
+def fetch_served(
+    bucket: ModelBucket, version: Pointer | Candidate, runtime_name: str, seconds: float = math.inf
+) -> Bundle:
+    """Fetch what the runtime needs of a version. Raises BundleError. `seconds` is as for `fetch_bundle`."""
+    return fetch_bundle(bucket, version, (*RUNTIME_FILES[runtime_name], INTERVAL), seconds)
 
 
 def fetch_changed(
@@ -223,7 +239,7 @@ def fetch_changed(
     candidate = pointer.candidate
     if candidate is not None and candidate.reference not in kept and candidate.reference not in bundles:
         try:
-            bundles[candidate.reference] = fetch_served(bucket, candidate, runtime_name)
+            bundles[candidate.reference] = fetch_served(bucket, candidate, runtime_name, CANDIDATE_SECONDS)
         except Exception as error:
             fault = describe_fault(error)
     return Fetched(pointer, etag, bundles, fault)
@@ -251,6 +267,9 @@ def _read_candidate(document: Mapping[str, Any]) -> tuple[Candidate | None, str 
             raise ValueError("share is not above 0 and at most 1")
         if not _SALT.fullmatch(candidate.salt):
             raise ValueError("salt is not 16 hexadecimal digits")
+        # Records name the version that answered.
+        if candidate.version == document["version"]:
+            raise ValueError("version is the current one")
     except (KeyError, TypeError, ValueError) as error:
         return None, f"the candidate of {POINTER_KEY} is not one: {error!r}"
     return candidate, None

@@ -2,6 +2,9 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +23,7 @@ from tests.functional.candidates import (
     learn_answers,
     pick,
 )
-from tests.functional.helpers import Query, post, read_row
+from tests.functional.helpers import Query, get, post, read_row
 from tests.functional.test_observability import read_lines
 
 
@@ -90,8 +93,18 @@ def test_repeated_request_gets_its_stored_answer_whatever_the_share_is_now(
     trying.point(candidate=CANDIDATE, mode="canary", share=0.5)
     first = ask_batch(start(), *subjects, **given)
     assert first["model_version"] is None
-    for share, mode in ((1.0, "canary"), (0.01, "canary"), (1.0, "shadow")):
-        trying.point(candidate=CANDIDATE, mode=mode, share=share)
+    changes: list[Callable[[], None]] = [
+        *(
+            partial(trying.point, candidate=CANDIDATE, mode=mode, share=share)
+            for share, mode in ((1.0, "canary"), (0.01, "canary"), (1.0, "shadow"))
+        ),
+        # Aborted, promoted, and returned to what it was.
+        trying.point,
+        partial(trying.point, CANDIDATE),
+        partial(trying.point, CANDIDATE, candidate=trying.version, mode="canary", share=0.5),
+    ]
+    for change in changes:
+        change()
         api = start()
         assert ask_batch(api, *subjects, **given) == first
         if has_key:
@@ -112,3 +125,21 @@ def test_key_without_a_subject_chooses_the_model(start: Start, trying: Registry)
     api = start()
     for is_chosen, version in ((True, CANDIDATE), (False, trying.version)):
         assert ask(api, idempotency_key=find_key(is_chosen=is_chosen))["model_version"] == version
+
+
+def test_answer_of_the_candidate_is_looked_up_and_gets_its_outcome(
+    start: Start, trying: Registry, query: Query
+) -> None:
+    trying.point(candidate=CANDIDATE, mode="canary")
+    answer = ask(start())
+    assert answer["model_version"] == CANDIDATE
+    # Also after the trial.
+    trying.point()
+    api = start()
+    outcome = {"request_id": answer["request_id"], "value": 140, "observed_at": datetime.now(UTC).isoformat()}
+    assert post(api, "/outcomes", {"outcomes": [outcome]})["statusCode"] == 200
+    found = get(api, f"/predictions/{answer['request_id']}")["body"]
+    assert pick(found) == pick(answer)
+    assert found["outcome"]["value"] == 140
+    [[value]] = query("SELECT value FROM outcomes WHERE request_id = :id", id=answer["request_id"])
+    assert value == 140

@@ -1,5 +1,6 @@
 """A candidate that fails: each answer is as without it, and the failure is counted."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambda_app.http.schemas import EXAMPLE_REQUEST
-from lambda_app.model.bundle import bundle_key
+from lambda_app.model.bundle import bundle_key, sha256_hex
 from tests.bundles import Registry
 from tests.functional.candidates import CANDIDATE, NO_SHADOW, Start, ask, ask_batch, count, overflow, pick, read_shadow
 from tests.functional.helpers import Query, get, post
@@ -33,6 +34,60 @@ FAULTS: dict[str, tuple[Callable[[Registry], object], str]] = {
         "scaler.json has another SHA-256 than was published; refused",
     ),
 }
+
+
+# What was published so: its digests are right.
+PUBLISHED: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
+    "cut network": ("model.tflite", lambda content: content[: len(content) // 2], " cannot be loaded: "),
+    "no network": ("model.tflite", lambda content: bytes(len(content)), " cannot be loaded: "),
+    "interval of one fold": (
+        "interval.json",
+        lambda content: json.dumps({**json.loads(content), "folds": json.loads(content)["folds"][:1]}).encode(),
+        " cannot be loaded: ",
+    ),
+    "other features": (
+        "manifest.json",
+        lambda content: json.dumps({**json.loads(content), "features": json.loads(content)["features"][1:]}).encode(),
+        "manifest.json was trained on the features ",
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["shadow", "canary"])
+@pytest.mark.parametrize("fault", PUBLISHED)
+def test_candidate_that_was_published_broken_changes_no_answer_and_is_counted(
+    fault: str, mode: str, start: Start, trying: Registry, query: Query
+) -> None:
+    name, damage, reason = PUBLISHED[fault]
+    before = pick(ask(start()))
+    content = damage(trying.read(bundle_key(CANDIDATE, name)))
+    trying.write(bundle_key(CANDIDATE, name), content)
+    if name != "manifest.json":
+        manifest = json.loads(trying.read(bundle_key(CANDIDATE, "manifest.json")))
+        manifest["files"][name] = {"size": len(content), "sha256": sha256_hex(content)}
+        trying.write(bundle_key(CANDIDATE, "manifest.json"), json.dumps(manifest).encode())
+    trying.point(candidate=CANDIDATE, mode=mode)
+    api = start()
+    answer = ask(api)
+    assert pick(answer) == before
+    assert read_shadow(query, answer["request_id"]) == NO_SHADOW
+    assert reason in get(api, "/model")["body"]["candidate"]["fault"]
+    assert count(api, "candidate_failures")[CANDIDATE] >= 1
+
+
+@pytest.mark.parametrize("mode", ["shadow", "canary"])
+@pytest.mark.parametrize("changed", [{}, {"manifest_sha256": "0" * 64}], ids=["itself", "another manifest"])
+def test_candidate_of_the_current_name_is_not_tried(
+    changed: dict[str, str], mode: str, start: Start, trying: Registry, query: Query
+) -> None:
+    before = pick(ask(start()))
+    trying.point(candidate=trying.version, mode=mode, **changed)
+    api = start()
+    answer = ask(api)
+    assert pick(answer) == before
+    assert read_shadow(query, answer["request_id"]) == NO_SHADOW
+    assert count(api, "candidate_failures")[""] >= 1
+    assert get(api, "/model")["body"]["candidate"] is None
 
 
 @pytest.mark.parametrize("mode", ["shadow", "canary"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lambda_app.errors import BundleError
+from lambda_app.model import bundle as model_bundle
 from lambda_app.model.bundle import fetch_bundle, fetch_changed, fetch_pointer
 from lambda_app.model.litert import LiteRtRuntime
 from tests.bundles import Registry, load_predictor, open_bucket
@@ -91,6 +92,16 @@ def test_model_without_an_answer_for_the_example_patient_is_refused(registry: Re
     registry.rewrite_file("scaler.json", lambda scaler: scaler.update(scale=[1e-300] * 10))
     with pytest.raises(BundleError, match="cannot be loaded: PredictionError"):
         registry.load()
+
+
+def test_candidate_whose_files_take_too_long_is_left_out(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.add_version("v2")
+    registry.point(candidate="v2")
+    monkeypatch.setattr(model_bundle, "CANDIDATE_SECONDS", 0.0)
+    fetched = fetch_changed(open_bucket(registry.client.meta.endpoint_url, registry.bucket), "litert")
+    assert fetched is not None
+    assert fetched.candidate_fault == "S3 did not send all files of v2 within 0 s"
+    assert [version for version, _ in fetched.bundles] == [registry.version]
 
 
 def test_unreachable_and_missing_buckets_are_named(registry: Registry) -> None:

@@ -1,15 +1,17 @@
 """The commands that change what is served: their sentences, their options, and the history that they leave."""
 
+import json
 import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lambda_app.model.bundle import POINTER_KEY
+from lambda_app.model.bundle import POINTER_KEY, sha256_hex
 from local.aws_services import REPOSITORY
 from tests.bundles import copy_bundle
 from tests.training.command_line import WHY, Run, assert_refused, read_table, strip_colours
@@ -149,6 +151,29 @@ def test_verify_exits_with_1_for_what_was_touched(run: Run, client: "S3Client", 
     assert run("history", "--verify").stdout.startswith("models/history/00000001.json is missing\n")
     listed = run("history")
     assert (listed.exit_code, listed.stderr) == (0, "The history has faults: --verify names them\n")
+
+
+def test_verify_finds_a_pointer_that_was_put_back_by_one_step(run: Run, client: "S3Client", registry: str) -> None:
+    client.put_bucket_versioning(Bucket=registry, VersioningConfiguration={"Status": "Enabled"})
+    digest = sha256_hex(client.get_object(Bucket=registry, Key="models/v1/manifest.json")["Body"].read())
+    old = json.dumps({"version": "v1", "manifest_sha256": digest, "previous": "v2"}).encode()
+    for content in (old, b"{}", old):
+        # As a rollback before the history did.
+        client.put_object(Bucket=registry, Key=POINTER_KEY, Body=content)
+    time.sleep(1.1)
+    tell(run, "promote", "v2")
+    former = client.get_object(Bucket=registry, Key=POINTER_KEY)["Body"].read()
+    tell(run, "promote", "v3")
+    assert run("history", "--verify").exit_code == 0
+    client.put_object(Bucket=registry, Key=POINTER_KEY, Body=former)
+    # By the entries alone, the author of the second might as well have been killed before the swap.
+    assert run("history").stderr == ""
+    for version in ("v4", "v1"):
+        found = run("history", "--verify")
+        assert found.exit_code == 1
+        [line] = found.stdout.splitlines()
+        assert line.startswith("models/current.json was put back to an earlier one at 20")
+        tell(run, "promote", version)
 
 
 @pytest.mark.usefixtures("registry")

@@ -309,3 +309,29 @@ def test_a_pointer_to_a_number_that_no_entry_can_have_is_refused(
     rewrite(client, told, POINTER_KEY, sequence=sequence)
     with pytest.raises(RegistryError, match="names no entry of the history"):
         read_history(client, told)
+
+
+@pytest.mark.parametrize("key", ["99999999.json", "100000000.json", "00000000.json", "00000007.json", "x", "a/b.json"])
+def test_a_foreign_object_blocks_no_change_and_is_named(client: "S3Client", told: str, key: str) -> None:
+    client.put_object(Bucket=told, Key=f"models/history/{key}", Body=b"{}")
+    for version in ("v1", "v2"):
+        assert promote_version(client, told, version, DECISION)
+    history = read_history(client, told)
+    assert sorted(history.entries) == [1, 2, 3, 4, 5, 6]
+    assert (history.sequence, history.carried_out) == (6, {1, 2, 3, 4, 5, 6})
+    damaged = f"models/history/{key} is damaged: it is not an entry of the history"
+    assert history.faults == {
+        "99999999.json": [damaged, "models/history/00000007.json to 99999998.json are missing"],
+        "00000007.json": [damaged],
+    }.get(key, [f"models/history/{key} does not belong there: it is not an entry"])
+    # It stands where the next entry would.
+    assert promote_version(client, told, "v3", DECISION)
+    assert read_json(client, told, POINTER_KEY)["sequence"] == (8 if key == "00000007.json" else 7)
+
+
+def test_a_history_without_a_number_left_is_not_gone_beyond(client: "S3Client", told: str) -> None:
+    rewrite(client, told, POINTER_KEY, sequence=99_999_999)
+    before = read(client, told, POINTER_KEY)
+    with pytest.raises(RegistryError, match="nothing was changed: models/history/ has no number left after 99999999"):
+        promote_version(client, told, "v2", DECISION)
+    assert read(client, told, POINTER_KEY) == before

@@ -74,6 +74,10 @@ def rewrite_pointer(client: "S3Client", bucket: str, **changed: Any) -> None:
     client.put_object(Bucket=bucket, Key=POINTER_KEY, Body=content)
 
 
+def write_candidate(value: object) -> Callable[["S3Client", str], None]:
+    return lambda client, bucket: rewrite_pointer(client, bucket, candidate=value)
+
+
 def test_from_shadow_to_canary_to_current_and_back(client: "S3Client", registry: str) -> None:
     promote_version(client, registry, "v0", DECISION)
     promote_version(client, registry, "v1", DECISION)
@@ -182,7 +186,7 @@ def test_refused_is_the_current_version_and_one_that_is_not_whole(client: "S3Cli
             "manifest no object",
             lambda client, bucket: client.put_object(Bucket=bucket, Key="models/v2/manifest.json", Body=b"[1]"),
         ),
-        ("broken by hand", lambda client, bucket: rewrite_pointer(client, bucket, candidate={"share": 7})),
+        *[("broken by hand", write_candidate(value)) for value in ({"share": 7}, {}, [], ["v2"], 0, "v2", True)],
     ],
 )
 def test_a_broken_candidate_can_be_given_up(
@@ -300,3 +304,16 @@ def test_a_trial_that_was_touched_is_found_out(
     attack(client, tried)
     [found] = read_history(client, tried).faults
     assert fault in found
+
+
+@pytest.mark.parametrize("action", ["promote", "rollback", "shadow"])
+def test_a_candidate_that_is_none_hinders_no_change(client: "S3Client", tried: str, action: str) -> None:
+    rewrite_pointer(client, tried, candidate=["v2"])
+    change = ACTIONS[action](client, tried, DECISION)
+    assert change is not None
+    assert change.before is not None
+    assert change.before.candidate == ["v2"]
+    assert read_history(client, tried).faults == [
+        "models/current.json was changed without an entry between number 3 and 4"
+    ]
+    assert [one.version for one in list_versions(client, tried) if one.trial] == ["v3"] * (action == "shadow")

@@ -148,7 +148,8 @@ NO_TEXT: list[Any] = [None, 1, []]
     [
         *(1, [], "v2", True, {}),
         *({name: value for name, value in CANDIDATE.items() if name != missing} for missing in CANDIDATE),
-        *({**CANDIDATE, "version": value} for value in (*NO_TEXT, "", "../v2")),
+        # Records could not tell the candidate from the current version by the name of the latter.
+        *({**CANDIDATE, "version": value} for value in (*NO_TEXT, "", "../v2", "v1")),
         *({**CANDIDATE, "manifest_sha256": value} for value in NO_TEXT),
         *({**CANDIDATE, "mode": value} for value in (*NO_TEXT, "", "all")),
         *({**CANDIDATE, "share": value} for value in (*NO_NUMBER, 0, -0.1, 1.01)),
