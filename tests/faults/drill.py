@@ -1,6 +1,7 @@
 """The drill: requests and faults at once, then peace until the queue is drained, then the evidence."""
 
 import contextlib
+import math
 import random
 import time
 from collections import Counter
@@ -63,8 +64,9 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
         waiting = wait_for_queue(stage, 0, DRAIN_SECONDS)
     with contextlib.closing(stage.connect()) as connection:
         rows = read_rows(connection)
-    letters = empty_queues(stage, waiting)
+    # Before the queues are emptied, which deletes messages that no replayer got.
     witness_report = stage.witness.report()
+    letters = empty_queues(stage, waiting)
     counts = {
         "messages accepted by SQS": len(witness_report.accepted),
         "messages deleted": len(witness_report.deleted),
@@ -144,8 +146,15 @@ def empty_queues(stage: Stage, waiting: int) -> list[str]:
 
 
 def wait_for_queue(stage: Stage, enough: int, seconds: float) -> int:
-    """Wait until at most `enough` messages are in the queue or in flight; return their number."""
-    deadline = time.monotonic() + seconds
-    while (waiting := count_messages(stage.sqs, stage.queues.url)) > enough and time.monotonic() < deadline:
+    """Wait until at most `enough` messages are in the queue or in flight; return their number.
+
+    Gives up when it has not shrunk for so many seconds: a machine with other work takes its time.
+    """
+    least, deadline = math.inf, 0.0
+    while (waiting := count_messages(stage.sqs, stage.queues.url)) > enough:
+        if waiting < least:
+            least, deadline = waiting, time.monotonic() + seconds
+        elif time.monotonic() > deadline:
+            break
         time.sleep(0.2)
     return waiting
