@@ -78,9 +78,10 @@ def _build_table(bucket: str, entries: list[Entry], history: History) -> Table:
     table = Table(title=Text(f"Who decided what is served, in {bucket}"))
     table.add_column("No.", justify="right", no_wrap=True)
     table.add_column("When", no_wrap=True)
-    table.add_column("Who", overflow="fold")
+    # Never folded, because people copy it.
+    table.add_column("Who", min_width=max(len(entry.who) for entry in entries), no_wrap=True)
     table.add_column("What", no_wrap=True)
-    # Never truncated, because people copy it.
+    # Nor this one.
     table.add_column("Version", no_wrap=True)
     table.add_column("Tried", no_wrap=True)
     table.add_column("Why")
