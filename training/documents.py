@@ -77,9 +77,8 @@ def write_pointer_document(state: State, previous: str | None, sequence: int, hi
 
 def describe_candidate(candidate: object) -> str:
     """The version, mode and share of a candidate; one that was written by hand may lack them."""
-    if not isinstance(candidate, Mapping):
-        return "a candidate that can't be read"
-    return f"{candidate.get('version')} as a {describe_trial(candidate)}"
+    told = f"{candidate.get('version')} as a {describe_trial(candidate)}" if isinstance(candidate, Mapping) else ""
+    return told if told and told.isprintable() else "a candidate that can't be read"
 
 
 def describe_trial(candidate: Mapping[str, Any]) -> str:

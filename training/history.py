@@ -85,7 +85,8 @@ def append_entry(
             "gates": gates,
             "previous_sha256": previous_sha256,
         }
-        content = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+        # What stands in a pointer that was written by hand may be no Unicode; JSON has the same escapes.
+        content = json.dumps(document, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
         if write_object(client, bucket, entry_key(last + 1), content, former=None):
             return last + 1, sha256_hex(content)
         there = fetch_object(client, bucket, entry_key(last + 1))

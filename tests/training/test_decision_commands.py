@@ -153,6 +153,28 @@ def test_verify_exits_with_1_for_what_was_touched(run: Run, client: "S3Client", 
     assert (listed.exit_code, listed.stderr) == (0, "The history has faults: --verify names them\n")
 
 
+@pytest.mark.parametrize("candidate", [["v2"], {"version": "\ud800"}, {"version": "\x1b[2J\n", "mode": "\ud800"}])
+def test_the_trial_of_a_candidate_that_is_none_is_ended_and_shown(
+    candidate: object, run: Run, client: "S3Client", registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(run, "promote", "v1")
+    pointer = json.loads(client.get_object(Bucket=registry, Key=POINTER_KEY)["Body"].read())
+    content = json.dumps({**pointer, "candidate": candidate}).encode()
+    client.put_object(Bucket=registry, Key=POINTER_KEY, Body=content)
+    assert_refused(run("rollback", *WHY), "`abort` ends the trial of a candidate that can't be read")
+    assert len(read_table(run("list").stdout)) == 4
+    assert tell(run, "abort") == [
+        "The trial of a candidate that can't be read has ended",
+        f"v1 stays current. {FOLLOWS}",
+    ]
+    [newest, _] = read_table(run("history").stdout)
+    assert (newest["action"], newest["status"]) == ("abort", "in effect")
+    assert newest["candidate_from"] == ("" if isinstance(candidate, list) else "?")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "Tried: a candidate that can't be read → none" in strip_colours(run("history").stdout)
+
+
 def test_verify_finds_a_pointer_that_was_put_back_by_one_step(run: Run, client: "S3Client", registry: str) -> None:
     client.put_bucket_versioning(Bucket=registry, VersioningConfiguration={"Status": "Enabled"})
     digest = sha256_hex(client.get_object(Bucket=registry, Key="models/v1/manifest.json")["Body"].read())
