@@ -107,7 +107,8 @@ def _build_table(bucket: str, entries: list[Entry], history: History) -> Table:
 
 def _list_candidate(state: State | None) -> list[str]:
     tried = state.candidate if state and isinstance(state.candidate, dict) else {}
-    return [str(tried.get(name, "")) for name in ("version", "mode", "share")]
+    values = [str(tried.get(name, "")) for name in ("version", "mode", "share")]
+    return [value if value.isprintable() else "?" for value in values]
 
 
 def _describe_trials(entry: Entry) -> str:
