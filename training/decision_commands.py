@@ -44,8 +44,9 @@ def promote(
 ) -> None:
     """Serve a published version from now on, which ends a trial; or try it.
 
-    One version is tried at a time, and another one takes its place. A case is chosen by its subject, so that a patient
-    always meets the same model in a trial, also when the share grows. With a signing key the version must be signed.
+    One version is tried at a time, and another one takes its place. A case is chosen by its subject: each subject
+    always meets the same model in a trial, and those of the candidate keep it when the share grows. With a signing key
+    the version must be signed.
     """
     with open_registry(bucket) as client:
         if shadow and canary is not None:
