@@ -51,12 +51,10 @@ def move_pointer(
 
 def describe_state(state: State | None) -> str:
     """Say in a clause what is served, and what is tried beside it."""
-    current = f"{state.version if state else 'no version'} is current now"
-    return (
-        f"{current}, and tried is {describe_candidate(state.candidate)}"
-        if state and state.candidate is not None
-        else current
-    )
+    if state is None:
+        return "no version is current now"
+    tried = f", and tried is {describe_candidate(state.candidate)}" if state.candidate is not None else ""
+    return f"{state.version} is current now{tried}"
 
 
 def _name_previous(pointer: StoredPointer | None, after: State) -> str | None:

@@ -99,8 +99,10 @@ def compare_unpaired_errors(current: Evaluated, candidate: Evaluated) -> Figure 
     if min(len(current), len(candidate)) < LEAST_UNPAIRED:
         return None
     # Two sequences of half the error.
-    groups = [(follow_unbounded(_find_errors(one), ERROR / 2), one.observed_at) for one in (current, candidate)]
-    return _describe_error(_meet(groups[0], groups[1], LEAST_UNPAIRED), float(np.median(_find_errors(current))))
+    errors = [_find_errors(one) for one in (current, candidate)]
+    tracks = [follow_unbounded(one, ERROR / 2) for one in errors]
+    found = _meet((tracks[0], current.observed_at), (tracks[1], candidate.observed_at), LEAST_UNPAIRED)
+    return _describe_error(found, float(np.median(errors[0])))
 
 
 def compare_unpaired_coverages(current: Evaluated, candidate: Evaluated) -> Figure | None:
